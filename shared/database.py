@@ -1,0 +1,55 @@
+"""Connections to PostgreSQL: a service's pool, confined to its schema, and which faults will pass by themselves."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+TRANSIENT: tuple[type[BaseException], ...] = (
+    Unavailable,
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.SystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+)
+"""Faults of the database or the network that pass: they are tried again and never quarantine a message."""
+
+
+async def _prepare(conn: "Connection") -> None:
+    for name in ("json", "jsonb"):
+        await conn.set_type_codec(name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def open_pool(dsn: str, *, schema: str, application: str, max_size: int = 8) -> "Pool":
+    """A pool whose connections see only ``schema``. Raises OSError or asyncpg's errors when there is no database."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=max_size,
+        init=_prepare,
+        command_timeout=60,
+        max_inactive_connection_lifetime=60,
+        server_settings={"search_path": schema, "application_name": application},
+    )
+
+
+async def connect(dsn: str, *, schema: str, application: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection outside any pool, for locks and LISTEN, which belong to a session."""
+    conn: asyncpg.Connection[Any] = await asyncpg.connect(
+        dsn, command_timeout=60, server_settings={"search_path": schema, "application_name": application}
+    )
+    await _prepare(conn)
+    return conn

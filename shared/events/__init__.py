@@ -1,0 +1,26 @@
+"""The contracts of all events, one module per producing service, and the envelope they travel in."""
+
+from shared.events import alerts, backup, compliance, inventory, maintenance, notifier, probes
+from shared.events.contract import CONTRACTS, GROUP, EventData, Instant, SiteId, Topic
+from shared.events.envelope import MAX_EVENT_BYTES, Event, decode, encode_unsequenced, with_sequence
+
+__all__ = [
+    "CONTRACTS",
+    "GROUP",
+    "MAX_EVENT_BYTES",
+    "Event",
+    "EventData",
+    "Instant",
+    "SiteId",
+    "Topic",
+    "alerts",
+    "backup",
+    "compliance",
+    "decode",
+    "encode_unsequenced",
+    "inventory",
+    "maintenance",
+    "notifier",
+    "probes",
+    "with_sequence",
+]

@@ -1,0 +1,150 @@
+"""The envelope: CloudEvents 1.0, structured JSON, one event a message (CloudEvents 1.0 §3, JSON format §3).
+
+The relay adds the ``sequence`` to bytes that are otherwise final when the handler commits; after that nobody writes
+the event anew, since the audit log hashes the very bytes that were on the wire.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, ValidationError
+
+from shared.errors import TooLarge, Unreadable
+from shared.events.contract import CONTRACTS, EventData
+
+MAX_EVENT_BYTES = 48 * 1024
+"""Largest event on the wire. tlog-tiles gives an entry 16 bits of length; this leaves room for the entry's header."""
+
+SEQUENCE_DIGITS = 20
+SEQUENCE_BYTES = len(b',"sequence":""') + SEQUENCE_DIGITS
+MAX_CLOCK_LEAD = timedelta(days=1)
+
+D = TypeVar("D", bound=EventData, covariant=True)
+Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[D]):
+    """One event as read from the bus. ``raw`` is exactly what was on the wire."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    site_id: str
+    actor: str
+    correlation_id: str
+    causation_id: str | None
+    sequence: int
+    traceparent: str | None
+    data: D
+    raw: bytes
+
+
+class _Envelope(BaseModel):
+    specversion: Annotated[str, StringConstraints(pattern=r"^1\.0$")]
+    id: Text
+    source: Annotated[str, StringConstraints(pattern=r"^/services/[a-z]+$")]
+    type: Text
+    subject: Text
+    time: AwareDatetime
+    dataschema: Text
+    siteid: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    actor: Text
+    correlationid: Text
+    causationid: Text | None = None
+    sequence: Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
+    traceparent: Text | None = None
+    data: dict[str, object] = Field(default_factory=dict)
+
+
+def encode_unsequenced(
+    data: EventData,
+    *,
+    event_id: str,
+    source: str,
+    subject: str,
+    time: datetime,
+    site_id: str,
+    actor: str,
+    correlation_id: str,
+    causation_id: str | None,
+    traceparent: str | None,
+) -> bytes:
+    """The event's bytes but for its sequence. Raises TooLarge when the finished event would pass 48 KiB."""
+    header: dict[str, str] = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": source,
+        "type": data.event_type,
+        "subject": subject,
+        "time": time.isoformat().replace("+00:00", "Z"),
+        "dataschema": data.dataschema(),
+        "datacontenttype": "application/json",
+        "siteid": site_id,
+        "actor": actor,
+        "correlationid": correlation_id,
+    }
+    if causation_id is not None:
+        header["causationid"] = causation_id
+    if traceparent is not None:
+        header["traceparent"] = traceparent
+    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    body = head[:-1] + b',"data":' + data.__pydantic_serializer__.to_json(data) + b"}"
+    if len(body) + SEQUENCE_BYTES > MAX_EVENT_BYTES:
+        raise TooLarge(
+            f"the {data.event_type} event would have {len(body) + SEQUENCE_BYTES} bytes; "
+            f"the limit is {MAX_EVENT_BYTES} (48 KiB). Store what is large by its SHA-256 and name that."
+        )
+    return body
+
+
+def with_sequence(body: bytes, sequence: int) -> bytes:
+    """The finished event: the same bytes, with ``sequence`` as the last member (CloudEvents sequence)."""
+    return b'%s,"sequence":"%020d"}' % (body[:-1], sequence)
+
+
+def decode(raw: bytes, *, topic: str, now: datetime) -> Event[EventData]:
+    """Reads one message of ``topic``. Raises Unreadable with the field and the rule that it breaks."""
+    if len(raw) > MAX_EVENT_BYTES:
+        raise Unreadable(f"the message has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}")
+    try:
+        envelope = _Envelope.model_validate_json(raw)
+    except ValidationError as exc:
+        raise Unreadable(f"envelope: {first_fault(exc)}") from exc
+    if envelope.type != topic:
+        raise Unreadable(f"type: {envelope.type!r} does not belong on topic {topic!r}")
+    contract = CONTRACTS.get(envelope.type)
+    if contract is None or envelope.dataschema != contract.dataschema():
+        raise Unreadable(f"dataschema: {envelope.dataschema!r} is not known here")
+    if envelope.time > now + MAX_CLOCK_LEAD:
+        raise Unreadable(f"time: {envelope.time.isoformat()} lies more than a day ahead of this clock")
+    try:
+        data = contract.model_validate(envelope.data)
+    except ValidationError as exc:
+        raise Unreadable(f"data: {first_fault(exc)}") from exc
+    return Event(
+        id=envelope.id,
+        source=envelope.source,
+        type=envelope.type,
+        subject=envelope.subject,
+        time=envelope.time,
+        site_id=envelope.siteid,
+        actor=envelope.actor,
+        correlation_id=envelope.correlationid,
+        causation_id=envelope.causationid,
+        sequence=int(envelope.sequence),
+        traceparent=envelope.traceparent,
+        data=data,
+        raw=raw,
+    )
+
+
+def first_fault(exc: ValidationError) -> str:
+    """The first thing that a validation found wrong, as ``field: rule``, without the offending value."""
+    fault = exc.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in fault["loc"]) or "message"
+    return f"{where}: {fault['msg']}"

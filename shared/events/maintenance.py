@@ -1,0 +1,68 @@
+"""Events of maintenance: what we do to the fleet."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from shared.events.contract import EventData, Instant
+
+Impact = Literal["NO-IMPACT", "REDUCED-REDUNDANCY", "DEGRADED", "OUTAGE"]
+
+
+class SystemRef(BaseModel):
+    """A system in a window's scope, with the name it had when the event was made."""
+
+    id: str
+    name: str
+
+
+class Window(EventData):
+    """What every event of a maintenance window tells; the subject is the site id.
+
+    ``revision`` starts at 0 and grows with every reschedule and with the cancellation (iCalendar SEQUENCE).
+    """
+
+    window_id: str
+    revision: int
+    title: str
+    reason: str
+    impact: Impact
+    starts_at: Instant
+    ends_at: Instant
+    systems: list[SystemRef]
+    contact: str
+
+
+class WindowScheduled(Window, event_type="window.scheduled"):
+    """A window stands in the calendar."""
+
+
+class WindowRescheduled(Window, event_type="window.rescheduled"):
+    """The window has new times; the ones before are ``previous_starts_at`` and ``previous_ends_at``."""
+
+    previous_starts_at: Instant
+    previous_ends_at: Instant
+
+
+class WindowCancelled(Window, event_type="window.cancelled"):
+    """The window will not take place."""
+
+    cancellation_reason: str
+
+
+class WindowStarted(Window, event_type="window.started"):
+    """The window is open from now on: alerting for its systems is held back."""
+
+
+class WindowEnded(Window, event_type="window.ended"):
+    """The window is over."""
+
+
+class PatchApplied(EventData, event_type="patch.applied"):
+    """A system runs a new version; the subject is the system. Inventory takes ``to_version`` over."""
+
+    patch_id: str
+    from_version: str
+    to_version: str
+    applied_at: Instant
+    summary: str
