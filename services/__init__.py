@@ -1,0 +1,1 @@
+"""The services of Steward, each deployed by itself or all in one process."""

@@ -1,0 +1,1 @@
+"""The probes service: how the systems of the group are doing."""

@@ -1,0 +1,255 @@
+"""What a C-ECHO can find out, and how each answer of a peer is judged."""
+
+import errno
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["ok", "degraded", "failed", "probe_error"]
+Phase = Literal["dns", "tcp", "association", "dimse", "release"]
+FailureClass = Literal[
+    "dns",
+    "local",
+    "refused",
+    "unreachable",
+    "timeout_connect",
+    "timeout_association",
+    "timeout_dimse",
+    "closed",
+    "protocol",
+    "rejected",
+    "rejected_ae_title",
+    "rejected_busy",
+    "aborted",
+    "context_rejected",
+    "dimse_status",
+    "release",
+]
+
+SUCCESS = 0x0000
+
+_RESULTS = {1: "rejected-permanent", 2: "rejected-transient"}
+_SOURCES = {
+    1: "DICOM UL service-user",
+    2: "DICOM UL service-provider (ACSE related function)",
+    3: "DICOM UL service-provider (Presentation related function)",
+}
+_REASONS = {
+    (1, 1): "no-reason-given",
+    (1, 2): "application-context-name-not-supported",
+    (1, 3): "calling-AE-title-not-recognized",
+    (1, 7): "called-AE-title-not-recognized",
+    (2, 1): "no-reason-given",
+    (2, 2): "protocol-version-not-supported",
+    (3, 1): "temporary-congestion",
+    (3, 2): "local-limit-exceeded",
+}
+_AE_TITLE_REASONS = {(1, 3), (1, 7)}
+_BUSY_REASONS = {(3, 1), (3, 2)}
+
+_ABORT_SOURCES = {0: "DICOM UL service-user", 2: "DICOM UL service-provider"}
+_ABORT_REASONS = {
+    0: "reason-not-specified",
+    1: "unrecognized-PDU",
+    2: "unexpected-PDU",
+    4: "unrecognized-PDU parameter",
+    5: "unexpected-PDU parameter",
+    6: "invalid-PDU-parameter value",
+}
+
+_CONTEXT_RESULTS = {
+    0: "acceptance",
+    1: "user-rejection",
+    2: "no-reason (provider rejection)",
+    3: "abstract-syntax-not-supported (provider rejection)",
+    4: "transfer-syntaxes-not-supported (provider rejection)",
+}
+
+_STATUSES = {
+    0x0122: "SOP class not supported",
+    0x0210: "duplicate invocation",
+    0x0211: "unrecognized operation",
+    0x0212: "mistyped argument",
+}
+
+_LOCAL_ERRNOS = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EADDRNOTAVAIL,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+}
+_RESOLVER_FAULTS = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_MEMORY}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A DICOM node to associate with: `host` is a name or an address, `ae_title` the called AE title."""
+
+    host: str
+    port: int
+    ae_title: str
+
+    def __str__(self) -> str:
+        return f"{self.ae_title} at {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The numbers of an A-ASSOCIATE-RJ, with the text of PS3.8 §9.3.4, Table 9-21."""
+
+    result: int
+    source: int
+    reason: int
+
+    @property
+    def text(self) -> str:
+        """The three fields in the words of the standard; a number it does not define reads "reserved"."""
+        result = _RESULTS.get(self.result, "reserved")
+        source = _SOURCES.get(self.source, "reserved")
+        reason = _REASONS.get((self.source, self.reason), "reserved")
+        return f"{result}: {reason}, by the {source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """The numbers of an A-ABORT (PS3.8 §9.3.8, Table 9-26)."""
+
+    source: int
+    reason: int
+
+    @property
+    def text(self) -> str:
+        """Source and reason in the words of the standard; the reason counts only from the service-provider."""
+        source = _ABORT_SOURCES.get(self.source, "reserved")
+        if self.source != 2:
+            return source
+        return f"{source}, {_ABORT_REASONS.get(self.reason, 'reserved')}"
+
+
+@dataclass(frozen=True, slots=True)
+class EchoResult:
+    """The result of one C-ECHO: the outcome and, unless it is `ok`, why; `detail` is a sentence for a person.
+
+    `dimse_status` is written as the standard prints it (`0x0000`). `phases` holds milliseconds for each phase that was
+    begun; the last one may have been cut short by the failure.
+    """
+
+    outcome: Outcome
+    failure: FailureClass | None
+    detail: str
+    rejection: Rejection | None = None
+    dimse_status: str | None = None
+    phases: Mapping[Phase, float] = field(default_factory=dict)
+
+
+class EchoEnded(Exception):
+    """The echo ended early; `result` says with what. It never leaves this package."""
+
+    def __init__(self, result: EchoResult) -> None:
+        super().__init__(result.detail)
+        self.result = result
+
+
+def failed(failure: FailureClass, detail: str) -> EchoEnded:
+    """The peer did what makes it unusable."""
+    return EchoEnded(EchoResult("failed", failure, detail))
+
+
+def answered(status: int) -> EchoResult:
+    """The result for a C-ECHO-RSP (PS3.7 §9.3.5.2): Success is the only status under which it verifies the peer."""
+    printed = f"0x{status:04X}"
+    if status == SUCCESS:
+        return EchoResult("ok", None, "The peer answered the C-ECHO with success.", dimse_status=printed)
+    meaning = _STATUSES.get(status, "a status that PS3.7 does not define for C-ECHO")
+    detail = f"The peer answered the C-ECHO with status {printed}: {meaning}."
+    return EchoResult("failed", "dimse_status", detail, dimse_status=printed)
+
+
+def rejected(rejection: Rejection) -> EchoResult:
+    """The result for an A-ASSOCIATE-RJ (PS3.8 §9.3.4).
+
+    An unknown AE title is a fault of configuration, so repeating won't help; congestion and every other transient
+    rejection come from a peer that is alive but can't take an association now.
+    """
+    why = (rejection.source, rejection.reason)
+    detail = f"The peer rejected the association ({rejection.text})."
+    if why in _AE_TITLE_REASONS:
+        side = "our calling AE title" if rejection.reason == 3 else "the called AE title"
+        detail += f" It does not know {side}: correct the configuration on one of the two sides."
+        return EchoResult("failed", "rejected_ae_title", detail, rejection)
+    if why in _BUSY_REASONS or rejection.result == 2:
+        return EchoResult("degraded", "rejected_busy", f"{detail} It is running, but busy.", rejection)
+    return EchoResult("failed", "rejected", detail, rejection)
+
+
+def aborted(abort: Abort) -> EchoResult:
+    """The result for an A-ABORT in answer to a request."""
+    return EchoResult("failed", "aborted", f"The peer aborted the association ({abort.text}).")
+
+
+def context_rejected(result: int) -> EchoResult:
+    """The result for an association without the Verification context (PS3.8 §9.3.3.2, Table 9-18)."""
+    text = _CONTEXT_RESULTS.get(result, "reserved")
+    detail = f"The peer accepted the association but not the Verification SOP class ({text})."
+    return EchoResult("failed", "context_rejected", detail)
+
+
+def not_released(why: str) -> EchoResult:
+    """The result for an echo that succeeded on an association that could not be released (PS3.8 §7.2)."""
+    detail = f"The peer answered the C-ECHO but did not release the association: {why}"
+    return EchoResult("degraded", "release", detail, dimse_status=f"0x{SUCCESS:04X}")
+
+
+def timed_out(phase: Phase, timeout: float) -> EchoResult:
+    """The result for an echo whose deadline passed in `phase`."""
+    within = f"within {timeout:g} s"
+    if phase == "dns":
+        return EchoResult("probe_error", "dns", f"Our name resolver did not answer {within}.")
+    if phase == "tcp":
+        return EchoResult("failed", "timeout_connect", f"No connection could be made {within}.")
+    if phase == "association":
+        return EchoResult("failed", "timeout_association", f"The peer did not answer the association request {within}.")
+    if phase == "dimse":
+        return EchoResult("failed", "timeout_dimse", f"The peer did not answer the C-ECHO {within}.")
+    return not_released(f"no answer {within}.")
+
+
+def not_resolved(host: str, fault: OSError | ValueError) -> EchoResult:
+    """The result for a host name that has no address; a resolver that fails is our own fault, not the peer's."""
+    if isinstance(fault, socket.gaierror) and fault.errno in _RESOLVER_FAULTS:
+        return EchoResult("probe_error", "dns", f"Our name resolver can't be used: {fault.strerror}.")
+    return EchoResult("failed", "dns", f"The host name {host!r} has no address.")
+
+
+def not_connected(fault: OSError) -> EchoResult:
+    """The result for a connection that could not be made."""
+    if fault.errno in _LOCAL_ERRNOS:
+        return _local(fault)
+    if fault.errno == errno.ECONNREFUSED:
+        return EchoResult("failed", "refused", "The connection was refused: nothing listens on that port.")
+    if fault.errno == errno.ETIMEDOUT:
+        return EchoResult("failed", "timeout_connect", "No connection could be made: the host does not answer.")
+    return EchoResult("failed", "unreachable", f"No connection could be made: {_words(fault)}.")
+
+
+def disconnected(fault: OSError | EOFError) -> EchoResult:
+    """The result for a connection that broke before the peer's answer was whole."""
+    if isinstance(fault, OSError) and fault.errno in _LOCAL_ERRNOS:
+        return _local(fault)
+    how = _words(fault) if isinstance(fault, OSError) else "closed by the peer"
+    return EchoResult("failed", "closed", f"The connection ended before the peer had answered: {how}.")
+
+
+def _local(fault: OSError) -> EchoResult:
+    return EchoResult("probe_error", "local", f"The probe itself could not use the network: {_words(fault)}.")
+
+
+def _words(fault: OSError) -> str:
+    return os.strerror(fault.errno).lower() if fault.errno else str(fault) or type(fault).__name__
