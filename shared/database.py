@@ -13,19 +13,25 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
-TRANSIENT: tuple[type[BaseException], ...] = (
+_PASSING: tuple[type[BaseException], ...] = (
     Unavailable,
     OSError,
-    asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
-    asyncpg.SystemError,
+    asyncpg.PostgresSystemError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
 )
-"""Faults of the database or the network that pass: they are tried again and never quarantine a message."""
+
+
+def is_transient(exc: BaseException) -> bool:
+    """Whether a fault of the database or the network passes by itself; such a fault never quarantines a message."""
+    if isinstance(exc, asyncpg.InterfaceError):
+        # The driver has no class of its own for "your connection is gone"; it shares this one with wrong arguments.
+        return not isinstance(exc, ValueError) and ("clos" in str(exc) or "released" in str(exc))
+    return isinstance(exc, _PASSING)
 
 
 async def _prepare(conn: "Connection") -> None:

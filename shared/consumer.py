@@ -1,0 +1,125 @@
+"""The consumer: applies each event once, in order, and stores how far it came in the transaction of the effect.
+
+A batch is applied in one transaction. If any message of it fails, the batch is rolled back and applied message by
+message: what still fails after bounded tries goes to quarantine, and the rest goes on. A fault of the database or the
+network is no fault of the message: it ends the run, and the supervisor starts it anew from the stored positions.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_attempt, wait_exponential
+
+from shared import quarantine, telemetry
+from shared.bus import Batch, Bus
+from shared.database import Pool, is_transient
+from shared.errors import Replaced, Unavailable, Unreadable
+from shared.events import Event, EventData, decode
+from shared.positions import Position, move_position, select_position, stored_offsets
+from shared.telemetry import log
+from shared.transactions import Transaction, begin, flush_outbox, new_id
+
+Handler = Callable[[Transaction, Event[Any]], Awaitable[None]]
+Handlers = Mapping[type[EventData], Sequence[Handler]]
+
+BATCH = 500
+POLL_SECONDS = 5.0
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """The consumer of one service: which handlers apply which events."""
+
+    service: str
+    pool: Pool
+    bus: Bus
+    handlers: Handlers
+
+    async def run(self) -> None:
+        """Reads and applies until the bus or the database fails, or another member has taken a partition over."""
+        topics = sorted(contract.event_type for contract in self.handlers)
+
+        async def positions(partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+            return await stored_offsets(self.pool, partitions)
+
+        async with self.bus.subscription(self.service, topics, positions) as subscription:
+            while True:
+                for batch in await subscription.poll(BATCH, POLL_SECONDS):
+                    await self.apply(batch)
+
+    async def apply(self, batch: Batch) -> None:
+        """Applies a batch; when this returns, each of its messages is applied, was a repeat, or lies in quarantine."""
+        try:
+            await self._apply_together(batch)
+        except Exception as exc:
+            if is_passing(exc):
+                raise
+            log.info("consumer.batch_split", service=self.service, topic=batch.topic, error=repr(exc))
+            for message in batch.messages:
+                await self._apply_one(replace(batch, messages=[message]))
+
+    async def _apply_one(self, single: Batch) -> None:
+        retries = AsyncRetrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=0.05, max=1),
+            retry=retry_if_exception(lambda exc: not is_passing(exc)),
+        )
+        try:
+            await retries(self._apply_together, single)
+        except RetryError as exc:
+            cause = exc.last_attempt.exception()
+            await self._apply_together(single, refuse=f"handler: {cause!r}")
+
+    async def _apply_together(self, batch: Batch, refuse: str | None = None) -> None:
+        async with self.pool.acquire() as conn, conn.transaction():
+            now = datetime.now(UTC)
+            tx = Transaction(conn, self.service, now, f"service:{self.service}", new_id())
+            old = await select_position(conn, batch.topic, batch.partition)
+            sequences = dict(old.sequences)
+            for offset, raw in batch.messages:
+                if old.next_offset is not None and offset < old.next_offset:
+                    raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was applied by another consumer")
+                await self._apply_message(tx, batch, offset, raw, sequences, refuse)
+            new = Position(batch.messages[-1][0] + 1, sequences)
+            await move_position(conn, batch.topic, batch.partition, old, new)
+            await flush_outbox(tx)
+
+    async def _apply_message(
+        self, tx: Transaction, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int], refuse: str | None
+    ) -> None:
+        try:
+            event = decode(raw, topic=batch.topic, now=tx.now)
+        except Unreadable as exc:
+            await quarantine.hold(tx, batch.topic, batch.partition, offset, raw, str(exc))
+            return
+        if event.sequence <= sequences.get(event.source, 0):
+            telemetry.REPEATED.labels(self.service).inc()
+            return
+        if refuse is not None:
+            await quarantine.hold(tx, batch.topic, batch.partition, offset, raw, refuse)
+        else:
+            await self.handle(tx, event)
+        sequences[event.source] = event.sequence
+
+    async def handle(self, tx: Transaction, event: Event[EventData]) -> None:
+        """Runs the event's handlers in ``tx``, in its trace and in its actor's name."""
+        for handler in self.handlers[type(event.data)]:
+            attributes = {"service": self.service, "event.type": event.type, "event.id": event.id}
+            with telemetry.span(f"{self.service} {event.type}", event.traceparent, attributes):
+                await handler(tx.caused_by(event), event)
+        telemetry.CONSUMED.labels(self.service, event.type).inc()
+        telemetry.CONSUME_DELAY.labels(self.service).observe(max(0.0, (tx.now - event.time).total_seconds()))
+
+    async def replay(self, held: quarantine.Held, decided_by: str) -> None:
+        """Applies a quarantined message now, whatever its sequence. Raises what it still fails with."""
+        async with begin(self.pool, self.service, actor=decided_by) as tx:
+            await quarantine.decide(tx, held.id, "replayed", "applied by hand")
+            await self.handle(tx, decode(held.raw, topic=held.topic, now=tx.now))
+
+
+def is_passing(exc: BaseException) -> bool:
+    """Whether a fault lies outside the message: the infrastructure is away, or another consumer took over."""
+    return isinstance(exc, Unavailable | Replaced) or is_transient(exc)

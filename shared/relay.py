@@ -1,0 +1,108 @@
+"""The relay: takes what handlers recorded from the outbox to the bus, in order, once in effect.
+
+A crash at any line sends the same events with the same sequences again, so consumers can drop the repeat:
+the batch on its way stands in the row ``relay`` before the first of its events is published.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+import asyncpg
+
+from shared import telemetry
+from shared.bus import Bus, Message, Publisher
+from shared.database import Connection, connect, is_transient
+from shared.errors import Fenced, Unavailable
+from shared.events import with_sequence
+from shared.telemetry import log
+from shared.transactions import OUTBOX_CHANNEL
+
+BATCH = 2_000
+STANDBY_SECONDS = 1.0
+FALLBACK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Relay:
+    """The relay of one service. Any number may run; the one that holds the advisory lock works."""
+
+    service: str
+    dsn: str
+    bus: Bus
+
+    async def run(self) -> None:
+        """Works until it loses its connection, its lock or its name; the supervisor then starts it anew."""
+        conn = await connect(self.dsn, schema=self.service, application=f"steward-relay-{self.service}")
+        try:
+            while not await conn.fetchval(
+                "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"relay {self.service}"
+            ):
+                await asyncio.sleep(STANDBY_SECONDS)
+            # The name is taken before the batch in flight is read: from here on no predecessor can publish.
+            async with self.bus.publisher(self.service) as publisher:
+                await self._work(conn, publisher)
+        except Fenced as exc:
+            log.warning("relay.fenced", service=self.service, reason=str(exc))
+        finally:
+            conn.terminate()
+
+    async def _work(self, conn: "asyncpg.Connection[asyncpg.Record]", publisher: Publisher) -> None:
+        woken = asyncio.Event()
+        await conn.add_listener(OUTBOX_CHANNEL.format(service=self.service), lambda *_: woken.set())
+        conn.add_termination_listener(lambda _: woken.set())
+        messages = await in_flight(conn)
+        while True:
+            if messages:
+                await self._publish(publisher, messages)
+            woken.clear()
+            messages = await take_batch(conn, BATCH)
+            telemetry.OUTBOX_PENDING.labels(self.service).set(len(messages))
+            if not messages:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), FALLBACK_SECONDS)
+
+    async def _publish(self, publisher: Publisher, messages: list[Message]) -> None:
+        with telemetry.span("relay.publish", attributes={"service": self.service}):
+            await publisher.publish(messages)
+        for message in messages:
+            telemetry.PUBLISHED.labels(self.service, message.topic).inc()
+        log.debug("relay.published", service=self.service, events=len(messages))
+
+
+async def in_flight(conn: Connection) -> list[Message]:
+    """The batch that a predecessor had numbered and may or may not have published."""
+    row = await conn.fetchrow("SELECT first_sequence, in_flight FROM relay")
+    if row is None or not row["in_flight"]:
+        return []
+    found = await conn.fetch("SELECT topic, key, body FROM outbox WHERE id = ANY($1) ORDER BY id", row["in_flight"])
+    return _numbered(row["first_sequence"], found)
+
+
+async def take_batch(conn: Connection, limit: int) -> list[Message]:
+    """Deletes the batch that was published, numbers the next one, and makes both durable in one commit."""
+    async with conn.transaction():
+        state = await conn.fetchrow("SELECT next_sequence, in_flight FROM relay")
+        assert state is not None  # noqa: S101 -- the migration inserts the row and nothing deletes it
+        if state["in_flight"]:
+            await conn.execute("DELETE FROM outbox WHERE id = ANY($1)", state["in_flight"])
+        rows = await conn.fetch("SELECT id, topic, key, body FROM outbox ORDER BY id LIMIT $1", limit)
+        if rows or state["in_flight"]:
+            await conn.execute(
+                "UPDATE relay SET first_sequence = next_sequence, in_flight = $1, next_sequence = next_sequence + $2",
+                [row["id"] for row in rows],
+                len(rows),
+            )
+    return _numbered(state["next_sequence"], rows)
+
+
+def _numbered(first: int, rows: "list[asyncpg.Record]") -> list[Message]:
+    return [
+        Message(row["topic"], row["key"], with_sequence(row["body"], sequence))
+        for sequence, row in enumerate(rows, start=first)
+    ]
+
+
+def passes(exc: BaseException) -> bool:
+    """Whether a relay that stopped with ``exc`` is simply started again."""
+    return isinstance(exc, Unavailable | Fenced) or is_transient(exc)
