@@ -1,0 +1,71 @@
+"""The simulated group: two hospitals, each with a PACS archive, a modality and a workstation."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from demo.archive import Archive
+from demo.images import make_study
+from demo.modality import Modality
+from demo.node import Node
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """One site with its nodes; `site_id` is a slug, `time_zone` an IANA name."""
+
+    site_id: str
+    name: str
+    time_zone: str
+    archive: Archive
+    modality: Modality
+    workstation: Node
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Archive, modality and workstation, in this order."""
+        return [self.archive, self.modality, self.workstation]
+
+
+class Fleet:
+    """Both hospitals. The archives keep their images below the folder, so a second start finds the first one's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.hospitals = [
+            _hospital("north", "Northfield General Hospital", "Europe/Berlin", folder),
+            _hospital("south", "Southmoor Children's Hospital", "Europe/London", folder),
+        ]
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes of both hospitals."""
+        return [node for hospital in self.hospitals for node in hospital.nodes]
+
+    def start(self) -> None:
+        """Start every node and fill the archives that are empty with a first study; all or nothing."""
+        try:
+            for node in self.nodes:
+                node.start()
+            for hospital in self.hospitals:
+                if hospital.archive.is_empty:
+                    hospital.modality.send(make_study(hospital.site_id, datetime.now(UTC)), hospital.archive)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every node."""
+        for node in self.nodes:
+            node.stop()
+
+
+def _hospital(site_id: str, name: str, time_zone: str, folder: Path) -> Hospital:
+    title = site_id.upper()
+    return Hospital(
+        site_id=site_id,
+        name=name,
+        time_zone=time_zone,
+        archive=Archive(f"{site_id}-pacs", f"{title}_PACS", folder / site_id / "archive"),
+        modality=Modality(f"{site_id}-ct", f"{title}_CT"),
+        workstation=Node(f"{site_id}-workstation", "workstation", f"{title}_WS"),
+    )
