@@ -1,0 +1,1 @@
+"""Notifier alone tells people: who must know, what they read, and that it reached them."""

@@ -1,0 +1,1 @@
+"""Tells people that something is wrong, and that it is over."""

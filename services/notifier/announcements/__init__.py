@@ -1,0 +1,1 @@
+"""Tells people of maintenance windows: in time, once, and in their calendars."""

@@ -1,0 +1,122 @@
+"""Which notices a maintenance window needs, and when each is due."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+ANNOUNCED_AHEAD = timedelta(days=7)
+REMINDED_AHEAD = timedelta(hours=24)
+
+WindowNoticeKind = Literal["announcement", "short_notice", "changed", "reminder", "started", "finished", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One revision of a window. All times are aware, and kept in UTC: only there does subtraction give elapsed time.
+
+    `scheduled_at` is when this revision was made. `started_at`, `ended_at` and `cancelled_at` are what has happened,
+    None until it has: nobody is told that work has begun because a plan said so.
+    """
+
+    id: str
+    revision: int
+    starts_at: datetime
+    ends_at: datetime
+    scheduled_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("starts_at", "ends_at", "scheduled_at", "started_at", "ended_at", "cancelled_at"):
+            value: datetime | None = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, in_utc(value))
+
+
+@dataclass(frozen=True)
+class PlannedNotice:
+    """A notice, unique by (window, kind, revision).
+
+    `breaches_lead_time`: people hear of these times less than seven days ahead, which is to be recorded.
+    `includes_reminder`: it goes out so late that no reminder of its own follows.
+    `expires_at`: from then on it would mislead, and is not sent any more.
+    """
+
+    window_id: str
+    revision: int
+    kind: WindowNoticeKind
+    due_at: datetime
+    expires_at: datetime | None
+    breaches_lead_time: bool = False
+    includes_reminder: bool = False
+
+
+def planned_notices(window: Window) -> tuple[PlannedNotice, ...]:
+    """Every notice that this revision needs by what is known now, in the order of their due times.
+
+    A cancelled window needs its cancellation and nothing else. A revision made while the work goes on, such as a later
+    end, does not tell of the start again.
+    """
+    if window.cancelled_at is not None:
+        return (_notice(window, "cancelled", window.cancelled_at, None),)
+    first = _first_notice(window)
+    planned = [first]
+    if not first.includes_reminder:
+        planned.append(_notice(window, "reminder", reminder_due(window.starts_at), _began(window)))
+    if window.started_at is not None and window.started_at >= window.scheduled_at:
+        planned.append(_notice(window, "started", window.started_at, window.ended_at or window.ends_at))
+    if window.ended_at is not None:
+        planned.append(_notice(window, "finished", window.ended_at, None))
+    return tuple(sorted(planned, key=lambda notice: notice.due_at))
+
+
+def due_notices(window: Window, now: datetime) -> tuple[PlannedNotice, ...]:
+    """The notices of this revision that should be out at `now`; those that were sent are the caller's to leave out."""
+    return tuple(notice for notice in planned_notices(window) if is_sendable(notice, window, now))
+
+
+def is_sendable(notice: PlannedNotice, window: Window, now: datetime) -> bool:
+    """Whether the notice may go out at `now`, asked once more right before it does.
+
+    No notice of an older revision goes out, and none but the cancellation once the window is cancelled.
+    """
+    is_current = notice.revision == window.revision and (notice.kind == "cancelled" or window.cancelled_at is None)
+    is_useful = notice.expires_at is None or now < notice.expires_at
+    return is_current and notice.due_at <= now and is_useful
+
+
+def reminder_due(starts_at: datetime) -> datetime:
+    """24 hours of elapsed time before the start, also where a clock change makes that another time of day."""
+    return in_utc(starts_at) - REMINDED_AHEAD
+
+
+def in_utc(instant: datetime) -> datetime:
+    """The same instant in UTC. Raises ValueError for a naive time, which names no instant."""
+    if instant.utcoffset() is None:
+        raise ValueError(f"a time must name its offset, for example 2026-03-29T01:30:00Z, not {instant.isoformat()}")
+    return instant.astimezone(UTC)
+
+
+def _first_notice(window: Window) -> PlannedNotice:
+    """What tells people of these times: the announcement or, from the second revision on, the change."""
+    lead = window.starts_at - window.scheduled_at
+    is_short = lead < ANNOUNCED_AHEAD
+    kind: WindowNoticeKind = "changed" if window.revision > 0 else "short_notice" if is_short else "announcement"
+    return PlannedNotice(
+        window_id=window.id,
+        revision=window.revision,
+        kind=kind,
+        due_at=window.scheduled_at,
+        expires_at=window.ended_at or window.ends_at,
+        breaches_lead_time=is_short,
+        includes_reminder=lead <= REMINDED_AHEAD,
+    )
+
+
+def _began(window: Window) -> datetime:
+    return min(window.starts_at, window.started_at or window.starts_at)
+
+
+def _notice(window: Window, kind: WindowNoticeKind, due_at: datetime, expires_at: datetime | None) -> PlannedNotice:
+    return PlannedNotice(window.id, window.revision, kind, due_at, expires_at)

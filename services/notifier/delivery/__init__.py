@@ -1,0 +1,1 @@
+"""Puts messages together and hands them to the mail server."""
