@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: a service's pool, confined to its schema, and which faults will pass by themselves."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
@@ -10,8 +10,11 @@ from shared.errors import Unavailable
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-    Pool = asyncpg.Pool[asyncpg.Record]
-    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:  # asyncpg's classes are generic for the type checker only
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
 
 _PASSING: tuple[type[BaseException], ...] = (
     Unavailable,

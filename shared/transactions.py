@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import uuid_utils
 
 from shared import telemetry
+from shared.database import Connection, Pool
 from shared.events import Event, EventData, encode_unsequenced
-
-if TYPE_CHECKING:
-    from shared.database import Connection, Pool
 
 OUTBOX_CHANNEL = "steward_outbox_{service}"
 
@@ -33,7 +30,7 @@ class Transaction:
     ``now`` is the one instant at which everything in it happens (aware, UTC).
     """
 
-    conn: "Connection"
+    conn: Connection
     service: str
     now: datetime
     actor: str
@@ -73,7 +70,7 @@ class Transaction:
 
 @asynccontextmanager
 async def begin(
-    pool: "Pool", service: str, *, actor: str, correlation_id: str | None = None, now: datetime | None = None
+    pool: Pool, service: str, *, actor: str, correlation_id: str | None = None, now: datetime | None = None
 ) -> AsyncIterator[Transaction]:
     """Opens a transaction; commits it with its outbox rows at the end, rolls back when the block raises."""
     async with pool.acquire() as conn, conn.transaction():

@@ -9,7 +9,7 @@ CREATE TABLE outbox (
 
 -- One row: the sequence that the next event gets, and the batch that is on its way.
 CREATE TABLE relay (
-    only           boolean  PRIMARY KEY DEFAULT true CHECK (only),
+    single         boolean  PRIMARY KEY DEFAULT true CHECK (single),
     next_sequence  bigint   NOT NULL DEFAULT 1,
     first_sequence bigint,
     in_flight      bigint[] NOT NULL DEFAULT '{}'

@@ -1,0 +1,1 @@
+"""Figures beside a named peer or limit, measured in the same run."""

@@ -1,0 +1,1 @@
+"""Sites: the hospitals of the group."""

@@ -1,0 +1,27 @@
+"""What each service keeps of the API keys: the digests and grants that ``key.changed`` tells."""
+
+from collections.abc import Mapping
+
+from shared.consumer import Handler
+from shared.events import Event, EventData
+from shared.events.compliance import KeyChanged
+from shared.transactions import Transaction
+
+
+async def keep_key(tx: Transaction, event: Event[KeyChanged]) -> None:
+    """Takes over the key's full state."""
+    await tx.conn.execute(
+        """INSERT INTO api_keys (sha256, id, name, grants, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (sha256) DO UPDATE
+           SET name = excluded.name, grants = excluded.grants, expires_at = excluded.expires_at,
+               revoked_at = excluded.revoked_at""",
+        event.data.sha256,
+        event.subject,
+        event.data.name,
+        event.data.grants,
+        event.data.expires_at,
+        event.data.revoked_at,
+    )
+
+
+HANDLERS: Mapping[type[EventData], Handler] = {KeyChanged: keep_key}

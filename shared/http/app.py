@@ -1,0 +1,130 @@
+"""A service's application: its routes under ``/{service}/v1``, health, metrics, and what every route must declare."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import telemetry
+from shared.errors import TooLarge
+from shared.http import problems
+from shared.http.call import Desk, RoleRequired
+
+MAX_BODY_BYTES = 1024 * 1024
+Ready = Callable[[], Awaitable[dict[str, str]]]
+"""Says what is not ready and why; empty when all is well."""
+
+
+def service_app(desk: Desk, routers: Sequence[APIRouter], ready: Ready) -> FastAPI:
+    """The application of one service, to be mounted at ``/{service}``.
+
+    Raises ValueError for a route that declares no role.
+    """
+    app = FastAPI(title=f"Steward {desk.service}", version="1", redoc_url=None)
+    app.state.desk = desk
+    problems.install(app)
+    for router in routers:
+        refuse_undeclared(router)
+        app.include_router(router, prefix="/v1")
+    _add_operations(app, ready)
+    app.add_middleware(LimitBody)
+    app.add_middleware(Observe, service=desk.service)
+    return app
+
+
+def refuse_undeclared(router: APIRouter) -> None:
+    """Raises ValueError when a route has no RoleRequired among its dependencies."""
+    for route in router.routes:
+        if isinstance(route, APIRoute) and not any(
+            isinstance(dependency.call, RoleRequired) for dependency in route.dependant.dependencies
+        ):
+            raise ValueError(f"{route.methods} {route.path} declares no role; add requires(…)")
+
+
+def _add_operations(app: FastAPI, ready: Ready) -> None:
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def is_ready() -> Response:
+        missing = await ready()
+        return JSONResponse({"status": "not ready" if missing else "ok"} | missing, 503 if missing else 200)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def mount_services(apps: dict[str, ASGIApp]) -> Starlette:
+    """One application that serves each at ``/{name}``; the same URLs, alone and together."""
+    return Starlette(routes=[Mount(f"/{name}", app) for name, app in apps.items()])
+
+
+class LimitBody:
+    """Refuses a request body over 1 MiB, by its declared length and, where that lies, while it is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+            await self._refuse()(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:
+                raise HTTPException(413, f"the body passes {MAX_BODY_BYTES} bytes (1 MiB)")
+            return message
+
+        await self._app(scope, counted, send)
+
+    @staticmethod
+    def _refuse() -> Response:
+        return problems.problem(413, TooLarge.title, f"the body passes {MAX_BODY_BYTES} bytes (1 MiB)")
+
+
+class Observe:
+    """Counts each request and runs it in a span that joins the caller's trace."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, began = 500, perf_counter()
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        parent = Headers(scope=scope).get("traceparent")
+        try:
+            with telemetry.span(f"{self._service} {scope['method']}", parent, {"url.path": scope["path"]}):
+                await self._app(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            telemetry.REQUESTS.labels(self._service, scope["method"], route, str(status)).observe(
+                perf_counter() - began
+            )

@@ -1,0 +1,114 @@
+"""One request: who asks, with which key, and the transaction that carries it out."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+
+from shared.database import Connection, Pool
+from shared.errors import Forbidden, Malformed, Unconditional
+from shared.http.idempotency import RequestKey, claim, remember
+from shared.identity import Caller, Identity, Role
+from shared.resource import Resource
+from shared.transactions import Transaction, begin, new_id
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=BaseModel)
+Q = TypeVar("Q", bound=Resource)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a service's routes work with; the application holds one."""
+
+    service: str
+    pool: Pool
+    identity: Identity
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request whose caller is known and holds the route's role at one site at least."""
+
+    desk: Desk
+    caller: Caller
+    correlation_id: str
+    response: Response
+    key: RequestKey | None
+
+    async def run(
+        self, handler: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Carries out a command in one transaction, once for its Idempotency-Key, and answers with its result."""
+        async with begin(
+            self.desk.pool, self.desk.service, actor=self.caller.name, correlation_id=self.correlation_id
+        ) as tx:
+            if self.key is not None:
+                await claim(tx, self.key)
+            result = await handler(tx, *args, **kwargs)
+            if self.key is not None:
+                await remember(tx, self.key, result.model_dump_json().encode())
+        if isinstance(result, Resource):
+            self.tag(result)
+        return result
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """A connection in a read-only transaction that sees one moment."""
+        async with self.desk.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            yield conn
+
+    def tag(self, resource: Q) -> Q:
+        """Answers with the resource and its version as ETag (RFC 9110 §8.8.3)."""
+        self.response.headers["ETag"] = f'"{resource.version}"'
+        return resource
+
+
+class RoleRequired:
+    """The dependency that lets a request in. A route without one does not start (see ``service_app``)."""
+
+    def __init__(self, role: Role) -> None:
+        self.role: Role = role
+
+    async def __call__(
+        self,
+        request: Request,
+        response: Response,
+        idempotency_key: Annotated[str | None, Header()] = None,
+        x_correlation_id: Annotated[str | None, Header(max_length=100, pattern=r"^[\x21-\x7e]+$")] = None,
+    ) -> Call:
+        """Raises Unauthenticated without a valid token, Forbidden without the role at any site."""
+        desk: Desk = request.app.state.desk
+        caller = await desk.identity.recognize(request.headers.get("authorization"))
+        sites = caller.sites(self.role)
+        if sites is not None and not sites:
+            raise Forbidden(f"this needs the role {self.role}")
+        key = None
+        if request.method == "POST" and idempotency_key is not None:
+            path = request.url.path + ("?" + request.url.query if request.url.query else "")
+            key = RequestKey.of(caller.name, idempotency_key, request.method, path, await request.body())
+        correlation_id = x_correlation_id or new_id()
+        response.headers["X-Correlation-Id"] = correlation_id
+        return Call(desk, caller, correlation_id, response, key)
+
+
+def requires(role: Role) -> Any:
+    """Declares the role of a route: ``call: Annotated[Call, requires("operator")]``."""
+    return Depends(RoleRequired(role))
+
+
+def _expected_version(if_match: Annotated[str | None, Header()] = None) -> int:
+    if if_match is None:
+        raise Unconditional("send the header If-Match with the ETag that you have seen")
+    match = re.fullmatch(r'(?:W/)?"(\d{1,18})"', if_match)
+    if match is None:
+        raise Malformed("If-Match", "must be an ETag of this resource", '"3"')
+    return int(match[1])
+
+
+IfMatch = Annotated[int, Depends(_expected_version)]
+"""The version that a change is based on. Raises Unconditional (428) without the header."""

@@ -1,0 +1,36 @@
+"""Keyset pages: ``limit``, ``cursor``, ``next``. A page never shifts because something was added before it."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """Items in a fixed order; ``next`` is the cursor of the page that follows, or null on the last one."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+class Window:
+    """Which page is asked for. ``after`` is the key of the last item seen."""
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        cursor: Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
+    ) -> None:
+        self.limit = limit
+        self.after = cursor
+
+    def page(self, found: Sequence[T], key: Callable[[T], str]) -> Page[T]:
+        """Makes a page of up to ``limit + 1`` found items; the one too many tells that there is a next page."""
+        items = found[: self.limit]
+        return Page(items=items, next=key(items[-1]) if len(found) > self.limit else None)
+
+
+Paging = Annotated[Window, Depends()]

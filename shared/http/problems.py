@@ -1,0 +1,83 @@
+"""Errors as problem documents (RFC 9457): what was refused, and for bad input the field, the rule and an example."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from shared.database import is_transient
+from shared.errors import Refused, Unauthenticated
+from shared.http.idempotency import AlreadyAnswered
+from shared.telemetry import log
+
+MEDIA_TYPE = "application/problem+json"
+EXAMPLES_BY_RULE: Mapping[str, str] = {
+    "extra_forbidden": "leave it out",
+    "missing": "see the examples in openapi.json",
+    "json_invalid": '{"name": "value"}',
+}
+
+
+def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
+    """A problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail} | extra
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of ``app`` a problem document."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, exc: Refused) -> Response:
+        headers = {"WWW-Authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else None
+        return problem(exc.status, exc.title, exc.detail, headers, **exc.extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, exc: RequestValidationError) -> Response:
+        errors = [_fault(fault) for fault in exc.errors()]
+        first = errors[0]
+        detail = f"{first['field']}: {first['rule']}, for example {first['example']}"
+        return problem(422, "Malformed input", detail, errors=errors)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, exc: HTTPException) -> Response:
+        return problem(exc.status_code, str(exc.detail), str(exc.detail), exc.headers)
+
+    @app.exception_handler(AlreadyAnswered)
+    async def already_answered(request: Request, exc: AlreadyAnswered) -> Response:
+        status = getattr(request.scope.get("route"), "status_code", None) or 200
+        headers = {"Idempotency-Replayed": "true"}
+        if isinstance(version := json.loads(exc.answer).get("version"), int):
+            headers["ETag"] = f'"{version}"'
+        return Response(exc.answer, status, headers, "application/json")
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, exc: Exception) -> Response:
+        if is_transient(exc):
+            log.warning("http.unavailable", path=request.url.path, error=repr(exc))
+            return problem(503, "Try again", "a part of the system does not answer", {"Retry-After": "2"})
+        log.error("http.failed", path=request.url.path, exc_info=exc)
+        return problem(500, "Internal error", "the request failed; nothing was changed")
+
+    for passing in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        app.exception_handler(passing)(failed)
+
+
+def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
+    place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path", "header")]
+    context = fault.get("ctx") or {}
+    kind = str(fault["type"])
+    example = context.get("example") or EXAMPLES_BY_RULE.get(kind) or _example_of(kind, context)
+    return {"field": ".".join(place) or str(fault["loc"][0]), "rule": str(fault["msg"]), "example": str(example)}
+
+
+def _example_of(kind: str, context: Mapping[str, Any]) -> str:
+    for bound in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern", "expected"):
+        if bound in context:
+            return f"{bound} {context[bound]}"
+    return f"a valid {kind.split('_')[0]}"

@@ -1,0 +1,44 @@
+"""What goes in and out as JSON: bodies that refuse what they don't know, resources that have a version."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from shared.events.contract import Instant, SiteId
+
+
+def _printable(text: str) -> str:
+    if any(ord(char) < 32 and char not in "\n\t" for char in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Id = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+"""The id of a resource: a UUID in its usual form."""
+
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n\t]*$"),
+    AfterValidator(_printable),
+]
+"""One line of text of at most 200 characters."""
+
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_printable)]
+"""Text of at most 10,000 characters, lines allowed."""
+
+
+class Body(BaseModel):
+    """Base of all request bodies. Each subclass shows an example (``json_schema_extra={"examples": […]}``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Resource(BaseModel):
+    """Base of all answers that can be changed; ``version`` is the ETag."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+
+
+__all__ = ["Body", "Id", "Instant", "Line", "Prose", "Resource", "SiteId"]

@@ -1,0 +1,141 @@
+"""Puts a service together and runs it: its routes, its consumer, its relay and its schedules over one pool.
+
+``services/X/__main__.py`` builds a Service; here it is opened, alone (`steward run X`) or beside others (`steward up`).
+"""
+
+import asyncio
+import signal
+import socket
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+from fastapi import APIRouter
+
+from shared import api_keys, telemetry
+from shared.bus import Bus
+from shared.consumer import Consumer, Handler, Handlers
+from shared.database import Pool, open_pool
+from shared.events import EventData
+from shared.http import mount_services, service_app
+from shared.http.call import Desk
+from shared.identity import Identity, Keys
+from shared.quarantine_api import quarantine_router
+from shared.relay import Relay
+from shared.settings import HttpSettings, ServiceSettings
+from shared.supervise import Supervisor, Work
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+SWEEP_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """What one service consists of. ``work`` are its schedules and effect runners, each a coroutine that never ends."""
+
+    name: str
+    routers: Sequence[APIRouter] = ()
+    handlers: Handlers = field(default_factory=dict)
+    work: Mapping[str, Work] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A running service."""
+
+    service: Service
+    app: "ASGIApp"
+
+
+Build = Callable[[Pool], Service]
+
+
+def handler_table(*tables: Mapping[type[EventData], Handler]) -> Handlers:
+    """Joins the tables of a service's capabilities; an event that several handle is handled in their order."""
+    joined: dict[type[EventData], list[Handler]] = defaultdict(list)
+    for table in tables:
+        for contract, handler in table.items():
+            joined[contract].append(handler)
+    return joined
+
+
+@asynccontextmanager
+async def open_service(name: str, build: Build, settings: ServiceSettings, bus: Bus) -> AsyncIterator[Opened]:
+    """Starts the service's background work and gives its application; stops it all at the end."""
+    pool = await open_pool(settings.database, schema=name, application=f"steward-{name}")
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        service = build(pool)
+        handlers = handler_table(*_as_tables(service.handlers), api_keys.HANDLERS)
+        consumer = Consumer(name, pool, bus, handlers)
+        supervisor = Supervisor(name)
+        identity = Identity(settings.oidc_issuer, settings.oidc_audience, Keys(settings.oidc_jwks), pool)
+        work = {"relay": Relay(name, settings.database, bus).run, "consumer": consumer.run, **service.work}
+        tasks = [asyncio.create_task(supervisor.keep_running(n, w), name=f"{name}.{n}") for n, w in work.items()]
+
+        async def ready() -> dict[str, str]:
+            await pool.fetchval("SELECT 1")
+            return dict(supervisor.faults)
+
+        routers = [*service.routers, quarantine_router(consumer)]
+        yield Opened(service, service_app(Desk(name, pool, identity), routers, ready))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        pool.terminate()
+
+
+def _as_tables(handlers: Handlers) -> list[dict[type[EventData], Handler]]:
+    return [{contract: handler} for contract, several in handlers.items() for handler in several]
+
+
+async def run_alone(name: str, build: Build, settings: ServiceSettings) -> None:
+    """Runs one service as a process of its own until SIGTERM or SIGINT."""
+    telemetry.configure_logs(settings.log_level)
+    telemetry.configure_traces(name, settings.otlp_endpoint)
+    bus = settings.open_bus()
+    try:
+        async with open_service(name, build, settings, bus) as opened:
+            await serve({name: opened.app}, settings, listen(settings))
+    finally:
+        await bus.close()
+
+
+def listen(settings: HttpSettings) -> socket.socket:
+    """A listening socket, so that the port is known before anything is announced."""
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    sock = socket.create_server((settings.http_host, settings.http_port), family=family, backlog=512)
+    sock.setblocking(False)
+    return sock
+
+
+async def serve(apps: "Mapping[str, ASGIApp]", settings: HttpSettings, sock: socket.socket) -> None:
+    """Serves the applications on ``sock`` until SIGTERM or SIGINT."""
+    config = uvicorn.Config(
+        mount_services(dict(apps)),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    telemetry.log.info("http.listening", address="{}:{}".format(*cast(tuple[str, int], sock.getsockname())[:2]))
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, setattr, server, "should_exit", True)
+    await server.serve(sockets=[sock])
+
+
+async def sweep_bus(bus: Bus) -> None:
+    """Keeps the bus within its retention; for the process that hosts the embedded bus."""
+    while True:
+        await bus.sweep()
+        await asyncio.sleep(SWEEP_SECONDS)

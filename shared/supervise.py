@@ -1,0 +1,45 @@
+"""Keeps a service's background work going: what fails is logged and started again, with growing pauses."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from shared.consumer import is_passing
+from shared.errors import Fenced
+from shared.telemetry import log
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 15.0
+STEADY_SECONDS = 30.0
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Supervisor:
+    """Runs named pieces of work for ever. ``faults`` says which of them last ended badly, for readiness."""
+
+    service: str
+    faults: dict[str, str] = field(default_factory=dict)
+
+    async def keep_running(self, name: str, work: Work) -> None:
+        """Runs ``work`` again whenever it ends, until this task is cancelled."""
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        while True:
+            began = loop.time()
+            clear = loop.call_later(STEADY_SECONDS / 10, self.faults.pop, name, None)
+            try:
+                await work()
+            except Exception as exc:
+                self.faults[name] = repr(exc)
+                if is_passing(exc) or isinstance(exc, Fenced):
+                    log.warning("work.interrupted", service=self.service, work=name, reason=str(exc) or repr(exc))
+                else:
+                    log.error("work.failed", service=self.service, work=name, exc_info=exc)
+            finally:
+                clear.cancel()
+            if loop.time() - began > STEADY_SECONDS:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
