@@ -13,12 +13,10 @@ from services.probes.dicom.domain import (
     Rejection,
     aborted,
     context_rejected,
-    disconnected,
     failed,
-    not_connected,
-    not_resolved,
     rejected,
 )
+from services.probes.dicom.network import disconnected, not_connected, not_resolved
 
 # Seconds after which the next address of the same host is tried.
 _NEXT_ADDRESS_AFTER = 1.0

@@ -1,8 +1,5 @@
 """What a C-ECHO can find out, and how each answer of a peer is judged."""
 
-import errno
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -73,19 +70,6 @@ _STATUSES = {
     0x0211: "unrecognized operation",
     0x0212: "mistyped argument",
 }
-
-_LOCAL_ERRNOS = {
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
-    errno.EADDRNOTAVAIL,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-}
-_RESOLVER_FAULTS = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_MEMORY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,37 +203,3 @@ def timed_out(phase: Phase, timeout: float) -> EchoResult:
     if phase == "dimse":
         return EchoResult("failed", "timeout_dimse", f"The peer did not answer the C-ECHO {within}.")
     return not_released(f"no answer {within}.")
-
-
-def not_resolved(host: str, fault: OSError | ValueError) -> EchoResult:
-    """The result for a host name that has no address; a resolver that fails is our own fault, not the peer's."""
-    if isinstance(fault, socket.gaierror) and fault.errno in _RESOLVER_FAULTS:
-        return EchoResult("probe_error", "dns", f"Our name resolver can't be used: {fault.strerror}.")
-    return EchoResult("failed", "dns", f"The host name {host!r} has no address.")
-
-
-def not_connected(fault: OSError) -> EchoResult:
-    """The result for a connection that could not be made."""
-    if fault.errno in _LOCAL_ERRNOS:
-        return _local(fault)
-    if fault.errno == errno.ECONNREFUSED:
-        return EchoResult("failed", "refused", "The connection was refused: nothing listens on that port.")
-    if fault.errno == errno.ETIMEDOUT:
-        return EchoResult("failed", "timeout_connect", "No connection could be made: the host does not answer.")
-    return EchoResult("failed", "unreachable", f"No connection could be made: {_words(fault)}.")
-
-
-def disconnected(fault: OSError | EOFError) -> EchoResult:
-    """The result for a connection that broke before the peer's answer was whole."""
-    if isinstance(fault, OSError) and fault.errno in _LOCAL_ERRNOS:
-        return _local(fault)
-    how = _words(fault) if isinstance(fault, OSError) else "closed by the peer"
-    return EchoResult("failed", "closed", f"The connection ended before the peer had answered: {how}.")
-
-
-def _local(fault: OSError) -> EchoResult:
-    return EchoResult("probe_error", "local", f"The probe itself could not use the network: {_words(fault)}.")
-
-
-def _words(fault: OSError) -> str:
-    return os.strerror(fault.errno).lower() if fault.errno else str(fault) or type(fault).__name__

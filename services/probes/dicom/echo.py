@@ -19,11 +19,7 @@ from services.probes.dicom.domain import (
 )
 
 
-async def echo(
-    node: Peer,
-    calling_ae_title: str,
-    timeout: float,  # noqa: ASYNC109 -- a deadline that passes is a result here, not a TimeoutError
-) -> EchoResult:
+async def echo(node: Peer, calling_ae_title: str, timeout: float) -> EchoResult:
     """Verify that the node answers a C-ECHO; return within `timeout` seconds, whatever it does.
 
     When this returns or is cancelled, the connection is closed. Raises ValueError only for an AE title that can't be

@@ -161,7 +161,7 @@ class EchoResponse:
 
 
 def _echo_status(command: Dataset) -> int:
-    """The status of a C-ECHO-RSP; its Affected SOP Class UID is optional (PS3.7 §9.1.5.1.4) and not looked at."""
+    """The status of a C-ECHO-RSP; its Affected SOP Class UID is optional (PS3.7 §9.1.5.1.3) and not looked at."""
     if command.CommandField != _ECHO_RESPONSE:
         raise BadReply(f"it answered the C-ECHO with command {command.CommandField:04X}H.")
     if command.MessageIDBeingRespondedTo != MESSAGE_ID:

@@ -1,0 +1,148 @@
+"""Small DICOM peers, written byte by byte, that do what no archive should."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
+
+from services.probes.dicom import Peer
+
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+RELEASE_REPLY = bytes.fromhex("06 00 00000004 00000000")
+_APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
+_IMPLICIT_LITTLE_ENDIAN = b"1.2.840.10008.1.2"
+
+
+@asynccontextmanager
+async def listening(behave: Behaviour) -> AsyncIterator[Peer]:
+    """A peer on a free port that behaves so on each connection; at the end nothing of it is left."""
+    tasks: list[asyncio.Task[None]] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        # A connection that ends, or this peer's own end, ends its behaviour.
+        with closing(writer), suppress(OSError, EOFError, asyncio.CancelledError):
+            await behave(reader, writer)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield Peer("127.0.0.1", server.sockets[0].getsockname()[1], "HOSTILE")
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+        await server.wait_closed()
+
+
+async def read_pdu(reader: asyncio.StreamReader) -> bytes:
+    """One whole PDU from the requestor."""
+    header = await reader.readexactly(6)
+    return header + await reader.readexactly(int.from_bytes(header[2:], "big"))
+
+
+def pdu(pdu_type: int, body: bytes) -> bytes:
+    """A PDU of that type (PS3.8 §9.3.1)."""
+    return bytes([pdu_type, 0]) + len(body).to_bytes(4, "big") + body
+
+
+def acceptance(context_result: int = 0, context_id: int = 1, maximum_length: int = 16_384) -> bytes:
+    """An A-ASSOCIATE-AC for one context (PS3.8 §9.3.3)."""
+    context = bytes([context_id, 0, context_result, 0]) + _item(0x40, _IMPLICIT_LITTLE_ENDIAN)
+    user = _item(0x51, maximum_length.to_bytes(4, "big")) + _item(0x52, b"1.2.3")
+    items = _item(0x10, _APPLICATION_CONTEXT) + _item(0x21, context) + _item(0x50, user)
+    return pdu(0x02, b"\0\1\0\0" + b"HOSTILE".ljust(16) + b"TESTS".ljust(16) + bytes(32) + items)
+
+
+def rejection(result: int, source: int, reason: int) -> bytes:
+    """An A-ASSOCIATE-RJ (PS3.8 §9.3.4)."""
+    return pdu(0x03, bytes([0, result, source, reason]))
+
+
+def abort(source: int, reason: int) -> bytes:
+    """An A-ABORT (PS3.8 §9.3.8)."""
+    return pdu(0x07, bytes([0, 0, source, reason]))
+
+
+def fragment(command: bytes, context_id: int = 1, is_last: bool = True) -> bytes:
+    """A P-DATA-TF with one command fragment (PS3.8 §9.3.5, Annex E.2)."""
+    value = bytes([context_id, 3 if is_last else 1]) + command
+    return pdu(0x04, len(value).to_bytes(4, "big") + value)
+
+
+def echo_response(status: int = 0x0000, message_id: int = 1, command_field: int = 0x8030) -> bytes:
+    """The command set of a C-ECHO-RSP, without the optional Affected SOP Class UID (PS3.7 §9.3.5.2)."""
+    elements = b"".join(
+        struct.pack("<HHIH", 0x0000, element, 2, value)
+        for element, value in ((0x0100, command_field), (0x0120, message_id), (0x0800, 0x0101), (0x0900, status))
+    )
+    return struct.pack("<HHII", 0x0000, 0x0000, 4, len(elements)) + elements
+
+
+def answering(*replies: bytes) -> Behaviour:
+    """Answer each PDU of the requestor with the next of these, then say nothing until it leaves."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in replies:
+            await read_pdu(reader)
+            writer.write(reply)
+        await reader.read()
+
+    return behave
+
+
+def answering_then_closing(*replies: bytes) -> Behaviour:
+    """Answer each PDU of the requestor with the next of these, and close after the last."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in replies:
+            await read_pdu(reader)
+            writer.write(reply)
+
+    return behave
+
+
+def dripping(reply: bytes, seconds: float) -> Behaviour:
+    """Answer the first PDU one byte at a time, with a pause after each."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_pdu(reader)
+        for value in reply:
+            writer.write(bytes([value]))
+            await writer.drain()
+            await asyncio.sleep(seconds)
+        await reader.read()
+
+    return behave
+
+
+async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close the connection before anything was said."""
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """End the connection with a TCP reset."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def talk_without_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept, then send well-formed command fragments for ever, none of them the last."""
+    await read_pdu(reader)
+    writer.write(acceptance())
+    await read_pdu(reader)
+    while True:
+        writer.write(fragment(bytes(8_000), is_last=False))
+        await writer.drain()
+
+
+def _item(item_type: int, body: bytes) -> bytes:
+    return bytes([item_type, 0]) + len(body).to_bytes(2, "big") + body
