@@ -1,0 +1,1 @@
+"""The bus contract, over Kafka and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The event contracts and their golden samples."""
