@@ -16,13 +16,15 @@ from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
 from shared.database import Pool, is_transient
 from shared.errors import Replaced, Unavailable, Unreadable
-from shared.events import Event, EventData, decode
+from shared.events import CONTRACTS, Event, EventData, decode
 from shared.positions import Position, move_position, select_position, stored_offsets
 from shared.telemetry import log
 from shared.transactions import Transaction, begin, flush_outbox, new_id
 
 Handler = Callable[[Transaction, Event[Any]], Awaitable[None]]
 Handlers = Mapping[type[EventData], Sequence[Handler]]
+BatchHandler = Callable[[Transaction, Sequence[Event[Any]]], Awaitable[None]]
+"""Is given the new events of a batch together, in order, after their handlers and in the same transaction."""
 
 BATCH = 500
 POLL_SECONDS = 5.0
@@ -31,16 +33,21 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Consumer:
-    """The consumer of one service: which handlers apply which events."""
+    """The consumer of one service: which handlers apply which events.
+
+    With a ``batch_handler`` it reads the events of every contract, whether or not they have a handler besides.
+    """
 
     service: str
     pool: Pool
     bus: Bus
     handlers: Handlers
+    batch_handler: BatchHandler | None = None
 
     async def run(self) -> None:
         """Reads and applies until the bus or the database fails, or another member has taken a partition over."""
-        topics = sorted(contract.event_type for contract in self.handlers)
+        contracts = self.handlers if self.batch_handler is None else CONTRACTS.values()
+        topics = sorted(contract.event_type for contract in contracts)
 
         async def positions(partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
             return await stored_offsets(self.pool, partitions)
@@ -79,34 +86,39 @@ class Consumer:
             tx = Transaction(conn, self.service, now, f"service:{self.service}", new_id())
             old = await select_position(conn, batch.topic, batch.partition)
             sequences = dict(old.sequences)
+            applied: list[Event[EventData]] = []
             for offset, raw in batch.messages:
                 if old.next_offset is not None and offset < old.next_offset:
                     raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was applied by another consumer")
-                await self._apply_message(tx, batch, offset, raw, sequences, refuse)
+                applied += await self._apply_message(tx, batch, offset, raw, sequences, refuse)
+            if self.batch_handler is not None and applied:
+                await self.batch_handler(tx, applied)
             new = Position(batch.messages[-1][0] + 1, sequences)
             await move_position(conn, batch.topic, batch.partition, old, new)
             await flush_outbox(tx)
 
     async def _apply_message(
         self, tx: Transaction, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int], refuse: str | None
-    ) -> None:
+    ) -> Sequence[Event[EventData]]:
+        """Applies one message and returns its event, or nothing when it was a repeat or went to quarantine."""
         try:
             event = decode(raw, topic=batch.topic, now=tx.now)
         except Unreadable as exc:
             await quarantine.hold(tx, batch.topic, batch.partition, offset, raw, str(exc))
-            return
+            return []
         if event.sequence <= sequences.get(event.source, 0):
             telemetry.REPEATED.labels(self.service).inc()
-            return
+            return []
+        sequences[event.source] = event.sequence
         if refuse is not None:
             await quarantine.hold(tx, batch.topic, batch.partition, offset, raw, refuse)
-        else:
-            await self.handle(tx, event)
-        sequences[event.source] = event.sequence
+            return []
+        await self.handle(tx, event)
+        return [event]
 
     async def handle(self, tx: Transaction, event: Event[EventData]) -> None:
         """Runs the event's handlers in ``tx``, in its trace and in its actor's name."""
-        for handler in self.handlers[type(event.data)]:
+        for handler in self.handlers.get(type(event.data), ()):
             attributes = {"service": self.service, "event.type": event.type, "event.id": event.id}
             with telemetry.span(f"{self.service} {event.type}", event.traceparent, attributes):
                 await handler(tx.caused_by(event), event)
@@ -117,7 +129,10 @@ class Consumer:
         """Applies a quarantined message now, whatever its sequence. Raises what it still fails with."""
         async with begin(self.pool, self.service, actor=decided_by) as tx:
             await quarantine.decide(tx, held.id, "replayed", "applied by hand")
-            await self.handle(tx, decode(held.raw, topic=held.topic, now=tx.now))
+            event = decode(held.raw, topic=held.topic, now=tx.now)
+            await self.handle(tx, event)
+            if self.batch_handler is not None:
+                await self.batch_handler(tx, [event])
 
 
 def is_passing(exc: BaseException) -> bool:

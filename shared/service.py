@@ -17,7 +17,7 @@ from fastapi import APIRouter
 
 from shared import api_keys, telemetry
 from shared.bus import Bus
-from shared.consumer import Consumer, Handler, Handlers
+from shared.consumer import BatchHandler, Consumer, Handler, Handlers
 from shared.database import Pool, open_pool
 from shared.events import EventData
 from shared.http import mount_services, service_app
@@ -36,11 +36,15 @@ SWEEP_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Service:
-    """What one service consists of. ``work`` are its schedules and effect runners, each a coroutine that never ends."""
+    """What one service consists of. ``work`` are its schedules and effect runners, each a coroutine that never ends.
+
+    A service with a ``batch_handler`` hears the events of every contract, in batches.
+    """
 
     name: str
     routers: Sequence[APIRouter] = ()
     handlers: Handlers = field(default_factory=dict)
+    batch_handler: BatchHandler | None = None
     work: Mapping[str, Work] = field(default_factory=dict)
 
 
@@ -72,7 +76,7 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
     try:
         service = build(pool)
         handlers = handler_table(*_as_tables(service.handlers), api_keys.HANDLERS)
-        consumer = Consumer(name, pool, bus, handlers)
+        consumer = Consumer(name, pool, bus, handlers, service.batch_handler)
         supervisor = Supervisor(name)
         identity = Identity(settings.oidc_issuer, settings.oidc_audience, Keys(settings.oidc_jwks), pool)
         work = {"relay": Relay(name, settings.database, bus).run, "consumer": consumer.run, **service.work}
