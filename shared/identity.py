@@ -79,12 +79,15 @@ class Caller:
         sites = self.sites(role)
         return sites is None or (site_id in sites and site_id != GROUP)
 
-    def require(self, role: Role, site_id: str) -> None:
-        """Raises NotFound when the site lies outside the caller's, Forbidden when the role is missing there."""
+    def require(self, role: Role, site_id: str, what: str | None = None) -> None:
+        """Raises NotFound when the site lies outside the caller's, Forbidden when the role is missing there.
+
+        ``what`` is the thing asked for (``asset 0198…``): NotFound then speaks of it as of an absent one.
+        """
         if self.has(role, site_id):
             return
         if not self.has("viewer", site_id):
-            raise NotFound(f"no site {site_id}")
+            raise NotFound(f"no {what or f'site {site_id}'}")
         raise Forbidden(f"this needs the role {role} at site {site_id}")
 
 

@@ -6,8 +6,9 @@ from typing import Literal
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
-from services.notifier.delivery.addresses import Party, wire_address
+from services.notifier.delivery.addresses import Party
 from services.notifier.delivery.text import clean, one_line
+from shared.mail_address import wire_address
 
 Impact = Literal["NO-IMPACT", "REDUCED-REDUNDANCY", "DEGRADED", "OUTAGE"]
 Status = Literal["TENTATIVE", "CONFIRMED", "CANCELLED", "IN-PROCESS", "COMPLETED"]

@@ -11,8 +11,9 @@ from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
-from services.notifier.delivery.addresses import Party, wire_address
+from services.notifier.delivery.addresses import Party
 from services.notifier.delivery.text import clean, one_line
+from shared.mail_address import wire_address
 
 _LAYOUT = Path(__file__).parent / "templates"
 _ID = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import aiosmtplib
 
-from services.notifier.delivery.addresses import wire_address
 from services.notifier.delivery.text import one_line
+from shared.mail_address import wire_address
 
 
 class TlsMode(StrEnum):
