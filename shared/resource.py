@@ -1,10 +1,15 @@
 """What goes in and out as JSON: bodies that refuse what they don't know, resources that have a version."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from shared.events.contract import Instant, SiteId
+
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def _printable(text: str) -> str:
@@ -27,6 +32,16 @@ Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_00
 """Text of at most 10,000 characters, lines allowed."""
 
 
+def _within_reach(instant: datetime) -> datetime:
+    if not FIRST_MOMENT <= instant < LAST_MOMENT:
+        raise PydanticCustomError("moment", "must lie in the years 2000 to 2199", {"example": "2026-03-01T22:00:00Z"})
+    return instant.astimezone(UTC)
+
+
+Moment = Annotated[Instant, AfterValidator(_within_reach)]
+"""An instant that a caller names, in any offset; kept in UTC. What no calendar can mean (the year 9999) is refused."""
+
+
 class Body(BaseModel):
     """Base of all request bodies. Each subclass shows an example (``json_schema_extra={"examples": […]}``)."""
 
@@ -41,4 +56,4 @@ class Resource(BaseModel):
     version: int
 
 
-__all__ = ["Body", "Id", "Instant", "Line", "Prose", "Resource", "SiteId"]
+__all__ = ["Body", "Id", "Instant", "Line", "Moment", "Prose", "Resource", "SiteId"]
