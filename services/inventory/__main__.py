@@ -2,16 +2,24 @@
 
 import asyncio
 
+from services.inventory.assets import consumer
+from services.inventory.assets.api import router as assets
+from services.inventory.lifecycle.api import router as lifecycle
+from services.inventory.people.api import router as people
 from services.inventory.settings import InventorySettings
 from services.inventory.sites.api import router as sites
 from shared.database import Pool
-from shared.service import Service, run_alone
+from shared.service import Service, handler_table, run_alone
 from shared.settings import load
 
 
 def build(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory over its database."""
-    return Service(name="inventory", routers=[sites])
+    return Service(
+        name="inventory",
+        routers=[sites, assets, lifecycle, people],
+        handlers=handler_table(consumer.HANDLERS),
+    )
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Assets: the PACS systems of the sites and the DICOM nodes that belong to them."""

@@ -1,0 +1,188 @@
+"""Assets over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+from pydantic.config import JsonDict
+
+from services.inventory.assets import handlers, store
+from services.inventory.assets.domain import AeTitle, Asset, Host, Kind, Node, Port, Software, StartState, System
+from services.inventory.assets.store import Selection
+from shared.events import SiteId
+from shared.events.inventory import DicomAddress, LifecycleState, NodeRole
+from shared.http import Body, Call, IfMatch, Page, Paging, requires
+from shared.resource import Id, Line
+
+router = APIRouter(tags=["assets"])
+
+SYSTEM_EXAMPLE: JsonDict = {
+    "name": "North archive",
+    "software": {"vendor": "Northlight Imaging", "product": "Archive One", "version": "5.2.1"},
+}
+NODE_EXAMPLE: JsonDict = {
+    "system_id": "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b10",
+    "name": "North archive, storage",
+    "ae_title": "NORTH_PACS",
+    "host": "pacs.north.example.org",
+    "port": 104,
+    "role": "archive",
+}
+
+
+class ChangeSystem(Body):
+    """All that can change about a system, apart from its state."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SYSTEM_EXAMPLE]})
+
+    name: Line
+    software: Software
+
+
+class RegisterSystem(ChangeSystem):
+    """A PACS of a site. One that runs already is adopted as it stands; one that is wished for is ``proposed``."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"site_id": "north", **SYSTEM_EXAMPLE}]})
+
+    site_id: SiteId
+    state: StartState = "in_service"
+
+
+class ChangeNode(Body):
+    """All that can change about a node, apart from its state. Its system may be another one of the same site."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [NODE_EXAMPLE]})
+
+    system_id: Id
+    name: Line
+    ae_title: AeTitle
+    host: Host
+    port: Port
+    role: NodeRole
+
+    def address(self) -> DicomAddress:
+        """Where the node answers."""
+        return DicomAddress(ae_title=self.ae_title, host=self.host, port=self.port, role=self.role)
+
+
+class RegisterNode(ChangeNode):
+    """A DICOM node of a system; it is at the system's site. A modality belongs to the PACS that it talks to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [NODE_EXAMPLE]})
+
+    state: StartState = "in_service"
+
+
+@router.post("/systems", status_code=201)
+async def register_system(body: RegisterSystem, call: Annotated[Call, requires("operator")]) -> System:
+    """Registers a system."""
+    call.caller.require("operator", body.site_id)
+    return await call.run(handlers.register_system, body.site_id, body.name, body.software, body.state)
+
+
+@router.get("/systems")
+async def list_systems(
+    call: Annotated[Call, requires("viewer")],
+    paging: Paging,
+    site_id: SiteId | None = None,
+    state: LifecycleState | None = None,
+) -> Page[System]:
+    """The systems of your sites."""
+    chosen = Selection(call.caller.sites("viewer"), site_id=site_id, state=state)
+    async with call.read() as conn:
+        found = await store.select_systems(conn, chosen, paging.after, paging.limit + 1)
+    return paging.page(found, lambda system: system.id)
+
+
+@router.get("/systems/{system_id}")
+async def get_system(system_id: Id, call: Annotated[Call, requires("viewer")]) -> System:
+    """One system."""
+    async with call.read() as conn:
+        system = await store.select_system(conn, system_id)
+    call.caller.require("viewer", system.site_id, f"system {system_id}")
+    return call.tag(system)
+
+
+@router.put("/systems/{system_id}")
+async def change_system(
+    system_id: Id, body: ChangeSystem, version: IfMatch, call: Annotated[Call, requires("operator")]
+) -> System:
+    """Changes a system."""
+    async with call.read() as conn:
+        system = await store.select_system(conn, system_id)
+    call.caller.require("operator", system.site_id, f"system {system_id}")
+    return await call.run(handlers.change_system, system_id, version, body.name, body.software)
+
+
+@router.post("/nodes", status_code=201)
+async def register_node(body: RegisterNode, call: Annotated[Call, requires("operator")]) -> Node:
+    """Registers a node."""
+    await _require_system(call, body.system_id)
+    return await call.run(handlers.register_node, body.system_id, body.name, body.address(), body.state)
+
+
+@router.get("/nodes")
+async def list_nodes(
+    call: Annotated[Call, requires("viewer")],
+    paging: Paging,
+    site_id: SiteId | None = None,
+    state: LifecycleState | None = None,
+    system_id: Id | None = None,
+) -> Page[Node]:
+    """The nodes of your sites."""
+    chosen = Selection(call.caller.sites("viewer"), site_id=site_id, state=state, system_id=system_id)
+    async with call.read() as conn:
+        found = await store.select_nodes(conn, chosen, paging.after, paging.limit + 1)
+    return paging.page(found, lambda node: node.id)
+
+
+@router.get("/nodes/{node_id}")
+async def get_node(node_id: Id, call: Annotated[Call, requires("viewer")]) -> Node:
+    """One node."""
+    async with call.read() as conn:
+        node = await store.select_node(conn, node_id)
+    call.caller.require("viewer", node.site_id, f"node {node_id}")
+    return call.tag(node)
+
+
+@router.put("/nodes/{node_id}")
+async def change_node(
+    node_id: Id, body: ChangeNode, version: IfMatch, call: Annotated[Call, requires("operator")]
+) -> Node:
+    """Changes a node."""
+    async with call.read() as conn:
+        node = await store.select_node(conn, node_id)
+    call.caller.require("operator", node.site_id, f"node {node_id}")
+    await _require_system(call, body.system_id)
+    return await call.run(handlers.change_node, node_id, version, body.system_id, body.name, body.address())
+
+
+@router.get("/assets")
+async def list_assets(
+    call: Annotated[Call, requires("viewer")],
+    paging: Paging,
+    site_id: SiteId | None = None,
+    kind: Kind | None = None,
+    state: LifecycleState | None = None,
+    system_id: Id | None = None,
+) -> Page[Asset]:
+    """The systems and nodes of your sites."""
+    chosen = Selection(call.caller.sites("viewer"), kind, site_id, state, system_id)
+    async with call.read() as conn:
+        found = await store.select_assets(conn, chosen, paging.after, paging.limit + 1)
+    return paging.page(found, lambda asset: asset.id)
+
+
+@router.get("/assets/{asset_id}")
+async def get_asset(asset_id: Id, call: Annotated[Call, requires("viewer")]) -> Asset:
+    """One system or node."""
+    async with call.read() as conn:
+        asset = await handlers.find_asset(conn, asset_id)
+    call.caller.require("viewer", asset.site_id, f"asset {asset_id}")
+    return call.tag(asset)
+
+
+async def _require_system(call: Call, system_id: str) -> None:
+    async with call.read() as conn:
+        system = await store.select_system(conn, system_id)
+    call.caller.require("operator", system.site_id, f"system {system_id}")

@@ -1,0 +1,123 @@
+"""Commands on assets."""
+
+from typing import TypeVar
+
+from services.inventory.assets import store
+from services.inventory.assets.domain import (
+    Asset,
+    Node,
+    Software,
+    StartState,
+    System,
+    check_not_ended,
+    check_same_site,
+    full_state,
+)
+from shared.database import Connection
+from shared.errors import NotFound, Stale
+from shared.events.inventory import DicomAddress, LifecycleState
+from shared.transactions import Transaction, new_id
+
+A = TypeVar("A", bound=Asset)
+
+
+async def find_asset(conn: Connection, asset_id: str) -> Asset:
+    """The asset as it stands. Raises NotFound."""
+    return await store.select_asset(conn, asset_id)
+
+
+async def register_system(tx: Transaction, site_id: str, name: str, software: Software, state: StartState) -> System:
+    """Adds a system to a site. Raises NotFound when there is no such site, Conflict when the name is taken there."""
+    system = System(id=new_id(), site_id=site_id, name=name, state=state, software=software, version=1)
+    await store.insert_asset(tx.conn, system)
+    _record(tx, system)
+    return system
+
+
+async def change_system(
+    tx: Transaction, system_id: str, expected_version: int, name: str, software: Software
+) -> System:
+    """Replaces a system's name and software. Raises NotFound, Stale, Conflict."""
+    old = await store.select_system(tx.conn, system_id)
+    _check_changeable(old, expected_version)
+    new = old.model_copy(update={"name": name, "software": software, "version": old.version + 1})
+    return await _save(tx, new, expected_version)
+
+
+async def register_node(tx: Transaction, system_id: str, name: str, address: DicomAddress, state: StartState) -> Node:
+    """Adds a node at the site of its system. Raises NotFound, or Conflict when its address is taken there."""
+    system = await store.hold_system(tx.conn, system_id)
+    check_not_ended(system)
+    node = Node(
+        id=new_id(),
+        site_id=system.site_id,
+        system_id=system.id,
+        name=name,
+        state=state,
+        version=1,
+        **address.model_dump(),
+    )
+    await store.insert_asset(tx.conn, node)
+    _record(tx, node)
+    return node
+
+
+async def change_node(
+    tx: Transaction, node_id: str, expected_version: int, system_id: str, name: str, address: DicomAddress
+) -> Node:
+    """Replaces all about a node but its site. Raises NotFound, Stale, Conflict."""
+    old = await store.select_node(tx.conn, node_id)
+    _check_changeable(old, expected_version)
+    system = await store.hold_system(tx.conn, system_id)
+    check_same_site(old, system)
+    check_not_ended(system)
+    changes = {"system_id": system_id, "name": name, "version": old.version + 1} | address.model_dump()
+    return await _save(tx, old.model_copy(update=changes), expected_version)
+
+
+async def lock_asset(tx: Transaction, asset_id: str, expected_version: int) -> Asset:
+    """The asset, which nobody else changes until the transaction ends. Raises NotFound, Stale."""
+    asset = await store.lock_asset(tx.conn, asset_id)
+    _check_version(asset, expected_version)
+    return asset
+
+
+async def live_nodes(tx: Transaction, system_id: str) -> list[Node]:
+    """The nodes of a system whose lives are not over. Complete for as long as the system is locked."""
+    return await store.select_live_nodes(tx.conn, system_id)
+
+
+async def put_in_state(tx: Transaction, asset: Asset, state: LifecycleState) -> Asset:
+    """Stores the state of an asset that ``lock_asset`` gave; whether the move is allowed is the lifecycle's to say."""
+    new = asset.model_copy(update={"state": state, "version": asset.version + 1})
+    return await _save(tx, new, asset.version)
+
+
+async def take_version_over(tx: Transaction, system_id: str, site_id: str, version: str) -> System:
+    """Notes that a system runs another version. Raises NotFound when the site has no such system."""
+    old = await store.lock_asset(tx.conn, system_id)
+    if not isinstance(old, System) or old.site_id != site_id:
+        raise NotFound(f"no system {system_id} at site {site_id}")
+    software = Software.model_validate(old.software.model_dump() | {"version": version})
+    new = old.model_copy(update={"software": software, "version": old.version + 1})
+    return await _save(tx, new, old.version)
+
+
+def _check_changeable(asset: Asset, expected_version: int) -> None:
+    _check_version(asset, expected_version)
+    check_not_ended(asset)
+
+
+def _check_version(asset: Asset, expected_version: int) -> None:
+    if asset.version != expected_version:
+        raise Stale(f"{asset.kind} {asset.id} has version {asset.version}; get it again")
+
+
+async def _save(tx: Transaction, new: A, old_version: int) -> A:
+    await store.update_asset(tx.conn, new, old_version)
+    _record(tx, new)
+    return new
+
+
+def _record(tx: Transaction, asset: Asset) -> None:
+    tx.record(full_state(asset), subject=asset.id, site_id=asset.site_id)

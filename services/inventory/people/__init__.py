@@ -1,0 +1,1 @@
+"""People: whom the notices of a site reach."""

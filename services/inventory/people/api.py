@@ -1,0 +1,75 @@
+"""People over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, StrictBool
+from pydantic.config import JsonDict
+
+from services.inventory.people import handlers, store
+from services.inventory.people.domain import Email, Person, Roles
+from shared.events import SiteId
+from shared.http import Body, Call, IfMatch, Page, Paging, requires
+from shared.resource import Id, Line
+
+router = APIRouter(prefix="/people", tags=["people"])
+
+EXAMPLE: JsonDict = {"name": "Ada Berg", "email": "ada.berg@north.example.org", "roles": ["clinician"], "active": True}
+
+
+class ChangePerson(Body):
+    """All that can change about a person. Who is not ``active`` is told nothing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    name: Line
+    email: Email
+    roles: Roles
+    active: StrictBool
+
+
+class RegisterPerson(ChangePerson):
+    """Somebody at a site whom its notices are to reach."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"site_id": "north", **EXAMPLE}]})
+
+    site_id: SiteId
+    active: StrictBool = True
+
+
+@router.post("", status_code=201)
+async def register_person(body: RegisterPerson, call: Annotated[Call, requires("site-admin")]) -> Person:
+    """Registers a person."""
+    call.caller.require("site-admin", body.site_id)
+    return await call.run(handlers.register_person, body.site_id, body.name, body.email, body.roles, body.active)
+
+
+@router.get("")
+async def list_people(
+    call: Annotated[Call, requires("viewer")], paging: Paging, site_id: SiteId | None = None
+) -> Page[Person]:
+    """The people of your sites."""
+    visible = call.caller.sites("viewer")
+    async with call.read() as conn:
+        found = await store.select_people(conn, visible, site_id, paging.after, paging.limit + 1)
+    return paging.page(found, lambda person: person.id)
+
+
+@router.get("/{person_id}")
+async def get_person(person_id: Id, call: Annotated[Call, requires("viewer")]) -> Person:
+    """One person."""
+    async with call.read() as conn:
+        person = await store.select_person(conn, person_id)
+    call.caller.require("viewer", person.site_id, f"person {person_id}")
+    return call.tag(person)
+
+
+@router.put("/{person_id}")
+async def change_person(
+    person_id: Id, body: ChangePerson, version: IfMatch, call: Annotated[Call, requires("site-admin")]
+) -> Person:
+    """Changes a person."""
+    async with call.read() as conn:
+        person = await store.select_person(conn, person_id)
+    call.caller.require("site-admin", person.site_id, f"person {person_id}")
+    return await call.run(handlers.change_person, person_id, version, body.name, body.email, body.roles, body.active)
