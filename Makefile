@@ -9,7 +9,7 @@ SEEDS ?= 30
 
 bin := .venv/bin
 pip := $(bin)/pip --quiet --disable-pip-version-check --no-input install --root-user-action=ignore --only-binary=:all:
-go := GOPATH=$(CURDIR)/.parts/go GOCACHE=$(CURDIR)/.parts/go/build GOBIN=$(CURDIR)/.parts/bin \
+go := env GOPATH=$(CURDIR)/.parts/go GOCACHE=$(CURDIR)/.parts/go/build GOBIN=$(CURDIR)/.parts/bin \
 	GOFLAGS=-modcacherw GOTOOLCHAIN=local CGO_ENABLED=0 $(bin)/go
 lock := $(bin)/uv --quiet pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header

@@ -1,0 +1,76 @@
+"""DCMTK's archive ``dcmqrscp`` and its receiver ``storescp``, on loopback."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.parts.process import Part, accepts_connections, find_program, free_port
+
+CONFIGURATION = """
+NetworkTCPPort = {port}
+MaxPDUSize = 16384
+MaxAssociations = 16
+HostTable BEGIN
+{hosts}
+HostTable END
+VendorTable BEGIN
+VendorTable END
+AETable BEGIN
+{ae_title} {storage} RW (500, 1024mb) ANY
+AETable END
+"""
+
+
+class Dcmqrscp(Part):
+    """A query/retrieve archive that answers as ``ae_title`` and keeps its images in ``storage``.
+
+    ``peers`` (name → AE title, host, port) are those it may send to by C-MOVE.
+    """
+
+    name = "dcmqrscp"
+
+    def __init__(
+        self, directory: Path, ae_title: str = "DCMQRSCP", peers: Mapping[str, tuple[str, str, int]] | None = None
+    ) -> None:
+        super().__init__(directory)
+        self.ae_title = ae_title
+        self.peers = dict(peers or {})
+        self.port = free_port()
+        self.storage = directory / "storage"
+
+    def prepare(self) -> None:
+        self.storage.mkdir(exist_ok=True)
+        hosts = "\n".join(f"{name} = ({aet}, {host}, {port})" for name, (aet, host, port) in self.peers.items())
+        configuration = CONFIGURATION.format(port=self.port, hosts=hosts, ae_title=self.ae_title, storage=self.storage)
+        self._configuration.write_text(configuration)
+
+    def command(self) -> Sequence[str]:
+        return [find_program("dcmqrscp", package="dcmtk"), "--config", str(self._configuration)]
+
+    def answers(self) -> bool:
+        return accepts_connections(self.port)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.directory / "dcmqrscp.cfg"
+
+
+class Storescp(Part):
+    """A receiver of images, each a file in ``storage``; the target of a C-MOVE or a modality's C-STORE."""
+
+    name = "storescp"
+
+    def __init__(self, directory: Path, ae_title: str = "STORESCP") -> None:
+        super().__init__(directory)
+        self.ae_title = ae_title
+        self.port = free_port()
+        self.storage = directory / "received"
+
+    def prepare(self) -> None:
+        self.storage.mkdir(exist_ok=True)
+
+    def command(self) -> Sequence[str]:
+        program = find_program("storescp", package="dcmtk")
+        return [program, "--aetitle", self.ae_title, "--output-directory", str(self.storage), str(self.port)]
+
+    def answers(self) -> bool:
+        return accepts_connections(self.port)
