@@ -1,0 +1,37 @@
+"""Wires probes."""
+
+import asyncio
+
+from services.probes.alerts.api import router as alerts
+from services.probes.alerts.consumer import HANDLERS as WINDOWS
+from services.probes.kinds.api import router as kinds
+from services.probes.kinds.dicom_echo import DicomEcho
+from services.probes.runs.api import router as results
+from services.probes.runs.schedule import Runner, Sweeper
+from services.probes.settings import ProbesSettings
+from services.probes.targets.api import router as targets
+from services.probes.targets.consumer import HANDLERS as ASSETS
+from shared.database import Pool
+from shared.service import Service, handler_table, run_alone
+from shared.settings import load
+
+
+def build(pool: Pool, settings: ProbesSettings) -> Service:
+    """Probes over its database."""
+    runner = Runner(pool, settings, [DicomEcho(settings.probe_ae_title)])
+    return Service(
+        name="probes",
+        routers=[targets, kinds, results, alerts],
+        handlers=handler_table(ASSETS, WINDOWS),
+        work={"runs": runner.run, "sweep": Sweeper(pool, settings.history).run},
+    )
+
+
+def main() -> None:
+    """Runs probes alone."""
+    settings = load(ProbesSettings)
+    asyncio.run(run_alone("probes", lambda pool: build(pool, settings), settings))
+
+
+if __name__ == "__main__":
+    main()

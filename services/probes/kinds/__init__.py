@@ -1,0 +1,1 @@
+"""Kinds: what a probe can ask."""

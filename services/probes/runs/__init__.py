@@ -1,0 +1,1 @@
+"""Runs: when each probe is due, which replica makes the run, and what came of it."""

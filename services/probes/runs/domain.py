@@ -1,0 +1,125 @@
+"""Rules of runs: due = k·interval + hash(probe id) mod interval, so that probes neither drift nor come all at once."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.probes.kinds.domain import Observation
+from shared.events.contract import Instant
+from shared.events.probes import Outcome
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+LONGEST_DETAIL = 1000
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How far apart a probe's runs are, and how soon the next one comes while its alert is undecided."""
+
+    interval: timedelta
+    retry_interval: timedelta
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is asked of which target. ``settings`` are those of its kind."""
+
+    id: str
+    kind: str
+    subject: str
+    site_id: str
+    system_id: str | None
+    name: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a probe; (probe, due_at) is its key. ``lease`` is the right to store its result."""
+
+    probe: Probe
+    due_at: datetime
+    started_at: datetime
+    lease: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run with what it saw."""
+
+    run: Run
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The due time that is run now, and how many before it are left out."""
+
+    due_at: datetime
+    left_out: int
+
+
+class Result(BaseModel):
+    """What one run of one probe saw. Phases and lag are milliseconds; the id is that of its event."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    probe_id: str = Field(examples=["dicom-echo:0197f2a4-6a3c-7d52-9c39-3f7e5a1b2c4d"])
+    subject: str
+    site_id: str = Field(examples=["north"])
+    kind: str = Field(examples=["dicom-echo"])
+    due_at: Instant
+    started_at: Instant
+    outcome: Outcome
+    failure: str | None
+    detail: str
+    phases: dict[str, float]
+    rejection: tuple[int, int, int] | None
+    status: str | None
+    lag_ms: float
+    vantage: str
+    window_id: str | None
+
+
+def probe_id(kind: str, subject: str) -> str:
+    """The id of the probe of that kind on that target: the same in every replica and after every restart."""
+    return f"{kind}:{subject}"
+
+
+def slot_until(probe: str, interval: timedelta, now: datetime) -> datetime:
+    """The probe's last regular due time at or before ``now``."""
+    length = interval // TICK
+    phase = int.from_bytes(hashlib.sha256(probe.encode()).digest()[:8]) % length
+    elapsed = (now - EPOCH) // TICK - phase
+    return EPOCH + (elapsed // length * length + phase) * TICK
+
+
+def slot_after(probe: str, interval: timedelta, now: datetime) -> datetime:
+    """The probe's first regular due time later than ``now``."""
+    return slot_until(probe, interval, now) + interval
+
+
+def next_due(probe: str, cadence: Cadence, due_at: datetime, is_undecided: bool) -> datetime:
+    """When the probe is due after ``due_at``: at its next regular time, or earlier while its alert is undecided."""
+    regular = slot_after(probe, cadence.interval, due_at)
+    return min(regular, due_at + cadence.retry_interval) if is_undecided else regular
+
+
+def take_turn(probe: str, cadence: Cadence, due_at: datetime, now: datetime) -> Turn:
+    """What to run of a probe that is due: ``due_at`` itself, or, a whole interval late, only the last regular time."""
+    if now - due_at < cadence.interval:
+        return Turn(due_at, 0)
+    slot = slot_until(probe, cadence.interval, now)
+    return Turn(slot, -(-(slot - due_at) // cadence.interval))
+
+
+def left_out(count: int) -> Observation:
+    """What is told of runs that were not made because their time had passed."""
+    runs = "1 run was" if count == 1 else f"{count} runs were"
+    return Observation("skipped", "overrun", f"{runs} left out: the probes could not be made in time.")

@@ -1,0 +1,114 @@
+"""Commands on probes and their runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.probes.alerts.domain import Policy, Window, open_windows
+from services.probes.alerts.handlers import close_alert, judge_result, load_windows
+from services.probes.kinds.domain import Observation
+from services.probes.runs import store
+from services.probes.runs.domain import (
+    LONGEST_DETAIL,
+    Cadence,
+    Finished,
+    Probe,
+    Result,
+    Run,
+    left_out,
+    next_due,
+    take_turn,
+)
+from shared import telemetry
+from shared.events.probes import ProbeResult
+from shared.transactions import Transaction, new_id
+
+
+@dataclass(frozen=True)
+class Practice:
+    """How this replica makes runs: when, how they are judged, from where."""
+
+    cadence: Cadence
+    policy: Policy
+    vantage: str
+
+
+async def start_probe(tx: Transaction, probe: Probe) -> None:
+    """Makes the probe run from now on; one that runs already goes on at its times, with its new settings."""
+    await store.upsert_probe(tx.conn, probe)
+
+
+async def stop_probe(tx: Transaction, probe_id: str, why: str) -> None:
+    """Ends a probe and what alert it has; a result that is still on its way is dropped."""
+    probe = await store.delete_probe(tx.conn, probe_id)
+    if probe is not None:
+        await close_alert(tx, probe, why)
+
+
+async def claim_runs(tx: Transaction, practice: Practice, limit: int, lease_seconds: float) -> list[Run]:
+    """Takes up to ``limit`` due runs for ``lease_seconds``. Due times long past are told as skipped, in one result."""
+    due = await store.select_due(tx.conn, limit)
+    if not due:
+        return []
+    lease = new_id()
+    runs: list[Run] = []
+    skipped: list[Finished] = []
+    for probe, due_at, now in due:
+        turn = take_turn(probe.id, practice.cadence, due_at, now)
+        runs.append(Run(probe, turn.due_at, now, lease))
+        if turn.left_out:
+            skipped.append(Finished(Run(probe, due_at, now, lease), left_out(turn.left_out)))
+    if skipped:
+        await _keep_results(tx, skipped, practice)
+    await store.lease(tx.conn, {run.probe.id: run.due_at for run in runs}, lease, lease_seconds)
+    return runs
+
+
+async def finish_runs(tx: Transaction, finished: Sequence[Finished], practice: Practice) -> None:
+    """Stores, publishes and judges results, each in a flow of its own, and sets when their probes are due next.
+
+    A result whose lease has passed to another replica, or whose probe was stopped, is dropped.
+    """
+    leases = await store.select_leases(tx.conn, [f.run.probe.id for f in finished])
+    ours = [f for f in finished if leases.get(f.run.probe.id) == f.run.lease]
+    dues = await _keep_results(tx, ours, practice)
+    await store.end_leases(tx.conn, dues)
+
+
+async def _keep_results(tx: Transaction, finished: Sequence[Finished], practice: Practice) -> dict[str, datetime]:
+    windows = await load_windows(tx, practice.policy)
+    results: list[Result] = []
+    dues: dict[str, datetime] = {}
+    for one in finished:
+        probe = one.run.probe
+        with telemetry.span(f"probes {probe.kind}", attributes={"subject": probe.subject}):
+            flow = replace(tx, correlation_id=new_id(), causation_id=None)
+            result = _record(flow, one.run, one.observation, practice.vantage, windows)
+            caused = replace(flow, causation_id=result.id)
+            is_undecided = await judge_result(caused, probe, result, windows, practice.policy)
+        results.append(result)
+        dues[probe.id] = next_due(probe.id, practice.cadence, one.run.due_at, is_undecided)
+    await store.insert_results(tx.conn, results)
+    return dues
+
+
+def _record(tx: Transaction, run: Run, observation: Observation, vantage: str, windows: Sequence[Window]) -> Result:
+    probe = run.probe
+    open_now = open_windows(windows, {probe.subject, probe.system_id}, run.started_at)
+    event = ProbeResult(
+        probe_id=probe.id,
+        kind=probe.kind,
+        due_at=run.due_at,
+        started_at=run.started_at,
+        outcome=observation.outcome,
+        failure=observation.failure,
+        detail=observation.detail[:LONGEST_DETAIL],
+        phases=dict(observation.phases),
+        lag_ms=round((run.started_at - run.due_at).total_seconds() * 1000, 3),
+        vantage=vantage,
+        window_id=open_now[0].id if open_now else None,
+        rejection=observation.rejection,
+        status=observation.status,
+    )
+    event_id = tx.record(event, subject=probe.subject, site_id=probe.site_id)
+    return Result(id=event_id, subject=probe.subject, site_id=probe.site_id, **event.model_dump())

@@ -1,0 +1,148 @@
+"""Makes the runs that are due, and forgets results that are old."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from services.probes.kinds.domain import Kind, Observation
+from services.probes.runs import store
+from services.probes.runs.domain import Finished, Run
+from services.probes.runs.handlers import Practice, claim_runs, finish_runs
+from services.probes.settings import ProbesSettings
+from shared.database import Connection, Pool, connect, is_transient
+from shared.errors import Unavailable
+from shared.telemetry import log
+from shared.transactions import Transaction, begin
+
+SERVICE = "probes"
+ACTOR = f"service:{SERVICE}"
+BATCH = 100
+SHORTEST_SLEEP = 0.005
+LONGEST_SLEEP = 30.0
+LATE_SECONDS = 1.0
+STORE_SECONDS = 15.0
+SWEEP_SECONDS = 3600.0
+ATTEMPTS = 6
+
+RUNS = Counter("steward_probe_runs_total", "Runs of probes", ["kind", "outcome"])
+LAG = Histogram(
+    "steward_probe_lag_seconds", "From a run's due time to its start", buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
+)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Makes runs, many at a time; any number of replicas share the probes of one database.
+
+    The network is never touched inside a transaction: a run is claimed, made, and its result stored.
+    """
+
+    pool: Pool
+    settings: ProbesSettings
+    kinds: Sequence[Kind[Any]]
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Works until the database is lost; runs under way are then abandoned and made again when their leases end."""
+        listener = await connect(self.settings.database, schema=SERVICE, application=f"steward-{SERVICE}-runs")
+        listener.add_termination_listener(lambda _: self._news.set())
+        results: asyncio.Queue[Finished] = asyncio.Queue()
+        try:
+            await listener.add_listener(store.CHANNEL, lambda *_: self._news.set())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._store(results))
+                while not listener.is_closed():
+                    self._news.clear()
+                    for run in await self._claim():
+                        task = tasks.create_task(self._make(run, results))
+                        self._running.add(task)
+                        task.add_done_callback(self._running.discard)
+                    await self._sleep(listener)
+                raise Unavailable("the connection that wakes the runner was lost")
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from group
+        finally:
+            listener.terminate()
+
+    @property
+    def _practice(self) -> Practice:
+        return Practice(self.settings.cadence, self.settings.policy, self.settings.probe_vantage)
+
+    async def _claim(self) -> list[Run]:
+        free = self.settings.probe_concurrency - len(self._running)
+        if free <= 0:
+            return []
+        async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+            lease_seconds = self.settings.timeout + LATE_SECONDS + STORE_SECONDS
+            return await claim_runs(tx, self._practice, min(free, BATCH), lease_seconds)
+
+    async def _sleep(self, conn: Connection) -> None:
+        """Until the next run is due, or there is news; with all hands busy, until one is free."""
+        is_full = len(self._running) >= self.settings.probe_concurrency
+        seconds = None if is_full else await store.select_seconds_until_due(conn)
+        # What is due this instant may be locked by a replica that is about to take it.
+        pause = LONGEST_SLEEP if seconds is None else min(max(seconds, SHORTEST_SLEEP), LONGEST_SLEEP)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), pause)
+
+    async def _make(self, run: Run, results: asyncio.Queue[Finished]) -> None:
+        results.put_nowait(Finished(run, await self._observe(run)))
+
+    async def _observe(self, run: Run) -> Observation:
+        kind = next((kind for kind in self.kinds if kind.name == run.probe.kind), None)
+        if kind is None:
+            return Observation("probe_error", "kind", f"This replica has no probe of the kind {run.probe.kind}.")
+        try:
+            async with asyncio.timeout(self.settings.timeout + LATE_SECONDS):
+                return await kind.run(kind.settings.model_validate(run.probe.settings), self.settings.timeout)
+        except Exception as exc:
+            log.error("probe.broken", probe=run.probe.id, exc_info=exc)
+            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+
+    async def _store(self, results: asyncio.Queue[Finished]) -> None:
+        retries = AsyncRetrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=0.1, max=2),
+            retry=retry_if_exception(is_transient),
+            reraise=True,
+        )
+        while True:
+            finished = [await results.get()]
+            while not results.empty() and len(finished) < BATCH:
+                finished.append(results.get_nowait())
+            await retries(self._finish, finished)
+            self._news.set()
+
+    async def _finish(self, finished: Sequence[Finished]) -> None:
+        async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+            await finish_runs(tx, finished, self._practice)
+        for one in finished:
+            RUNS.labels(one.run.probe.kind, one.observation.outcome).inc()
+            LAG.observe(max(0.0, (one.run.started_at - one.run.due_at).total_seconds()))
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """Keeps the results within their history."""
+
+    pool: Pool
+    history: timedelta
+
+    async def run(self) -> None:
+        """Works for ever."""
+        while True:
+            async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+                await forget_old_results(tx, self.history)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def forget_old_results(tx: Transaction, history: timedelta) -> None:
+    """Deletes what is older than ``history``."""
+    await store.delete_results_before(tx.conn, tx.now - history)

@@ -1,0 +1,79 @@
+"""The settings of probes."""
+
+import socket
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+
+from services.probes.alerts.domain import Policy
+from services.probes.runs.domain import Cadence
+from shared.settings import ServiceSettings
+
+LARGEST_SHARE = 0.8
+USUAL_TIMEOUT = 10.0
+
+AeTitle = Annotated[str, StringConstraints(pattern=r"^(?! )[\x20-\x5b\x5d-\x7e]{1,16}(?<! )$")]
+"""An AE title: 1 to 16 characters of ASCII without a backslash, no space at either end (PS3.5 §6.2)."""
+
+
+class ProbesSettings(ServiceSettings):
+    """How often probes run, as whom, and when their failures become an alert."""
+
+    probe_interval: float = Field(
+        60, ge=0.1, le=86_400, description="seconds from one run of a probe to the next", examples=[60]
+    )
+    probe_retry_interval: float = Field(
+        20, ge=0.1, le=86_400, description="seconds to the next run while an alert is undecided", examples=[20]
+    )
+    probe_timeout: float | None = Field(
+        None,
+        gt=0,
+        description="seconds that a run may take, at most 0.8 of the interval; by default 10, or 0.8 of the interval",
+        examples=[10],
+    )
+    probe_concurrency: int = Field(200, ge=1, le=2000, description="runs at the same time", examples=[200])
+    probe_ae_title: AeTitle = Field("STEWARD", description="our AE title as the caller", examples=["STEWARD"])
+    probe_vantage: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        max_length=255,
+        description="where the probes are made from, as results tell it; by default the host's name",
+        examples=["north-dc1"],
+    )
+    probe_history_days: float = Field(
+        14, ge=1, le=3650, description="days after which results are deleted here", examples=[14]
+    )
+    alert_failures: int = Field(3, ge=1, le=100, description="failures in a row that raise an alert", examples=[3])
+    alert_successes: int = Field(2, ge=1, le=100, description="successes in a row that resolve it", examples=[2])
+    alert_window_grace: float = Field(
+        600, ge=0, le=86_400, description="seconds after a window in which nothing is raised yet", examples=[600]
+    )
+
+    @field_validator("probe_timeout")
+    @classmethod
+    def _leaves_room(cls, timeout: float | None, info: ValidationInfo) -> float | None:
+        interval = info.data.get("probe_interval")
+        if timeout is not None and interval is not None and timeout > LARGEST_SHARE * interval:
+            raise ValueError(f"must be at most {LARGEST_SHARE} of STEWARD_PROBE_INTERVAL")
+        return timeout
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a run may take."""
+        return self.probe_timeout or min(USUAL_TIMEOUT, LARGEST_SHARE * self.probe_interval)
+
+    @property
+    def cadence(self) -> Cadence:
+        """When probes run."""
+        return Cadence(timedelta(seconds=self.probe_interval), timedelta(seconds=self.probe_retry_interval))
+
+    @property
+    def policy(self) -> Policy:
+        """When failures become an alert."""
+        return Policy(self.alert_failures, self.alert_successes, timedelta(seconds=self.alert_window_grace))
+
+    @property
+    def history(self) -> timedelta:
+        """How long results are kept."""
+        return timedelta(days=self.probe_history_days)

@@ -1,0 +1,1 @@
+"""Targets: which nodes are probed, kept from what inventory tells."""

@@ -1,0 +1,53 @@
+"""Rules of targets: a node is probed while it, and the system it belongs to, are there to answer."""
+
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from shared.events.inventory import DicomAddress, LifecycleState
+from shared.resource import Resource
+
+PROBED_STATES: frozenset[LifecycleState] = frozenset(
+    {"staged", "commissioning", "in_service", "maintenance", "degraded", "retiring", "migrated"}
+)
+
+
+class Target(Resource):
+    """A DICOM node, whether it is probed, and if not, why."""
+
+    id: str
+    site_id: str = Field(examples=["north"])
+    name: str = Field(examples=["north-pacs"])
+    system_id: str | None
+    dicom: DicomAddress | None
+    probed: bool
+    reason: str | None = Field(examples=["the node is isolated"])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an asset stands in its lifecycle."""
+
+    state: LifecycleState
+    retired: bool
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether something is expected to answer."""
+        return not self.retired and self.state in PROBED_STATES
+
+    @property
+    def text(self) -> str:
+        """The state in words."""
+        return "retired" if self.retired else self.state.replace("_", " ")
+
+
+def why_not_probed(node: Standing, system: Standing | None, dicom: DicomAddress | None) -> str | None:
+    """The reason not to probe a node, or None. A system that was not heard of yet is no reason."""
+    if not node.is_probed:
+        return f"the node is {node.text}"
+    if system is not None and not system.is_probed:
+        return f"its system is {system.text}"
+    if dicom is None:
+        return "it has no DICOM address"
+    return None

@@ -1,0 +1,47 @@
+"""Events of inventory on targets: probes start and stop as the assets' states say."""
+
+from services.probes.kinds.catalogue import KINDS
+from services.probes.runs.domain import Probe, probe_id
+from services.probes.runs.handlers import start_probe, stop_probe
+from services.probes.targets import store
+from services.probes.targets.domain import Target
+from shared.events import Event
+from shared.events.inventory import AssetChanged, AssetRetired
+from shared.transactions import Transaction
+
+
+async def keep_asset(tx: Transaction, event: Event[AssetChanged]) -> None:
+    """Takes an asset's state over, unless a newer one is known; its node, or its system's nodes, follow."""
+    await store.lock_assets(tx.conn)
+    if await store.upsert_asset(tx.conn, event.subject, event.site_id, event.data):
+        await _follow(tx, event.subject)
+
+
+async def retire_asset(tx: Transaction, event: Event[AssetRetired]) -> None:
+    """Ends the probing of a node, or of a system's nodes, for good."""
+    await store.lock_assets(tx.conn)
+    await store.mark_retired(tx.conn, event.subject, event.site_id, event.data)
+    await _follow(tx, event.subject)
+
+
+async def _follow(tx: Transaction, asset_id: str) -> None:
+    for target in await store.select_targets_touched_by(tx.conn, asset_id):
+        await _start_and_stop_probes(tx, target)
+
+
+async def _start_and_stop_probes(tx: Transaction, target: Target) -> None:
+    for kind in KINDS:
+        settings = kind.settings_for(target.dicom) if target.probed and target.dicom else None
+        if settings is None:
+            await stop_probe(tx, probe_id(kind.name, target.id), target.reason or f"{kind.name} has nothing to ask")
+            continue
+        probe = Probe(
+            id=probe_id(kind.name, target.id),
+            kind=kind.name,
+            subject=target.id,
+            site_id=target.site_id,
+            system_id=target.system_id,
+            name=target.name,
+            settings=settings.model_dump(),
+        )
+        await start_probe(tx, probe)
