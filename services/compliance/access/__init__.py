@@ -1,0 +1,1 @@
+"""Access: the API keys that machines call Steward with."""

@@ -1,0 +1,1 @@
+"""Search: finds entries of the audit log by what their events say."""
