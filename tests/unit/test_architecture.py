@@ -1,0 +1,318 @@
+"""The rules of the house: who may import whom, what each file is for, and what every route and setting declares."""
+
+import ast
+import importlib
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import pytest
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings
+
+from shared.http.app import refuse_undeclared
+from shared.service import Service
+from tests.source import ROOT, Module, is_within, modules, services
+
+EVERYWHERE = ("services", "shared", "demo", "tests", "benchmarks")
+MAY_IMPORT = {
+    "shared": ("shared",),
+    "demo": ("shared", "demo", "services.up"),
+    "services": ("shared", "demo", "services"),
+}
+MAX_LINES = 400
+CONSOLE = "console"
+
+ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
+PURE_PARTS = {"addresses", "asyncapi", "bundle", "calendar", "compatibility", "entry", "gates", "text", "times", "tree"}
+OUTSIDE_PARTS = {
+    *("association", "echo", "network", "pdu", "dicom_echo"),
+    *("mail", "message", "smtp"),
+    *("restic", "roots"),
+    *("rest", "visitor"),
+}
+NO_CAPABILITY = {"migrations", "templates", "static", "__pycache__"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
+
+PURE_SHARED = ("shared.errors", "shared.events", "shared.mail_address", "shared.resource")
+OUTSIDE_WORLD = (
+    *("asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil"),
+    *("signal", "smtplib", "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request"),
+    *("aiokafka", "aiosmtplib", "asyncpg", "click", "fastapi", "httpx", "jinja2", "pynetdicom", "starlette"),
+    *("structlog", "uuid", "uuid_utils"),
+)
+CLOCKS_AND_CHANCE = {
+    *("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "datetime.datetime.now"),
+    *("new_id", "uuid4", "uuid7", "open", "print", "input"),
+}
+
+SQL = re.compile(
+    r"\s*(SELECT|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|WITH\s+\w+\s+AS|LOCK\s+TABLE|CREATE|LISTEN|NOTIFY)\s"
+)
+SQL_CALL = re.compile(r"\b(conn|connection|pool)\.(execute|executemany|fetch|fetchrow|fetchval|copy_\w+)$")
+DELIVERY = {
+    *("shared/api_keys.py", "shared/database.py", "shared/http/idempotency.py", "shared/identity.py"),
+    *("shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py", "shared/service.py"),
+    *("shared/transactions.py", "shared/bus/postgres.py"),
+}
+
+SERVICES = services()
+OWNING = [service for service in SERVICES if service != CONSOLE]
+
+
+def chosen(*folders: str, where: Callable[[Module], bool] = lambda _: True) -> list[Module]:
+    """The modules below ``folders`` that are ``where``."""
+    return [module for module in modules(*folders) if where(module)]
+
+
+def is_pure(module: Module) -> bool:
+    """Whether a module may know neither I/O nor clock nor chance."""
+    return module.service is not None and module.stem in PURE_PARTS | {"domain"}
+
+
+def is_store(module: Module) -> bool:
+    """Whether a module holds the SQL of a capability."""
+    return module.service is not None and module.stem == "store"
+
+
+def is_of_one_service(module: Module) -> bool:
+    """Whether a module belongs to one service; the command and `up` know all of them."""
+    return module.service in SERVICES
+
+
+def none_of(faults: Iterable[tuple[Module, int, str]]) -> None:
+    """Fails with all faults, each as ``path:line: what``."""
+    told = [f"{module.path}:{line}: {what}" for module, line, what in faults]
+    assert not told, "\n" + "\n".join(told)
+
+
+def test_no_service_imports_another() -> None:
+    """What a service needs of another, it learns from events."""
+    none_of(
+        (module, line, f"imports {name} of another service; keep what you need from its events")
+        for module in chosen("services", where=is_of_one_service)
+        for line, name in module.imports()
+        if is_within(name, "services") and not is_within(name, f"services.{module.service}")
+    )
+
+
+def test_no_capability_uses_the_store_of_another() -> None:
+    """Capabilities call each other's handlers and domain, never each other's SQL."""
+    none_of(
+        (module, line, f"imports {name}; call that capability's handlers instead")
+        for module in chosen("services", where=is_of_one_service)
+        for line, name in module.imports()
+        if re.search(r"^services\.\w+\.\w+\.store\b", name) and not is_within(name, module.name.rpartition(".")[0])
+    )
+
+
+def test_imports_point_down() -> None:
+    """Shared knows nobody, the demo knows shared and what starts a program; nothing that runs knows a test."""
+    none_of(
+        (module, line, f"imports {name}; of ours, only {' and '.join(allowed)} may be imported here")
+        for folder, allowed in MAY_IMPORT.items()
+        for module in chosen(folder)
+        for line, name in module.imports()
+        if name.split(".")[0] in EVERYWHERE and not any(is_within(name, package) for package in allowed)
+    )
+
+
+def test_imports_say_the_full_name() -> None:
+    """``from services.probes.alerts.domain import …``, never ``from .domain``."""
+    none_of(
+        (module, line, f"imports {name}; write the full name")
+        for module in chosen(*EVERYWHERE)
+        for line, name in module.imports()
+        if name.startswith(".")
+    )
+
+
+def test_pure_modules_import_no_outside_world() -> None:
+    """A domain has no I/O, and what it imports has none either."""
+    pure = {module.name for module in chosen("services", where=is_pure)}
+    ours = {module.name for module in modules(*EVERYWHERE)}
+
+    def is_impure(name: str) -> bool:
+        imported = name if name in ours else name.rpartition(".")[0]
+        allowed = imported in pure or any(is_within(name, package) for package in PURE_SHARED)
+        return any(is_within(name, outside) for outside in OUTSIDE_WORLD) or (imported in ours and not allowed)
+
+    none_of(
+        (module, line, f"imports {name}, which touches the outside world or is not known to be pure")
+        for module in chosen("services", where=is_pure)
+        for line, name in module.imports()
+        if is_impure(name)
+    )
+
+
+def test_pure_modules_ask_no_clock_and_no_chance() -> None:
+    """``now`` and ids are arguments."""
+    none_of(
+        (module, call.lineno, f"calls {name}(); take the value as an argument")
+        for module in chosen("services", where=is_pure)
+        for call, name in module.calls()
+        if name in CLOCKS_AND_CHANCE
+    )
+
+
+def test_sql_stands_only_in_stores() -> None:
+    """Whoever looks for a query opens ``store.py``; the delivery of events has its own in shared."""
+    elsewhere = chosen("services", "shared", "demo", where=lambda m: not is_store(m) and m.path not in DELIVERY)
+    none_of(
+        (module, line, f"SQL outside store.py: {' '.join(text.split()[:4])} …")
+        for module in elsewhere
+        for line, text in module.strings()
+        if SQL.match(text)
+    )
+    none_of(
+        (module, call.lineno, f"calls {name}(); let a function of store.py do that")
+        for module in elsewhere
+        for call, name in module.calls()
+        if SQL_CALL.search(name)
+    )
+
+
+def test_stores_never_commit() -> None:
+    """A store takes a connection; who opened the transaction ends it."""
+    stores = chosen("services", where=is_store)
+    none_of(
+        (module, call.lineno, f"calls {name}(); the handler owns the transaction")
+        for module in stores
+        for call, name in module.calls()
+        if name.rpartition(".")[2] in ("transaction", "commit", "rollback", "begin")
+    )
+    none_of(
+        (module, line, f"runs {text.strip()[:20]!r}; the handler owns the transaction")
+        for module in stores
+        for line, text in module.strings()
+        if re.match(r"\s*(BEGIN|COMMIT|ROLLBACK)\b", text)
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_capabilities_hold_known_roles(service: str) -> None:
+    """The same file name means the same role everywhere; a part of another name is declared above, pure or outside."""
+    known = ROLES | PURE_PARTS | OUTSIDE_PARTS
+    capabilities = [path for path in (ROOT / "services" / service).iterdir() if path.is_dir()]
+    unknown = [
+        str(file.relative_to(ROOT))
+        for folder in capabilities
+        if folder.name not in NO_CAPABILITY
+        for file in folder.rglob("*.py")
+        if file.stem not in known
+    ]
+    assert not unknown, f"{unknown}: use a role of {sorted(ROLES)}, or declare the part as pure or outside in this test"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_services_have_their_four_parts(service: str) -> None:
+    """A promise, a wiring, settings and migrations; the console owns no data."""
+    folder = ROOT / "services" / service
+    wanted = ["__init__.py", "__main__.py", "settings.py"] + (["migrations"] if service != CONSOLE else [])
+    missing = [name for name in wanted if not (folder / name).exists()]
+    assert not missing, f"services/{service} lacks {missing}"
+    assert service != CONSOLE or not (folder / "migrations").exists(), "the console owns no data"
+
+
+@pytest.mark.parametrize("service", OWNING)
+def test_migrations_are_numbered_without_gaps(service: str) -> None:
+    """``0001_….sql`` onwards, so that their order is seen."""
+    names = sorted(path.name for path in (ROOT / "services" / service / "migrations").glob("*"))
+    expected = [f"{number:04}_" for number in range(1, len(names) + 1)]
+    assert names, f"services/{service}/migrations is empty"
+    assert [name[:5] for name in names] == expected, names
+    assert all(name.endswith(".sql") for name in names), names
+
+
+def test_no_file_passes_its_length() -> None:
+    """A file that passes 400 lines is two things: give each its name."""
+    kinds = ("*.py", "*.sql", "*.html", "*.css", "*.js", "*.txt")
+    files = [path for folder in EVERYWHERE for kind in kinds for path in (ROOT / folder).rglob(kind)]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}
+    too_long = {path: length for path, length in lengths.items() if length > MAX_LINES}
+    assert not too_long, f"{too_long} pass {MAX_LINES} lines"
+
+
+def test_modules_are_named_after_things() -> None:
+    """No ``utils``: a name says what is inside."""
+    vague = [module.path for module in modules(*EVERYWHERE) if module.stem in VAGUE_NAMES]
+    vague += [str(path) for path in (ROOT / "services").rglob("*") if path.is_dir() and path.name in VAGUE_NAMES]
+    assert not vague, f"{vague}: name the thing of the field that it holds"
+
+
+def test_modules_say_what_they_are_for() -> None:
+    """Each opens with what it alone is responsible for; only an empty ``__init__.py`` has nothing to say."""
+    silent = [
+        module.path for module in chosen(*EVERYWHERE) if module.text.strip() and not ast.get_docstring(module.tree)
+    ]
+    assert not silent, f"{silent} have no docstring"
+
+
+def test_tests_await_instead_of_sleeping() -> None:
+    """A sleep is too short on a slow machine and too long on every other. ``sleep(0)`` only lets others run."""
+    none_of(
+        (module, call.lineno, f"calls {name}(); await what you wait for")
+        for module in chosen("tests", where=lambda m: not m.path.startswith(("tests/parts/", "tests/e2e/kill/")))
+        for call, name in module.calls()
+        if name in ("asyncio.sleep", "time.sleep", "sleep", "anyio.sleep")
+        and not (call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0)
+    )
+
+
+def settings_of(service: str) -> type[BaseSettings]:
+    """The settings class of a service."""
+    module = importlib.import_module(f"services.{service}.settings")
+    found = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
+    [settings] = [kind for kind in found if issubclass(kind, BaseSettings)]
+    return settings
+
+
+def built(service: str) -> Service:
+    """A service with the examples of its settings, over a pool that nothing may touch: nothing connects when built."""
+    kind = settings_of(service)
+    required = {name: field for name, field in kind.model_fields.items() if field.is_required()}
+    values = {name: (field.examples or [None])[0] for name, field in required.items()}
+    build = importlib.import_module(f"services.{service}.__main__").build
+    return cast(Service, build(cast(Any, object()), kind.model_validate(values)))
+
+
+def routes_of(service: Service) -> list[APIRoute]:
+    """All routes of a service."""
+    return [route for router in service.routers for route in router.routes if isinstance(route, APIRoute)]
+
+
+@pytest.mark.parametrize("service", OWNING)
+def test_every_route_declares_its_role(service: str) -> None:
+    """A route without a role does not start. The console's routes have a test of their own."""
+    assembled = built(service)
+    assert assembled.name == service
+    assert routes_of(assembled), f"{service} has no route"
+    for router in assembled.routers:
+        refuse_undeclared(router)
+
+
+@pytest.mark.parametrize("service", OWNING)
+def test_every_body_shows_an_example(service: str) -> None:
+    """OpenAPI has an example for every body, and it is one that would be accepted."""
+    faults = []
+    for route in routes_of(built(service)):
+        for parameter in route.dependant.body_params:
+            model = parameter.field_info.annotation
+            if not (isinstance(model, type) and issubclass(model, BaseModel)):
+                faults.append(f"{route.methods} {route.path}: the body is no model")
+                continue
+            examples = cast(dict[str, Any], model.model_config.get("json_schema_extra") or {}).get("examples", [])
+            if not examples:
+                faults.append(f"{model.__name__}: has no example")
+            for example in examples:
+                model.model_validate(example)
+    assert not faults, f"{service}: {faults}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_says_what_it_means(service: str) -> None:
+    """A description and an example, for `steward settings` and for the person who sets it wrong."""
+    fields = settings_of(service).model_fields
+    faults = [name for name, field in fields.items() if not field.description or not field.examples]
+    assert not faults, f"services/{service}/settings.py: {faults} lack a description or an example"
