@@ -13,8 +13,8 @@ from shared.settings import ServiceSettings
 LARGEST_SHARE = 0.8
 USUAL_TIMEOUT = 10.0
 
-AeTitle = Annotated[str, StringConstraints(pattern=r"^(?! )[\x20-\x5b\x5d-\x7e]{1,16}(?<! )$")]
-"""An AE title: 1 to 16 characters of ASCII without a backslash, no space at either end (PS3.5 §6.2)."""
+AeTitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$")]
+"""An AE title: 1 to 16 characters of ASCII without a backslash; spaces at its ends mean nothing (PS3.5 §6.2)."""
 
 
 class ProbesSettings(ServiceSettings):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.probes.kinds.catalogue import KINDS
+from services.probes.kinds import KINDS
 from shared.http import Call, Page, requires
 
 router = APIRouter(prefix="/kinds", tags=["kinds"])

@@ -1,6 +1,6 @@
 """Events of inventory on targets: probes start and stop as the assets' states say."""
 
-from services.probes.kinds.catalogue import KINDS
+from services.probes.kinds import KINDS
 from services.probes.runs.domain import Probe, probe_id
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets import store

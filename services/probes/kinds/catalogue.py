@@ -1,8 +1,0 @@
-"""All kinds of probes. A new one is a file beside this one and its class in ``KINDS``."""
-
-from typing import Any
-
-from services.probes.kinds.dicom_echo import DicomEcho
-from services.probes.kinds.domain import Kind
-
-KINDS: tuple[type[Kind[Any]], ...] = (DicomEcho,)
