@@ -10,7 +10,7 @@ Impact = Literal["NO-IMPACT", "REDUCED-REDUNDANCY", "DEGRADED", "OUTAGE"]
 
 
 class SystemRef(BaseModel):
-    """A system in a window's scope, with the name it had when the event was made."""
+    """A system in a window's scope, with the name it had when the window was scheduled."""
 
     id: str
     name: str

@@ -1,0 +1,32 @@
+"""Wires maintenance."""
+
+import asyncio
+
+from services.maintenance.changes.api import router as patches
+from services.maintenance.fleet import consumer as fleet
+from services.maintenance.settings import MaintenanceSettings
+from services.maintenance.windows.api import router as windows
+from services.maintenance.windows.schedule import WindowSchedule
+from shared.database import Pool
+from shared.service import Service, handler_table, run_alone
+from shared.settings import load
+
+
+def build(pool: Pool, settings: MaintenanceSettings) -> Service:
+    """Maintenance over its database."""
+    return Service(
+        name="maintenance",
+        routers=[windows, patches],
+        handlers=handler_table(fleet.HANDLERS),
+        work={"windows": WindowSchedule(pool, settings.database).run},
+    )
+
+
+def main() -> None:
+    """Runs maintenance alone."""
+    settings = load(MaintenanceSettings)
+    asyncio.run(run_alone("maintenance", lambda pool: build(pool, settings), settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Opens and closes windows at their instants.
+
+Any number of schedules may run: each step is taken in a transaction that holds the window's row, by whoever gets there
+first. After an outage the missed steps follow in their order.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.maintenance.windows import handlers, store
+from shared.database import Connection, Pool, connect
+from shared.telemetry import log
+from shared.transactions import begin
+
+SERVICE = "maintenance"
+LONGEST_PAUSE = 5.0
+SHORTEST_PAUSE = 0.05
+
+
+def utc_now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class WindowSchedule:
+    """The schedule of one process. ``clock`` gives the aware UTC time."""
+
+    pool: Pool
+    dsn: str
+    clock: Callable[[], datetime] = utc_now
+
+    async def run(self) -> None:
+        """Works until the database goes away; the supervisor then starts it anew."""
+        conn = await connect(self.dsn, schema=SERVICE, application="steward-windows")
+        try:
+            woken = asyncio.Event()
+            await conn.add_listener(store.CHANNEL, lambda *_: woken.set())
+            while True:
+                woken.clear()
+                await self.advance_all_due()
+                pause = await self._pause(conn)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), pause)
+        finally:
+            conn.terminate()
+
+    async def advance_all_due(self) -> None:
+        """Takes every step that is due, each in its own transaction."""
+        while True:
+            async with begin(self.pool, SERVICE, actor=f"service:{SERVICE}", now=self.clock()) as tx:
+                window = await handlers.advance_due_window(tx)
+            if window is None:
+                return
+            log.info(f"window.{window.state}", service=SERVICE, window=window.id, site=window.site_id)
+
+    async def _pause(self, conn: Connection) -> float:
+        due = await store.select_next_due(conn)
+        if due is None:
+            return LONGEST_PAUSE
+        # What is due already is in the hands of another schedule, or it would be done.
+        return min(max((due - self.clock()).total_seconds(), SHORTEST_PAUSE), LONGEST_PAUSE)
