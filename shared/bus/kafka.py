@@ -23,13 +23,17 @@ CLOSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class KafkaAccess:
-    """How to reach the brokers: ``host:port,…``, and TLS and SASL where the cluster asks for them."""
+    """How to reach the brokers: ``host:port,…``, and TLS and SASL where the cluster asks for them.
+
+    A consumer that is silent for ``session_seconds`` loses its partitions to the others of its group.
+    """
 
     bootstrap: str
     ca_file: str | None = None
     username: str | None = None
     password: str | None = None
     replication: int = 1
+    session_seconds: float = 6.0
 
     def client_options(self) -> dict[str, Any]:
         """The keyword arguments that every aiokafka client takes."""
@@ -103,8 +107,8 @@ class KafkaBus:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             fetch_max_wait_ms=500,
-            heartbeat_interval_ms=1_000,
-            session_timeout_ms=6_000,
+            heartbeat_interval_ms=int(self._access.session_seconds * 1000 / 5),
+            session_timeout_ms=int(self._access.session_seconds * 1000),
             metadata_max_age_ms=30_000,
             **self._access.client_options(),
         )

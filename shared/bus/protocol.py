@@ -13,7 +13,7 @@ from typing import Protocol
 
 from shared.events import Topic
 
-MAX_MESSAGE_BYTES = 64 * 1024
+MAX_MESSAGE_BYTES = 1024 * 1024
 """What a bus takes at the most: more than an event may have, so that it is we who judge an event, not the bus."""
 
 

@@ -44,7 +44,9 @@ class Event(Generic[D]):
     raw: bytes
 
 
-class _Envelope(BaseModel):
+class Envelope(BaseModel):
+    """What stands around every event's data: the attributes of CloudEvents 1.0 §3 and Steward's extensions."""
+
     specversion: Annotated[str, StringConstraints(pattern=r"^1\.0$")]
     id: Text
     source: Annotated[str, StringConstraints(pattern=r"^/services/[a-z]+$")]
@@ -112,7 +114,7 @@ def decode(raw: bytes, *, topic: str, now: datetime) -> Event[EventData]:
     if len(raw) > MAX_EVENT_BYTES:
         raise Unreadable(f"the message has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}")
     try:
-        envelope = _Envelope.model_validate_json(raw)
+        envelope = Envelope.model_validate_json(raw)
     except ValidationError as exc:
         raise Unreadable(f"envelope: {first_fault(exc)}") from exc
     if envelope.type != topic:

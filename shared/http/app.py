@@ -34,7 +34,7 @@ def service_app(desk: Desk, routers: Sequence[APIRouter], ready: Ready) -> FastA
     for router in routers:
         refuse_undeclared(router)
         app.include_router(router, prefix="/v1")
-    _add_operations(app, ready)
+    add_operations(app, ready)
     app.add_middleware(LimitBody)
     app.add_middleware(Observe, service=desk.service)
     return app
@@ -49,7 +49,9 @@ def refuse_undeclared(router: APIRouter) -> None:
             raise ValueError(f"{route.methods} {route.path} declares no role; add requires(…)")
 
 
-def _add_operations(app: FastAPI, ready: Ready) -> None:
+def add_operations(app: FastAPI, ready: Ready) -> None:
+    """Adds health and metrics, which tell nothing of patients or sites and are open to whoever reaches the service."""
+
     @app.get("/health/live", include_in_schema=False)
     async def live() -> dict[str, str]:
         return {"status": "ok"}

@@ -19,7 +19,7 @@ CREATE TABLE log (
     partition    int         NOT NULL,
     "offset"     bigint      NOT NULL,
     key          text        NOT NULL,
-    value        bytea       NOT NULL CHECK (octet_length(value) <= 65536),
+    value        bytea       NOT NULL CHECK (octet_length(value) <= 1048576),
     published_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (topic, partition, "offset")
 ) PARTITION BY LIST (topic);

@@ -1,0 +1,1 @@
+"""End to end: the whole of Steward, as its users run it."""

@@ -1,0 +1,1 @@
+"""Nothing lost, nothing twice, whatever is killed."""
