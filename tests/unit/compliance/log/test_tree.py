@@ -1,0 +1,74 @@
+"""The tree against RFC 6962's own definition and Certificate Transparency's published vectors."""
+
+from hashlib import sha256
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.compliance.log.tree import EMPTY_ROOT, Frontier, leaf_hash, root_of
+
+CT_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+CT_ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+def defined_root(leaves: list[bytes]) -> bytes:
+    """MTH as RFC 6962 §2.1 writes it down."""
+    if not leaves:
+        return sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\x01" + defined_root(leaves[:k]) + defined_root(leaves[k:])).digest()
+
+
+def some_leaves(count: int, seed: int = 0) -> list[bytes]:
+    """``count`` hashes that differ."""
+    random = Random(seed)
+    return [random.randbytes(32) for _ in range(count)]
+
+
+def test_published_vectors() -> None:
+    """The trees of 1 to 8 leaves have the roots that Certificate Transparency's reference implementation gives."""
+    leaves = [leaf_hash(bytes.fromhex(leaf)) for leaf in CT_LEAVES]
+    assert [root_of(leaves[:size]).hex() for size in range(1, 9)] == CT_ROOTS
+    assert root_of([]).hex() == EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_every_size_to_600_grown_leaf_by_leaf() -> None:
+    """A frontier that takes one leaf at a time has the defined root at each size."""
+    leaves = some_leaves(600)
+    frontier = Frontier()
+    for size in range(601):
+        assert frontier.size == size
+        assert frontier.root == defined_root(leaves[:size])
+        frontier = frontier.extend(leaves[size : size + 1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=5), st.integers())
+def test_batches_of_any_size_give_the_same_root(batches: list[int], seed: int) -> None:
+    """How leaves are batched leaves no trace in the root."""
+    leaves = some_leaves(sum(batches), seed)
+    frontier, at = Frontier(), 0
+    for batch in batches:
+        frontier = Frontier(frontier.size, frontier.hashes).extend(leaves[at : at + batch])
+        at += batch
+    assert frontier.root == root_of(leaves) == defined_root(leaves)
+
+
+@pytest.mark.parametrize(("size", "hashes"), [(1, ()), (0, (bytes(32),)), (3, (bytes(32),)), (1, (b"x",)), (-1, ())])
+def test_frontier_that_does_not_fit_its_size_is_refused(size: int, hashes: tuple[bytes, ...]) -> None:
+    """A tree of n leaves has as many perfect subtrees as n has ones in binary."""
+    with pytest.raises(ValueError, match="subtrees"):
+        Frontier(size, hashes)
