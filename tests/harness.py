@@ -11,12 +11,14 @@ from typing import Any
 import httpx
 
 from shared.bus import Bus
-from shared.database import Pool
+from shared.database import Pool, open_pool
 from shared.events import CONTRACTS, Event, EventData, decode
 from shared.http import mount_services
 from shared.issuer import Issuer
+from shared.relay import Relay
 from shared.service import Service, open_service
 from shared.settings import ServiceSettings
+from shared.transactions import begin
 
 WAIT_SECONDS = 20.0
 ADMIN = ("group-admin:*",)
@@ -80,6 +82,32 @@ class Harness:
     def admin(self) -> httpx.AsyncClient:
         """A client of the group's administrator."""
         return self.as_("admin")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Publishes in the name of a service that does not run: through its outbox and its relay, as it would."""
+
+    service: str
+    pool: Pool
+
+    async def say(self, *events: EventData, subject: str, site_id: str, now: datetime | None = None) -> None:
+        """Publishes events about one subject, in one flow, in their order."""
+        async with begin(self.pool, self.service, actor=f"service:{self.service}", now=now) as tx:
+            for event in events:
+                tx.record(event, subject=subject, site_id=site_id)
+
+
+@asynccontextmanager
+async def speaking_as(service: str, dsn: str, bus: Bus) -> AsyncIterator[Voice]:
+    """The voice of a service over its own schema."""
+    pool = await open_pool(dsn, schema=service, application=f"test-voice-{service}")
+    relay = asyncio.create_task(Relay(service, dsn, bus).run())
+    try:
+        yield Voice(service, pool)
+    finally:
+        await _cancel(relay)
+        pool.terminate()
 
 
 BuildAny = Callable[[Pool], Service]

@@ -18,7 +18,7 @@ from shared.migrate import create_topics, migrate_bus, migrate_service
 from shared.service import Service
 from shared.settings import ServiceSettings
 from tests.conftest import execute
-from tests.harness import BuildAny, Harness, running
+from tests.harness import BuildAny, Harness, Voice, running, speaking_as
 
 SERVICES = Path(__file__).parents[2] / "services"
 OWNING = ("inventory", "maintenance", "probes", "backup", "compliance", "notifier")
@@ -26,6 +26,7 @@ PASSWORD = secrets.token_urlsafe(16)
 TEMPLATE = "steward_template"
 
 Run = Callable[..., AbstractAsyncContextManager[Harness]]
+Speak = Callable[[str], AbstractAsyncContextManager[Voice]]
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +91,9 @@ def run(database: str, bus: PostgresBus, tmp_path: Path) -> Run:
         return running(builds, settings, bus, tmp_path)
 
     return start
+
+
+@pytest.fixture
+def speak(database: str, bus: PostgresBus) -> Speak:
+    """Publishes for a service that is not run: ``async with speak("inventory") as inventory``."""
+    return lambda service: speaking_as(service, login(database, f"steward_{service}"), bus)

@@ -29,9 +29,12 @@ async def upsert_probe(conn: Connection, probe: Probe) -> None:
 
 
 async def delete_probe(conn: Connection, probe_id: str) -> Probe | None:
-    """Takes a probe away and returns it; a run that is under way can no longer store its result."""
+    """Takes a probe away and returns it; a run that is under way can no longer store its result. Tells the runners."""
     row = await conn.fetchrow("DELETE FROM probes WHERE id = $1 RETURNING *", probe_id)
-    return probe_of(row) if row else None
+    if row is None:
+        return None
+    await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
+    return probe_of(row)
 
 
 async def select_due(conn: Connection, limit: int) -> list[tuple[Probe, datetime, datetime]]:
