@@ -60,7 +60,9 @@ class Relay:
             telemetry.OUTBOX_PENDING.labels(self.service).set(len(messages))
             if not messages:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), FALLBACK_SECONDS)
+                    # Python 3.11's wait_for loses a cancellation that comes together with the news.
+                    async with asyncio.timeout(FALLBACK_SECONDS):
+                        await woken.wait()
 
     async def _publish(self, publisher: Publisher, messages: list[Message]) -> None:
         with telemetry.span("relay.publish", attributes={"service": self.service}):

@@ -205,7 +205,9 @@ class PostgresSubscription:
                 if left <= 0:
                     return []
                 try:
-                    await asyncio.wait_for(self._woken.wait(), min(left, FALLBACK_SECONDS))
+                    # Python 3.11's wait_for loses a cancellation that comes together with the news.
+                    async with asyncio.timeout(min(left, FALLBACK_SECONDS)):
+                        await self._woken.wait()
                 except TimeoutError:
                     continue
 

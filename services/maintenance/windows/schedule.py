@@ -44,7 +44,9 @@ class WindowSchedule:
                 await self.advance_all_due()
                 pause = await self._pause(conn)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), pause)
+                    # Python 3.11's wait_for loses a cancellation that comes together with the news.
+                    async with asyncio.timeout(pause):
+                        await woken.wait()
         finally:
             conn.terminate()
 
