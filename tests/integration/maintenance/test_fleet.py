@@ -1,0 +1,30 @@
+"""What maintenance knows of the fleet it has from the bus."""
+
+import asyncio
+
+from shared.bus.postgres import PostgresBus
+from shared.bus.protocol import Message
+from shared.events.inventory import SiteChanged
+from tests.integration.conftest import Run
+from tests.integration.maintenance.ground import ARCHIVE, MAINTENANCE, PATCHES, WINDOWS, encode, plan, system
+
+LOOK_AGAIN_SECONDS = 0.02
+
+
+async def test_systems_and_sites_come_from_inventory_in_any_order(run: Run, bus: PostgresBus) -> None:
+    """The asset arrives before its site, and once more as a repeat; then windows and patches are possible."""
+    asset = encode(system(), ARCHIVE, "north", 1)
+    site = encode(SiteChanged(name="North", time_zone="Europe/Berlin", version=1), "north", "north", 2)
+    async with run(**MAINTENANCE) as steward:
+        assert (await steward.admin.post(WINDOWS, json=plan())).status_code == 404
+        async with bus.publisher("inventory") as publisher:
+            await publisher.publish([Message("asset.changed", ARCHIVE, asset)] * 2)
+            await publisher.publish([Message("site.changed", "north", site)])
+        pool = steward.pools["maintenance"]
+        async with asyncio.timeout(20):
+            while not await pool.fetchval("SELECT EXISTS (TABLE sites) AND EXISTS (TABLE systems)"):
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        assert (await steward.admin.post(WINDOWS, json=plan())).status_code == 201
+        patch = {"system_id": ARCHIVE, "to_version": "12.4", "summary": "fix"}
+        assert (await steward.admin.post(PATCHES, json=patch)).json()["from_version"] == "12.3"
+        assert await pool.fetchval("SELECT count(*) FROM quarantine") == 0
