@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from shared.database import is_transient
-from shared.errors import Refused, Unauthenticated
+from shared.errors import Malformed, Refused, Unauthenticated
 from shared.http.idempotency import AlreadyAnswered
 from shared.telemetry import log
 
@@ -21,6 +21,8 @@ EXAMPLES_BY_RULE: Mapping[str, str] = {
     "missing": "see the examples in openapi.json",
     "json_invalid": '{"name": "value"}',
 }
+NOT_JSON = Malformed("body", "must be JSON in UTF-8 that is not nested without end", EXAMPLES_BY_RULE["json_invalid"])
+"""What FastAPI has no fault of its own for and answers 400."""
 
 
 def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
@@ -46,6 +48,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, exc: HTTPException) -> Response:
+        if isinstance(exc.__cause__, UnicodeDecodeError | RecursionError):
+            return problem(422, Malformed.title, str(NOT_JSON), **NOT_JSON.extra)
         return problem(exc.status_code, str(exc.detail), str(exc.detail), exc.headers)
 
     @app.exception_handler(AlreadyAnswered)

@@ -1,0 +1,34 @@
+"""`steward`: the one command, and with services/up the one place that knows all services."""
+
+import sys
+
+import click
+
+from services.cli.client import client_commands
+from services.cli.log import log
+from services.cli.operate import migrate, run, settings, token, up
+from services.cli.quarantine import quarantine
+from shared.errors import StewardError
+from shared.settings import WrongSetting
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def steward() -> None:
+    """Runs the life of a hospital group's PACS."""
+
+
+for command in (up, run, migrate, token, settings, log, quarantine, *client_commands):
+    steward.add_command(command)
+
+
+def main() -> None:
+    """Runs the command; what the user can mend is told without a traceback."""
+    try:
+        steward(prog_name="steward")
+    except (WrongSetting, StewardError) as exc:
+        print(f"steward: {exc}", file=sys.stderr)  # noqa: T201 -- the command speaks to a person
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

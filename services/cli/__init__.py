@@ -1,0 +1,1 @@
+"""The command `steward`: running it, and using it from a shell."""

@@ -1,0 +1,53 @@
+"""The folder of `steward up`: what it keeps from one run to the next, and who may read it."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.registry import OWNING_DATA
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths below one folder, and the secrets made at the first run."""
+
+    folder: Path
+
+    @property
+    def up_file(self) -> Path:
+        """Where the addresses and the token are told while the system runs."""
+        return self.folder / "up.json"
+
+    def make(self) -> None:
+        """Creates the folders. Others may pass through the home, since PostgreSQL runs as a user of its own."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("keys", "mailbox", "repositories", "backup", "fleet"):
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
+    def secrets(self) -> dict[str, str]:
+        """Passwords of the database roles and of the backups, and the key in the simulated group's address."""
+        file = self.folder / "keys" / "secrets.json"
+        if not file.exists():
+            names = [*OWNING_DATA, "bus", "repositories", "demo"]
+            write_private(file, json.dumps({name: secrets.token_urlsafe(24) for name in names}))
+        found: dict[str, str] = json.loads(file.read_text())
+        return found
+
+    def ports(self) -> dict[str, int]:
+        """The ports that the simulated nodes had before, by AE title."""
+        file = self.folder / "fleet" / "ports.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def keep_ports(self, ports: dict[str, int]) -> None:
+        """Remembers the nodes' ports, so that what was registered stays true."""
+        write_private(self.folder / "fleet" / "ports.json", json.dumps(ports))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that its owner alone can read, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
