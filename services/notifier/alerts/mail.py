@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from services.notifier.delivery.domain import thread_name
 from services.notifier.delivery.message import Content, Facts, Stationery
 from services.notifier.delivery.times import duration, local_and_utc
 
@@ -30,7 +31,7 @@ class AlertNotice:
 
 def alert_thread(alert_id: str) -> str:
     """The thread in which all mails about one alert stand."""
-    return f"alert-{alert_id}"
+    return thread_name("alert", alert_id)
 
 
 def alert_content(alert: AlertNotice) -> Content:

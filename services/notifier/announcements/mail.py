@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.notifier.announcements.calendar import IMPACT_WORDS, MaintenanceNotice
 from services.notifier.announcements.domain import WindowNoticeKind
+from services.notifier.delivery.domain import thread_name
 from services.notifier.delivery.message import Content, Facts, Stationery, Tone
 from services.notifier.delivery.text import one_line
 from services.notifier.delivery.times import duration, local_and_utc, local_span
@@ -22,7 +23,7 @@ Rows = tuple[tuple[str, str], ...]
 
 def window_thread(window_id: str) -> str:
     """The thread in which all mails about one window stand."""
-    return f"window-{window_id}"
+    return thread_name("window", window_id)
 
 
 def window_content(

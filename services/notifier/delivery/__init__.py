@@ -1,1 +1,1 @@
-"""Puts messages together and hands them to the mail server."""
+"""The ledger of notices and deliveries: each due notice to each person who must know, by mail, until it is settled."""

@@ -63,6 +63,15 @@ class Invitation:
     calendar: str
 
 
+@dataclass(frozen=True)
+class Letter:
+    """A notice in words for one reader."""
+
+    thread: str
+    content: Content
+    invitation: Invitation | None = None
+
+
 class Stationery:
     """Writes the words of one capability's `folder` into the layout that all mails share.
 

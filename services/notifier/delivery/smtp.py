@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import email.policy
 import ssl
-from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import StrEnum
 from pathlib import Path
 
 import aiosmtplib
 
+from services.notifier.delivery.domain import Accepted, Deferred, Outcome, Rejected
 from services.notifier.delivery.text import one_line
 from shared.mail_address import wire_address
 
@@ -21,38 +21,6 @@ class TlsMode(StrEnum):
     NONE = "none"
     STARTTLS = "starttls"
     TLS = "tls"
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The server has taken the message over and answers for it from now on."""
-
-    code: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Deferred:
-    """Not known to be accepted; send it again later under the same Message-ID. No code: the server gave none."""
-
-    code: int | None
-    text: str
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """Sending the same again will not help.
-
-    Only where `recipient_refused` is true was it this address that the server would not have. Otherwise it refused
-    us (a wrong password, a sender it does not know) or the message, and other mail to the address may well arrive.
-    """
-
-    code: int
-    text: str
-    recipient_refused: bool
-
-
-Outcome = Accepted | Deferred | Rejected
 
 
 class Mailer:

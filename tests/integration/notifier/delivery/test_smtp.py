@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.notifier.delivery.addresses import Party
+from services.notifier.delivery.domain import Accepted, Deferred, Rejected
 from services.notifier.delivery.message import Content, Head, build_message
-from services.notifier.delivery.smtp import Accepted, Deferred, Mailer, Rejected, TlsMode
+from services.notifier.delivery.smtp import Mailer, TlsMode
 from tests.parts.certificates import Certificate, make_certificate
 from tests.parts.smtp import Drop, Hang, Reply, SmtpServer, Step
 

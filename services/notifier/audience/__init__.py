@@ -1,0 +1,1 @@
+"""Who must know: the sites, their people, the names of what they use, and which addresses take mail."""
