@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from services.inventory.lifecycle.domain import FINAL
-from shared.errors import Conflict
+from shared.errors import Conflict, Malformed
 from shared.events import inventory as events
+from shared.events.envelope import first_fault
 from shared.events.inventory import AssetChanged, DicomAddress, LifecycleState, NodeRole
 from shared.resource import Line, Resource
 
@@ -69,6 +70,14 @@ class Software(BaseModel):
     vendor: Line = Field(examples=["Northlight Imaging"])
     product: Line = Field(examples=["Archive One"])
     version: Line = Field(examples=["5.2.1"])
+
+
+def parse_software(vendor: str, product: str, version: str) -> Software:
+    """What came by another way than HTTP, under the same rules. Raises Malformed."""
+    try:
+        return Software(vendor=vendor, product=product, version=version)
+    except ValidationError as exc:
+        raise Malformed("software", first_fault(exc), "5.2.1") from exc
 
 
 class _Asset(Resource):

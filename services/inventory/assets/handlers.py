@@ -12,6 +12,7 @@ from services.inventory.assets.domain import (
     check_not_ended,
     check_same_site,
     full_state,
+    parse_software,
 )
 from shared.database import Connection
 from shared.errors import NotFound, Stale
@@ -94,11 +95,11 @@ async def put_in_state(tx: Transaction, asset: Asset, state: LifecycleState) -> 
 
 
 async def take_version_over(tx: Transaction, system_id: str, site_id: str, version: str) -> System:
-    """Notes that a system runs another version. Raises NotFound when the site has no such system."""
+    """Notes that a system runs another version. Raises Malformed, or NotFound when the site has no such system."""
     old = await store.lock_asset(tx.conn, system_id)
     if not isinstance(old, System) or old.site_id != site_id:
         raise NotFound(f"no system {system_id} at site {site_id}")
-    software = Software.model_validate(old.software.model_dump() | {"version": version})
+    software = parse_software(old.software.vendor, old.software.product, version)
     new = old.model_copy(update={"software": software, "version": old.version + 1})
     return await _save(tx, new, old.version)
 
