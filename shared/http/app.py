@@ -41,11 +41,11 @@ def service_app(desk: Desk, routers: Sequence[APIRouter], ready: Ready) -> FastA
 
 
 def refuse_undeclared(router: APIRouter) -> None:
-    """Raises ValueError when a route has no RoleRequired among its dependencies."""
+    """Raises ValueError when a route has no RoleRequired among its dependencies, or is a router or mount of its own."""
     for route in router.routes:
-        if isinstance(route, APIRoute) and not any(
-            isinstance(dependency.call, RoleRequired) for dependency in route.dependant.dependencies
-        ):
+        if not isinstance(route, APIRoute):
+            raise ValueError(f"{route} hides what it serves; give each router to the service by itself")
+        if not any(isinstance(dependency.call, RoleRequired) for dependency in route.dependant.dependencies):
             raise ValueError(f"{route.methods} {route.path} declares no role; add requires(…)")
 
 
