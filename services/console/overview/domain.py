@@ -1,0 +1,282 @@
+"""What the overview shows: the other services' answers, put together by site. A part that is missing hides no other."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Generic, TypeVar
+
+from pydantic import AwareDatetime, BaseModel
+
+from services.console.overview.times import zone_of
+
+ENDED = frozenset({"closed", "cancelled"})
+LIVE_WINDOWS = frozenset({"scheduled", "started"})
+ROUTINE = frozenset({"probe.result"})
+SHOWN_RUNS = 5
+SHOWN_ENTRIES = 15
+BADNESS = {"failed": 3, "degraded": 2, "probe_error": 1}
+
+
+class Site(BaseModel):
+    """A hospital, as inventory tells of it."""
+
+    id: str
+    name: str
+    time_zone: str = "UTC"
+
+
+class Software(BaseModel):
+    """What a system runs."""
+
+    vendor: str = ""
+    product: str = ""
+    version: str = ""
+
+
+class System(BaseModel):
+    """A PACS, as inventory tells of it."""
+
+    id: str
+    site_id: str
+    name: str
+    state: str
+    software: Software | None = None
+
+
+class Node(BaseModel):
+    """A DICOM node, as inventory tells of it."""
+
+    id: str
+    site_id: str
+    system_id: str | None = None
+    name: str
+    state: str
+    ae_title: str = ""
+    host: str = ""
+    port: int | None = None
+
+
+class Target(BaseModel):
+    """Whether probes asks a node, and if not, why."""
+
+    id: str
+    probed: bool = True
+    reason: str | None = None
+
+
+class Result(BaseModel):
+    """What one probe saw of the asset ``subject``."""
+
+    subject: str
+    site_id: str
+    kind: str
+    started_at: AwareDatetime
+    outcome: str
+    detail: str = ""
+    window_id: str | None = None
+
+
+class Alert(BaseModel):
+    """An alert that is open until it has ``resolved_at``."""
+
+    site_id: str
+    asset_name: str
+    check: str
+    severity: str
+    summary: str
+    since: AwareDatetime
+    resolved_at: AwareDatetime | None = None
+
+
+class SystemRef(BaseModel):
+    """A system in a window's scope."""
+
+    name: str
+
+
+class Window(BaseModel):
+    """A maintenance window."""
+
+    site_id: str
+    state: str
+    title: str
+    impact: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    systems: tuple[SystemRef, ...] = ()
+    contact: str = ""
+
+
+class Run(BaseModel):
+    """A backup run."""
+
+    site_id: str
+    system_id: str
+    scope: str
+    repository: str = ""
+    state: str
+    planned_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+    total_bytes: int | None = None
+    items: int | None = None
+    encrypted: bool | None = None
+    reason: str | None = None
+
+
+class AuditedEvent(BaseModel):
+    """What the audit trail shows of an event's envelope."""
+
+    type: str
+    subject: str
+    actor: str
+    time: AwareDatetime
+
+
+class Entry(BaseModel):
+    """An entry of the audit trail."""
+
+    index: int
+    site_id: str
+    event: AuditedEvent
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """What a service told. With ``trouble``, the items are not all, or none at all; ``is_denied``: nor may they be."""
+
+    items: tuple[T, ...] = ()
+    trouble: str | None = None
+    is_denied: bool = False
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that the overview is made of."""
+
+    sites: Part[Site] = Part()
+    systems: Part[System] = Part()
+    nodes: Part[Node] = Part()
+    targets: Part[Target] = Part()
+    results: Part[Result] = Part()
+    alerts: Part[Alert] = Part()
+    windows: Part[Window] = Part()
+    runs: Part[Run] = Part()
+    entries: Part[Entry] = Part()
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """A node with what its probes last saw; ``not_probed`` says why nothing is asked of it."""
+
+    node: Node
+    results: tuple[Result, ...]
+    not_probed: str | None
+
+
+@dataclass(frozen=True)
+class SystemRow:
+    """A system with its nodes. Without a system, the nodes are those whose system is not known."""
+
+    system: System | None
+    nodes: tuple[NodeRow, ...]
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """One site's part of the page."""
+
+    site: Site
+    zone: tzinfo
+    alerts: tuple[Alert, ...]
+    systems: tuple[SystemRow, ...]
+    windows: tuple[Window, ...]
+    runs: tuple[tuple[Run, str], ...]
+    outcomes: tuple[str, ...]
+
+    @property
+    def worst(self) -> str | None:
+        """The worst of what its probes last saw; None without any result."""
+        return max(self.outcomes, key=lambda outcome: BADNESS.get(outcome, 0), default=None)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole page. ``troubles`` names the parts that are missing or not whole but should be."""
+
+    sites: tuple[SiteView, ...]
+    entries: tuple[Entry, ...]
+    troubles: tuple[str, ...]
+    answers: Answers
+
+
+def put_together(answers: Answers) -> Overview:
+    """The overview of all sites that any answer speaks of, those with open alerts first."""
+    views = [_view(site, answers) for site in _all_sites(answers)]
+    entries = [entry for entry in answers.entries.items if entry.event.type not in ROUTINE]
+    parts: Iterable[Part[object]] = vars(answers).values()
+    return Overview(
+        sites=tuple(sorted(views, key=lambda view: (not view.alerts, view.site.name.casefold()))),
+        entries=tuple(sorted(entries, key=lambda entry: -entry.index)[:SHOWN_ENTRIES]),
+        troubles=tuple(dict.fromkeys(part.trouble for part in parts if part.trouble and not part.is_denied)),
+        answers=answers,
+    )
+
+
+def _all_sites(answers: Answers) -> list[Site]:
+    known = {site.id: site for site in answers.sites.items}
+    for part in (answers.systems, answers.nodes, answers.alerts, answers.windows, answers.runs):
+        for item in part.items:
+            known.setdefault(item.site_id, Site(id=item.site_id, name=item.site_id))
+    return list(known.values())
+
+
+def _view(site: Site, answers: Answers) -> SiteView:
+    systems = _systems(site.id, answers)
+    names = {system.id: system.name for system in answers.systems.items}
+    windows = [w for w in answers.windows.items if w.site_id == site.id and w.state in LIVE_WINDOWS]
+    alerts = [alert for alert in answers.alerts.items if alert.site_id == site.id and alert.resolved_at is None]
+    runs = sorted((run for run in answers.runs.items if run.site_id == site.id), key=lambda run: run.planned_at)
+    return SiteView(
+        site=site,
+        zone=zone_of(site.time_zone),
+        alerts=tuple(sorted(alerts, key=lambda alert: (alert.severity != "critical", alert.since))),
+        systems=systems,
+        windows=tuple(sorted(windows, key=lambda window: window.starts_at)),
+        runs=tuple((run, names.get(run.system_id, run.system_id)) for run in reversed(runs[-SHOWN_RUNS:])),
+        outcomes=tuple(result.outcome for system in systems for row in system.nodes for result in row.results),
+    )
+
+
+def _systems(site_id: str, answers: Answers) -> tuple[SystemRow, ...]:
+    systems = [s for s in answers.systems.items if s.site_id == site_id and s.state not in ENDED]
+    nodes = [n for n in answers.nodes.items if n.site_id == site_id and n.state not in ENDED]
+    targets = {target.id: target for target in answers.targets.items}
+    latest = _latest_results(answers.results.items)
+    rows = [_node_row(node, targets.get(node.id), latest.get(node.id, {})) for node in sorted(nodes, key=_by_name)]
+    shown = {system.id for system in systems}
+    placed = [
+        SystemRow(system, tuple(row for row in rows if row.node.system_id == system.id))
+        for system in sorted(systems, key=_by_name)
+    ]
+    strays = tuple(row for row in rows if row.node.system_id not in shown)
+    return (*placed, SystemRow(None, strays)) if strays else tuple(placed)
+
+
+def _latest_results(results: Sequence[Result]) -> Mapping[str, Mapping[str, Result]]:
+    """For each asset, the last result of each kind of probe."""
+    latest: dict[str, dict[str, Result]] = {}
+    for result in sorted(results, key=lambda result: result.started_at):
+        latest.setdefault(result.subject, {})[result.kind] = result
+    return latest
+
+
+def _node_row(node: Node, target: Target | None, latest: Mapping[str, Result]) -> NodeRow:
+    not_probed = (target.reason or "it is not probed") if target is not None and not target.probed else None
+    return NodeRow(node, () if not_probed else tuple(latest[kind] for kind in sorted(latest)), not_probed)
+
+
+def _by_name(asset: System | Node) -> tuple[str, str]:
+    return asset.name.casefold(), asset.id

@@ -1,0 +1,47 @@
+"""A console in the test's own process, before a group of two hospitals, and visitors with tokens."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+from services.console.__main__ import build_app
+from services.console.settings import ConsoleSettings
+from shared.http import mount_services
+from shared.issuer import Issuer
+from tests.integration.console.group import Group, two_hospitals
+
+Visit = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Issuer:
+    """The issuer whose tokens the console believes."""
+    return Issuer(tmp_path / "issuer")
+
+
+@pytest.fixture
+def group() -> Group:
+    """What the other services answer."""
+    return two_hospitals()
+
+
+@pytest.fixture
+def console(issuer: Issuer, group: Group) -> ASGIApp:
+    """The console, mounted as everywhere."""
+    settings = ConsoleSettings(oidc_jwks=str(issuer.jwks_file), console_api="http://steward")
+    app = build_app(settings, httpx.ASGITransport(group, raise_app_exceptions=False))
+    return mount_services({"console": app})
+
+
+@pytest.fixture
+def visit(console: ASGIApp, issuer: Issuer) -> Visit:
+    """A browser: ``visit()`` is a stranger's, ``visit("alice", "viewer:north")`` that of somebody who signed in."""
+
+    def browser(name: str = "", *grants: str) -> httpx.AsyncClient:
+        cookies = {"steward_console": issuer.token(name, grants)} if name else {}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://steward", cookies=cookies)
+
+    return browser

@@ -1,0 +1,170 @@
+"""The overview page: what it shows, of whom it asks it, and what stands when a service does not."""
+
+import re
+
+import httpx
+import pytest
+
+from services.console.overview.rest import StewardApi
+from tests.integration.console.conftest import Visit
+from tests.integration.console.group import (
+    ALERTS,
+    EVENTS,
+    NODES,
+    NOW,
+    PATHS,
+    RESULTS,
+    RUNS,
+    SITES,
+    SYSTEMS,
+    TARGETS,
+    WINDOWS,
+    Group,
+)
+
+HOSTILE = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
+
+
+async def overview(visit: Visit, status: int = 200) -> str:
+    """The page as the group's administrator and auditor gets it."""
+    answer = await visit("alice", "group-admin:*", "auditor:*").get("/console/")
+    assert answer.status_code == status, answer.text
+    return " ".join(answer.text.split())
+
+
+def section(html: str, site_id: str) -> str:
+    """One site's part of the page."""
+    return html.split(f'aria-labelledby="site-{site_id}"')[1].split("</section>")[0]
+
+
+async def test_page_shows_each_site_with_what_a_night_shift_needs(visit: Visit) -> None:
+    """Alerts, systems with versions, nodes with their last outcome, windows, backups and the audit trail."""
+    html = await overview(visit)
+    north, south = section(html, "north"), section(html, "south")
+    assert "1 open alert" in html.split("<main")[0]
+    assert "all probes ok" in html.split("<main")[0]
+    for told in ("critical", "connection refused", "12.3", "NORTH_PACS", "Archive upgrade to 12.4", "OUTAGE"):
+        assert told in north
+    assert re.search(r'North archive, storage</th> <td class="text"> <div> *<span class="mark bad">', north)
+    assert "not probed: the node is isolated" in north
+    assert "The repository is locked by another host since yesterday." in north
+    assert north.index("failed</span> <br>The repository") < north.index("done</span>")
+    assert "700.0 MiB, 1412 files" in south
+    assert "Archive upgrade" not in south
+    assert "window.scheduled" in html
+    assert "probe.result" not in html
+    assert "Old archive" not in html
+    assert "Not everything is on this page" not in html
+
+
+async def test_services_are_asked_with_the_visitors_own_token(visit: Visit, group: Group) -> None:
+    """The console has no rights of its own."""
+    browser = visit("alice", "viewer:north")
+    await browser.get("/console/")
+    assert group.tokens == {f"Bearer {browser.cookies['steward_console']}"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_part_that_fails_says_so_and_the_rest_stands(visit: Visit, group: Group, path: str) -> None:
+    """Each service alone may answer with an error."""
+    group.failing[path] = 500
+    html = await overview(visit)
+    service, noun = path.split("/")[1].capitalize(), path.rpartition("/")[2]
+    assert f"{service} answered 500: its {noun} are missing here." in html
+    stands = {SITES: "north", SYSTEMS: "Northfield", WINDOWS: "Northfield"}.get(path, "Archive upgrade to 12.4")
+    assert stands in html
+
+
+async def test_services_that_never_answer_do_not_hold_the_page_up(group: Group) -> None:
+    """After its patience the page goes without them, and without their parts it claims nothing."""
+    group.hanging = {ALERTS, TARGETS, RESULTS}
+    answers = await StewardApi("http://steward", httpx.ASGITransport(group), seconds=0.05).ask("token", NOW)
+    assert answers.alerts.trouble == "Probes does not answer: its alerts are missing here"
+    assert len(answers.nodes.items) == 4
+
+
+async def test_what_is_not_known_is_never_called_well(visit: Visit, group: Group) -> None:
+    """Without alerts or results, no site is shown as all right."""
+    group.failing = {ALERTS: 503, RESULTS: 503}
+    html = await overview(visit)
+    assert html.split("<main")[0].count("not known") == 2
+    assert "all probes ok" not in html
+
+
+async def test_the_sites_of_other_parts_are_shown_when_inventory_is_away(visit: Visit, group: Group) -> None:
+    """An open alert must be seen even when nobody can say what the site is called."""
+    group.failing = {SITES: 502, SYSTEMS: 502, NODES: 502}
+    html = await overview(visit)
+    assert "connection refused" in section(html, "north")
+
+
+async def test_what_the_visitor_may_not_see_is_no_trouble(visit: Visit, group: Group) -> None:
+    """A viewer has no audit trail; that is not a part that failed."""
+    group.failing = {EVENTS: 403}
+    html = await overview(visit)
+    assert "Your roles do not cover this." in html
+    assert "Not everything is on this page" not in html
+
+
+async def test_long_lists_are_read_to_their_end(visit: Visit, group: Group) -> None:
+    """Pages are followed by their cursor."""
+    group.page = 2
+    assert "South archive, storage" in await overview(visit)
+
+
+async def test_broken_answers_leave_out_only_what_is_broken(visit: Visit, group: Group) -> None:
+    """An item of another shape is left out and counted."""
+    group.lists[RUNS] = [*group.lists[RUNS], {"id": "x"}, {"site_id": 7}]
+    html = await overview(visit)
+    assert "Backup: 2 of its runs can&#39;t be read and are left out." in html
+    assert "700.0 MiB" in html
+
+
+async def test_hostile_names_stay_text(visit: Visit, group: Group) -> None:
+    """Whatever a name, a summary or an actor holds, nothing of it becomes markup or is evaluated."""
+    for path in PATHS:
+        group.lists[path] = [hostile(item) for item in group.lists_as_json(path)]
+    html = await overview(visit)
+    assert html.count("<script") == 0
+    assert "<img" not in html
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20
+    assert "{{ 7*7 }}" in html
+    assert html.count("<title>") == html.count("</title>") == 1
+
+
+def hostile(item: dict[str, object]) -> dict[str, object]:
+    """The item with hostile text in every field of free text."""
+    free = ("name", "asset_name", "summary", "detail", "check", "title", "contact", "reason", "impact", "actor", "kind")
+    changed: dict[str, object] = {}
+    for key, value in item.items():
+        if isinstance(value, dict):
+            changed[key] = hostile(value) if key != "software" else {"vendor": HOSTILE, "version": HOSTILE}
+        elif isinstance(value, list):
+            changed[key] = [hostile(entry) if isinstance(entry, dict) else entry for entry in value]
+        else:
+            changed[key] = HOSTILE if key in free and value is not None else value
+    return changed
+
+
+async def test_hostile_site_ids_do_not_leave_their_attribute(visit: Visit, group: Group) -> None:
+    """Inventory would refuse such an id; the page does not rely on that."""
+    group.lists[SITES] = [{"id": '"><b>', "name": "x", "time_zone": "../../etc/passwd"}]
+    html = await overview(visit)
+    assert "<b>" not in html
+    assert "&#34;&gt;&lt;b&gt;" in html
+
+
+async def test_page_is_accessible_without_colour_or_script(visit: Visit) -> None:
+    """Language, landmarks, header cells with a scope, a word beside every mark, no script, no inline style."""
+    html = await overview(visit)
+    assert '<html lang="en">' in html
+    for landmark in ("<header>", "<nav aria-label=", '<main id="content">'):
+        assert landmark in html
+    assert not re.search(r"<th(?! scope=)[ >]", html)
+    assert not re.search(r' style=|<style|<script| on\w+="', html)
+    marks = re.findall(r'<span class="mark [a-z]+"><span aria-hidden="true">.</span> ([^<]*)</span>', html)
+    assert len(marks) == html.count('class="mark ')
+    assert all(mark.strip() for mark in marks)
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'aria-labelledby="([^"]+)"', html)) <= set(ids)
