@@ -67,13 +67,6 @@ def modules(*folders: str) -> tuple[Module, ...]:
     return tuple(_module(path.relative_to(ROOT)) for path in paths)
 
 
-@cache
-def services() -> tuple[str, ...]:
-    """The names of all services. The command ``up`` runs them together and is none itself."""
-    folders = sorted(path for path in (ROOT / "services").iterdir() if path.is_dir())
-    return tuple(folder.name for folder in folders if folder.name not in ("up", "__pycache__"))
-
-
 def is_within(name: str, package: str) -> bool:
     """Whether the dotted ``name`` is ``package`` or lies in it."""
     return name == package or name.startswith(f"{package}.")
