@@ -168,7 +168,7 @@ async def test_events_that_overtake_each_other_do_not_confuse(stage: Open) -> No
 
 
 async def test_a_start_that_overtakes_its_announcement_waits_for_it(stage: Open) -> None:
-    """Both are read, and in the order in which they make sense."""
+    """Both go out together: nobody reads of work on a window that was never announced."""
     async with stage() as on:
         await populate(on)
         soon: dict[str, Any] = {"starts_at": datetime.now(UTC) + HOUR}

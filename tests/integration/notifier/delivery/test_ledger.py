@@ -10,6 +10,7 @@ from shared.bus.postgres import PostgresBus
 from shared.events import Event
 from shared.events.maintenance import WindowRescheduled, WindowScheduled
 from shared.service import open_service
+from tests.conftest import execute
 from tests.integration.conftest import settings_for
 from tests.integration.notifier.conftest import Open
 from tests.integration.notifier.stage import ALERT, HOUR, STARTS, WINDOW, Stage, notifier, raised, window
@@ -124,6 +125,19 @@ async def test_notifier_killed_between_acceptance_and_storing_repeats_under_the_
         assert (delivery["state"], delivery["attempts"]) == ("accepted", 2)
         assert [mail.message["Message-ID"] for mail in await on.mails(2)] == [delivery["message_id"]] * 2
         assert len(await sent_events(on, delivery["id"])) == 1
+
+
+async def test_cut_database_connections_lose_no_mail(stage: Open, database: str) -> None:
+    """Every part of notifier comes back by itself, and what was told meanwhile goes out."""
+    async with stage() as on:
+        await on.settle_person("ben", "admin")
+        await execute(
+            database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'steward_notifier'"
+        )
+        await on.tell_alert(raised())
+        await on.mails(1)
+        [delivery] = await on.until_settled("alert_raised", 1)
+        assert delivery["state"] == "accepted"
 
 
 async def test_two_replicas_send_once(
