@@ -1,0 +1,41 @@
+"""Runs over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from services.backup.runs import handlers, store
+from services.backup.runs.domain import Run
+from services.backup.sets import handlers as sets
+from shared.http import Call, Page, Paging, requires
+from shared.resource import Id
+
+router = APIRouter(tags=["runs"])
+
+
+@router.post("/sets/{set_id}/runs", status_code=202)
+async def plan_run(set_id: Id, call: Annotated[Call, requires("operator")]) -> Run:
+    """Asks for a run of a protection set. It is carried out as soon as its repository is free."""
+    async with call.read() as conn:
+        protected = await sets.find_set(conn, set_id)
+    call.caller.require("operator", protected.site_id, f"protection set {set_id}")
+    return await call.run(handlers.plan_run, set_id)
+
+
+@router.get("/runs")
+async def list_runs(
+    call: Annotated[Call, requires("viewer")], paging: Paging, set_id: Annotated[Id | None, Query()] = None
+) -> Page[Run]:
+    """The runs of your sites, of one protection set or of all."""
+    async with call.read() as conn:
+        found = await store.select_runs(conn, call.caller.sites("viewer"), set_id, paging.after, paging.limit + 1)
+    return paging.page(found, lambda run: run.id)
+
+
+@router.get("/runs/{run_id}")
+async def get_run(run_id: Id, call: Annotated[Call, requires("viewer")]) -> Run:
+    """One run, and how it ended."""
+    async with call.read() as conn:
+        run = await store.select_run(conn, run_id)
+    call.caller.require("viewer", run.site_id, f"run {run_id}")
+    return call.tag(run)

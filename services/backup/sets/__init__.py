@@ -1,0 +1,1 @@
+"""Protection sets: which folder of which system goes into which repository."""
