@@ -8,8 +8,9 @@ Scope = Literal["database", "archive", "config"]
 
 
 class BackupCompleted(EventData, event_type="backup.completed"):
-    """A run that was read back as complete. ``bytes`` is what the run added to the repository, ``items`` the files
-    it covers, ``total_bytes`` their size, ``output_sha256`` the digest of the engine's raw output."""
+    """A run that was read back as complete. ``bytes`` is what the run added to the repository, before compression,
+    ``items`` the files it covers, ``total_bytes`` their size, ``output_sha256`` the digest of the engine's raw
+    output."""
 
     run_id: str
     set_id: str
