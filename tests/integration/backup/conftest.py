@@ -2,12 +2,29 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.backup.machine import Machine, processes_with
+from tests.conftest import execute
+from tests.integration.backup.machine import CHANGED, Gate, Machine, processes_with
+from tests.integration.conftest import Run
+
+TELL_TEST = f"""
+    CREATE FUNCTION backup.tell_test() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_notify('{CHANGED}', ''); RETURN NULL; END $$;
+    CREATE TRIGGER tell_test AFTER INSERT OR UPDATE ON backup.systems EXECUTE FUNCTION backup.tell_test();
+    CREATE TRIGGER tell_test AFTER INSERT OR UPDATE ON backup.positions EXECUTE FUNCTION backup.tell_test();
+    CREATE TRIGGER tell_test AFTER INSERT OR UPDATE ON backup.runs EXECUTE FUNCTION backup.tell_test();
+"""
+
+
+@pytest.fixture
+async def run(run: Run, database: str) -> Run:
+    """Runs services, as everywhere, over a database whose tables tell a test when they change."""
+    await execute(database, TELL_TEST)
+    return run
 
 
 @pytest.fixture
@@ -17,3 +34,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     yield machine
     for pid in processes_with(machine.folder):
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+async def gate(machine: Machine) -> AsyncIterator[Gate]:
+    """A gate before the machine's restic."""
+    with Gate(machine) as gate:
+        yield gate

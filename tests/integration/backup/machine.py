@@ -4,11 +4,11 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -22,20 +22,23 @@ from shared.transactions import begin, new_id
 from tests.harness import WAIT_SECONDS, Harness
 from tests.parts.process import find_program
 
+CHANGED = "test_changed"
 PASSWORD = "correct horse battery staple"
 
 
-async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    """Waits until ``check`` holds."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not await check():
-            await asyncio.sleep(0.02)
+async def until(pool: Pool, query: str, *args: object) -> None:
+    """Waits until backup's database answers ``query`` with true; its tables tell of their changes (see conftest)."""
+    changed = asyncio.Event()
 
+    def tell(*_: object) -> None:
+        changed.set()
 
-async def exists(path: Path) -> None:
-    """Waits until a file exists."""
-
-    await eventually(lambda: asyncio.to_thread(path.exists))
+    async with asyncio.timeout(WAIT_SECONDS), pool.acquire() as conn:
+        await conn.add_listener(CHANGED, tell)
+        while not await conn.fetchval(query, *args):
+            await changed.wait()
+            changed.clear()
+        await conn.remove_listener(CHANGED, tell)
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,20 @@ def processes_with(text: str | Path) -> list[int]:
     return found
 
 
-async def none_left_with(text: str | Path) -> None:
-    """Waits until no process has ``text`` in its command line."""
-
-    async def check() -> bool:
-        return not processes_with(text)
-
-    await eventually(check)
+async def until_ended(processes: Iterable[int]) -> None:
+    """Waits until these processes have ended."""
+    loop = asyncio.get_running_loop()
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            ended = asyncio.Event()
+            loop.add_reader(descriptor, ended.set)
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await ended.wait()
+            finally:
+                loop.remove_reader(descriptor)
+                os.close(descriptor)
 
 
 def start(command: Sequence[str | Path], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -131,38 +141,38 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@dataclass(frozen=True)
 class Gate:
-    """Holds every real ``restic backup`` at its start until it is let through."""
+    """Holds every real ``restic backup`` at its start until it is let through; used as a context manager."""
 
-    machine: Machine
-    program: str
-    """restic with the gate in front."""
+    def __init__(self, machine: Machine) -> None:
+        arrivals, way = machine.folder / "arrivals", machine.folder / "way"
+        for pipe in (arrivals, way):
+            os.mkfifo(pipe)
+        held = f'case " $* " in *" backup --json "*) echo >{arrivals}; read -r _ <{way};; esac'
+        self.program = machine.script(f'{held}\nexec $restic "$@"')
+        self._arrivals, self._way = (os.open(pipe, os.O_RDWR | os.O_NONBLOCK) for pipe in (arrivals, way))
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
 
-    @classmethod
-    def before(cls, machine: Machine) -> "Gate":
-        """Builds the gate."""
-        pipe, reached = machine.folder / "gate", machine.folder / "reached"
-        os.mkfifo(pipe)
-        held = f'case " $* " in *" backup --json "*) : >{reached}; read -r _ <{pipe};; esac'
-        return cls(machine, machine.script(f'{held}\nexec $restic "$@"'))
+    def __enter__(self) -> Self:
+        asyncio.get_running_loop().add_reader(self._arrivals, self._note)
+        return self
 
-    @property
-    def reached(self) -> Path:
-        """Exists as soon as a backup stands at the gate."""
-        return self.machine.folder / "reached"
+    def __exit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self._arrivals)
+        os.close(self._arrivals)
+        os.close(self._way)
 
-    async def let_through(self) -> None:
+    def _note(self) -> None:
+        self._arrived.put_nowait(os.read(self._arrivals, 1))
+
+    async def reached(self) -> None:
+        """Returns when the next backup stands at the gate."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self._arrived.get()
+
+    def let_through(self) -> None:
         """Lets the backup that stands there go on."""
-        self.reached.unlink()
-
-        async def opened() -> bool:
-            with suppress(OSError):
-                os.close(os.open(self.machine.folder / "gate", os.O_WRONLY | os.O_NONBLOCK))
-                return True
-            return False
-
-        await eventually(opened)
+        os.write(self._way, b"\n")
 
 
 async def announce_system(steward: Harness, site_id: str = "north", **change: Any) -> str:
@@ -171,12 +181,8 @@ async def announce_system(steward: Harness, site_id: str = "north", **change: An
     asset = {"kind": "system", "name": "North archive", "state": "in_service", "version": 1} | change
     async with begin(steward.pools["inventory"], "inventory", actor="carol") as tx:
         tx.record(AssetChanged.model_validate(asset), subject=system_id, site_id=site_id)
-    await eventually(lambda: _is_known(steward.pools["backup"], system_id))
+    await until(steward.pools["backup"], "SELECT true FROM systems WHERE id = $1", system_id)
     return system_id
-
-
-async def _is_known(pool: Pool, system_id: str) -> bool:
-    return bool(await pool.fetchval("SELECT true FROM systems WHERE id = $1", system_id))
 
 
 def set_of(system_id: str, path: Path | str, **change: Any) -> dict[str, Any]:

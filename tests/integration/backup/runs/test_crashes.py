@@ -10,6 +10,7 @@ from services.backup.settings import BackupSettings
 from shared.database import open_pool
 from shared.settings import variable
 from shared.transactions import begin
+from tests.conftest import execute
 from tests.harness import Harness
 from tests.integration.backup.machine import (
     PASSWORD,
@@ -17,12 +18,11 @@ from tests.integration.backup.machine import (
     Machine,
     ask_for_run,
     completion_of,
-    eventually,
-    exists,
-    none_left_with,
     processes_with,
     protect,
     start,
+    until,
+    until_ended,
 )
 from tests.integration.conftest import Run, settings_for
 
@@ -33,18 +33,17 @@ def told(steward: Harness) -> list[str]:
 
 
 async def test_service_that_is_stopped_in_the_middle_ends_restic_and_the_next_one_makes_the_snapshot(
-    run: Run, machine: Machine
+    run: Run, machine: Machine, gate: Gate
 ) -> None:
     """Stopping leaves no process; starting again makes one snapshot and one event under the same run."""
-    gate = Gate.before(machine)
     services = machine.services(backup_restic=gate.program)
     async with run(**services) as steward:
         planned = await ask_for_run(steward, await protect(steward, machine.archive))
-        await exists(gate.reached)
+        await gate.reached()
     assert not processes_with(machine.folder)
     async with run(**services) as steward:
-        await exists(gate.reached)
-        await gate.let_through()
+        await gate.reached()
+        gate.let_through()
         completed = await completion_of(steward, planned)
         assert (await steward.admin.get(f"/backup/v1/runs/{planned['id']}")).json()["attempts"] == 2
         assert told(steward) == ["backup.completed"]
@@ -52,10 +51,9 @@ async def test_service_that_is_stopped_in_the_middle_ends_restic_and_the_next_on
 
 
 async def test_restic_that_outlives_its_killed_service_is_awaited_and_not_repeated(
-    run: Run, machine: Machine, database: str, tmp_path: Path
+    run: Run, machine: Machine, gate: Gate, database: str, tmp_path: Path
 ) -> None:
     """SIGKILL of the service's process leaves restic working; the next service waits for it and tells its result."""
-    gate = Gate.before(machine)
     more = machine.settings(backup_restic=gate.program, backup_lease=1)
     settings = settings_for(BackupSettings, "backup", database, tmp_path, **more)
     async with run(**machine.services()) as steward:
@@ -63,42 +61,34 @@ async def test_restic_that_outlives_its_killed_service_is_awaited_and_not_repeat
     planned = await _plan(settings, protected["id"])
     process = start([sys.executable, "-m", "services.backup"], _environment(settings))
     try:
-        await exists(gate.reached)
+        await gate.reached()
     finally:
         process.kill()
         process.wait()
     assert processes_with(machine.folder)
     async with run(**machine.services(backup_restic=gate.program, backup_lease=1)) as steward:
-        pool = steward.pools["backup"]
-
-        async def taken_up() -> bool:
-            return bool(await pool.fetchval("SELECT attempts = 2 FROM runs WHERE id = $1", planned))
-
-        await eventually(taken_up)
-        await gate.let_through()
+        await until(steward.pools["backup"], "SELECT attempts = 2 FROM runs WHERE id = $1", planned)
+        gate.let_through()
         completed = await completion_of(steward, {"id": planned})
         assert told(steward) == ["backup.completed"]
     assert [found["id"] for found in machine.snapshots(f"run:{planned}")] == [completed.snapshot_id]
 
 
-async def test_crash_between_the_end_of_restic_and_its_telling_makes_no_second_snapshot(
-    run: Run, machine: Machine
+async def test_backup_whose_result_could_not_be_told_is_told_later_and_not_repeated(
+    run: Run, machine: Machine, database: str
 ) -> None:
-    """What restic left behind is read by the next service; restic does not back up again."""
+    """What restic left behind is read by the next attempt, here of another service; restic does not back up again."""
     backups = machine.folder / "backups"
     program = machine.script(f'case " $* " in *" backup --json "*) echo 1 >>{backups};; esac\nexec $restic "$@"')
-    async with run(**machine.services(backup_restic=program)) as steward:
+    services = machine.services(backup_restic=program, backup_lease=1)
+    async with run(**services) as steward:
         protected = await protect(steward, machine.archive)
-        conn = await steward.pools["backup"].acquire()
-        # A row lock on the set's alert table stops the runner in the very transaction that would tell the result.
-        lock = conn.transaction()
-        await lock.start()
-        await conn.execute("LOCK TABLE open_alerts IN ACCESS EXCLUSIVE MODE")
+        await execute(database, "ALTER TABLE backup.runs ADD CONSTRAINT untold CHECK (state <> 'done')")
         planned = await ask_for_run(steward, protected)
-        await eventually(lambda: _is_waiting(steward))
+        await until(steward.pools["backup"], "SELECT attempts > 1 FROM runs")
         assert told(steward) == []
-    async with run(**machine.services(backup_restic=program, backup_lease=1)) as steward:
-        await steward.pools["backup"].execute("UPDATE runs SET leased_until = now() - interval '1 second'")
+    await execute(database, "ALTER TABLE backup.runs DROP CONSTRAINT untold")
+    async with run(**services) as steward:
         completed = await completion_of(steward, planned)
         assert told(steward) == ["backup.completed"]
     assert backups.read_text() == "1\n"
@@ -106,13 +96,12 @@ async def test_crash_between_the_end_of_restic_and_its_telling_makes_no_second_s
 
 
 async def test_snapshot_whose_verdict_was_lost_fails_the_run_instead_of_making_a_second(
-    run: Run, machine: Machine
+    run: Run, machine: Machine, gate: Gate
 ) -> None:
     """Without restic's exit code nobody knows whether the snapshot is complete."""
-    gate = Gate.before(machine)
     async with run(**machine.services(backup_restic=gate.program)) as steward:
         planned = await ask_for_run(steward, await protect(steward, machine.archive))
-        await exists(gate.reached)
+        await gate.reached()
     machine.restic("backup", "--tag", f"run:{planned['id']}", str(machine.archive))
     async with run(**machine.services(backup_restic=gate.program)) as steward:
         failed = await steward.heard.until("backup.failed")
@@ -120,55 +109,51 @@ async def test_snapshot_whose_verdict_was_lost_fails_the_run_instead_of_making_a
     assert len(machine.snapshots(f"run:{planned['id']}")) == 1
 
 
-async def test_two_services_make_one_run_and_each_repository_has_one_at_a_time(run: Run, machine: Machine) -> None:
+async def test_two_services_make_one_run_and_each_repository_has_one_at_a_time(
+    run: Run, machine: Machine, gate: Gate
+) -> None:
     """Two services with four runners each: one holds the gate, the other set of the same repository waits its turn."""
-    gate = Gate.before(machine)
     program = gate.program
     services = machine.services(backup_restic=program, backup_parallel=4)
     async with run(**services) as steward, run(backup=services["backup"]):
         first = await ask_for_run(steward, await protect(steward, machine.archive))
         second = await ask_for_run(steward, await protect(steward, machine.archive))
         for planned in (first, second):
-            await exists(gate.reached)
+            await gate.reached()
             states = await steward.pools["backup"].fetch("SELECT state FROM runs WHERE state = 'leased'")
             assert len(states) == 1
-            await gate.let_through()
+            gate.let_through()
             await completion_of(steward, planned)
         assert told(steward) == ["backup.completed"] * 2
         attempts = await steward.pools["backup"].fetch("SELECT attempts FROM runs")
         assert [row["attempts"] for row in attempts] == [1, 1]
 
 
-async def test_lease_is_renewed_while_restic_works(run: Run, machine: Machine) -> None:
+async def test_lease_is_renewed_while_restic_works(run: Run, machine: Machine, gate: Gate) -> None:
     """A run that takes longer than its lease stays with its runner, though others are there to take it."""
-    gate = Gate.before(machine)
     async with run(**machine.services(backup_restic=gate.program, backup_lease=1, backup_parallel=3)) as steward:
         pool = steward.pools["backup"]
         planned = await ask_for_run(steward, await protect(steward, machine.archive))
-        await exists(gate.reached)
+        await gate.reached()
         began = await pool.fetchval("SELECT leased_until FROM runs")
-
-        async def renewed() -> bool:
-            return bool(
-                await pool.fetchval("SELECT leased_until > $1::timestamptz + interval '2 seconds' FROM runs", began)
-            )
-
-        await eventually(renewed)
-        await gate.let_through()
+        await until(pool, "SELECT leased_until > $1::timestamptz + interval '2 seconds' FROM runs", began)
+        gate.let_through()
         await completion_of(steward, planned)
         assert await pool.fetchval("SELECT attempts FROM runs") == 1
 
 
-async def test_runner_that_lost_its_lease_stops_restic_and_tells_nothing(run: Run, machine: Machine) -> None:
+async def test_runner_that_lost_its_lease_stops_restic_and_tells_nothing(
+    run: Run, machine: Machine, gate: Gate
+) -> None:
     """Whoever holds the lease tells the result, and nobody else."""
-    gate = Gate.before(machine)
     async with run(**machine.services(backup_restic=gate.program, backup_lease=1, backup_parallel=1)) as steward:
         pool = steward.pools["backup"]
         await ask_for_run(steward, await protect(steward, machine.archive))
-        await exists(gate.reached)
+        await gate.reached()
+        processes = processes_with(machine.folder)
         await pool.execute("UPDATE runs SET lease_id = 'another', leased_until = now() + interval '1 hour'")
 
-        await none_left_with(machine.folder)
+        await until_ended(processes)
         assert told(steward) == []
 
 
@@ -191,11 +176,3 @@ def _environment(settings: BackupSettings) -> dict[str, str]:
         "log_level": "error",
     }
     return {"PATH": os.defpath} | {variable(name): str(value) for name, value in values.items()}
-
-
-async def _is_waiting(steward: Harness) -> bool:
-    return bool(
-        await steward.pools["backup"].fetchval(
-            "SELECT true FROM pg_locks WHERE NOT granted AND relation = 'open_alerts'::regclass"
-        )
-    )

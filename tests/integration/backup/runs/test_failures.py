@@ -14,9 +14,10 @@ from tests.integration.backup.machine import (
     ask_for_run,
     completion_of,
     failure_of,
-    none_left_with,
+    processes_with,
     protect,
     start,
+    until_ended,
 )
 from tests.integration.conftest import Run
 from tests.parts.process import find_program
@@ -198,4 +199,4 @@ async def test_run_that_takes_too_long_is_stopped_with_all_it_started(run: Run, 
     async with run(**machine.services(backup_restic=stuck, backup_timeout=1)) as steward:
         told = await failure_of(steward, await ask_for_run(steward, await protect(steward, machine.archive)))
         assert "took longer than 1 s" in told.reason
-        await none_left_with(machine.folder)
+        await until_ended(processes_with(machine.folder))

@@ -15,7 +15,6 @@ from tests.integration.backup.machine import (
     ask_for_run,
     completion_of,
     contents,
-    exists,
     protect,
     request_run,
 )
@@ -82,20 +81,19 @@ async def test_second_run_of_an_unchanged_folder_adds_next_to_nothing(run: Run, 
 
 
 async def test_only_one_run_of_a_set_is_unfinished_and_a_replayed_request_makes_no_second(
-    run: Run, machine: Machine
+    run: Run, machine: Machine, gate: Gate
 ) -> None:
     """A second request is 409 until the run has ended; with the same Idempotency-Key it is the first one's answer."""
-    gate = Gate.before(machine)
     async with run(**machine.services(backup_restic=gate.program)) as steward:
         protected = await protect(steward, machine.archive)
         key = {"Idempotency-Key": str(uuid4())}
         first = await request_run(steward, protected, **key)
-        await exists(gate.reached)
+        await gate.reached()
         again = await request_run(steward, protected, **key)
         assert (again.status_code, again.json()) == (202, first.json())
         assert again.headers["idempotency-replayed"] == "true"
         assert (await request_run(steward, protected)).status_code == 409
-        await gate.let_through()
+        gate.let_through()
         await completion_of(steward, first.json())
         listed = (await steward.admin.get("/backup/v1/runs", params={"set_id": protected["id"]})).json()
         assert [item["id"] for item in listed["items"]] == [first.json()["id"]]

@@ -6,7 +6,7 @@ import pytest
 
 from shared.events.inventory import AssetChanged
 from shared.transactions import begin
-from tests.integration.backup.machine import Machine, announce_system, eventually, protect, set_of
+from tests.integration.backup.machine import Machine, announce_system, protect, set_of, until
 from tests.integration.conftest import Run
 
 SETS = "/backup/v1/sets"
@@ -123,11 +123,7 @@ async def test_older_news_of_a_system_change_nothing(run: Run, machine: Machine)
         for asset in (told("Third", 3), told("Second", 2)):
             async with begin(steward.pools["inventory"], "inventory", actor="carol") as tx:
                 tx.record(asset, subject=system_id, site_id="north")
-
-        async def applied() -> bool:
-            return bool(await pool.fetchval(APPLIED) == seen + 2)
-
-        await eventually(applied)
+        await until(pool, f"SELECT ({APPLIED}) = $1::bigint + 2", seen)
         assert await pool.fetchval("SELECT name FROM systems") == "Third"
 
 
