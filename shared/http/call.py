@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from shared.database import Connection, Pool
 from shared.errors import Forbidden, Malformed, Unconditional
+from shared.grants import Caller, Role
 from shared.http.idempotency import RequestKey, claim, remember
-from shared.identity import Caller, Identity, Role
+from shared.identity import Identity
 from shared.resource import Resource
 from shared.transactions import Transaction, begin, new_id
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.errors import Conflict, Forbidden, Malformed
 from shared.events import GROUP, Instant
-from shared.identity import EVERYWHERE, GRANT_EXAMPLE, Caller, Grant, Role
+from shared.grants import EVERYWHERE, GRANT_EXAMPLE, Caller, Grant, Role
 from shared.resource import Resource
 
 LONGEST = timedelta(days=366)

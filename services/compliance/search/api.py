@@ -14,8 +14,8 @@ from services.compliance.search.domain import AuditedEvent, Order, Query, show_e
 from shared.database import Connection
 from shared.errors import Malformed
 from shared.events import GROUP, SiteId
+from shared.grants import Caller
 from shared.http import Call, Page, Paging, requires
-from shared.identity import Caller
 from shared.resource import Moment
 
 router = APIRouter(prefix="/events", tags=["events"])

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from shared.errors import StewardError, Unauthenticated
-from shared.identity import Caller, Identity
+from shared.grants import Caller
+from shared.identity import Identity
 
 COOKIE = "steward_console"
 

@@ -8,8 +8,8 @@ from pydantic import ConfigDict
 from services.maintenance.windows import handlers, store
 from services.maintenance.windows.domain import Plan, State, Times, Window
 from shared.events import SiteId
+from shared.grants import Role
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
-from shared.identity import Role
 from shared.resource import Id, Line, Moment
 
 router = APIRouter(prefix="/windows", tags=["windows"])

@@ -6,7 +6,7 @@ import pytest
 
 from services.compliance.access.domain import LONGEST, Key, check_expiry, check_grants, revoke
 from shared.errors import Conflict, Forbidden, Malformed
-from shared.identity import Caller, Grant
+from shared.grants import Caller, Grant
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
