@@ -1,4 +1,7 @@
-"""The simulated group: two hospitals, each with a PACS archive, a modality and a workstation."""
+"""The simulated group: two hospitals, each with a PACS archive, a modality and a workstation.
+
+A third one has the same and stands outside the group: whoever tries Steward out can let it join.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,25 +31,26 @@ class Hospital:
 
 
 class Fleet:
-    """Both hospitals. The archives keep their images below the folder, so a second start finds the first one's."""
+    """All three hospitals. The archives keep their images below the folder, so a second start finds the first one's."""
 
     def __init__(self, folder: Path) -> None:
         self.hospitals = [
             _hospital("north", "Northfield General Hospital", "Europe/Berlin", folder),
             _hospital("south", "Southmoor Children's Hospital", "Europe/London", folder),
         ]
+        self.newcomer = _hospital("east", "Eastbrook Clinic", "Europe/Lisbon", folder)
 
     @property
     def nodes(self) -> list[Node]:
-        """All nodes of both hospitals."""
-        return [node for hospital in self.hospitals for node in hospital.nodes]
+        """All nodes of the group and of the newcomer."""
+        return [node for hospital in (*self.hospitals, self.newcomer) for node in hospital.nodes]
 
     def start(self) -> None:
         """Start every node and fill the archives that are empty with a first study; all or nothing."""
         try:
             for node in self.nodes:
                 node.start()
-            for hospital in self.hospitals:
+            for hospital in (*self.hospitals, self.newcomer):
                 if hospital.archive.is_empty:
                     hospital.modality.send(make_study(hospital.site_id, datetime.now(UTC)), hospital.archive)
         except BaseException:

@@ -5,11 +5,11 @@ import sys
 import click
 
 from services.cli.client import client_commands
+from services.cli.demo import demo
 from services.cli.log import log
 from services.cli.operate import migrate, run, settings, token, up
 from services.cli.quarantine import quarantine
 from shared.errors import StewardError
-from shared.settings import WrongSetting
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -17,7 +17,7 @@ def steward() -> None:
     """Runs the life of a hospital group's PACS."""
 
 
-for command in (up, run, migrate, token, settings, log, quarantine, *client_commands):
+for command in (up, run, migrate, token, settings, log, quarantine, *client_commands, demo):
     steward.add_command(command)
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     """Runs the command; what the user can mend is told without a traceback."""
     try:
         steward(prog_name="steward")
-    except (WrongSetting, StewardError) as exc:
+    except StewardError as exc:
         print(f"steward: {exc}", file=sys.stderr)  # noqa: T201 -- the command speaks to a person
         sys.exit(2)
 

@@ -3,22 +3,25 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from shared.database import Pool
-from shared.service import Build, Service
-from shared.settings import HttpSettings, ServiceSettings
+if TYPE_CHECKING:
+    from shared.database import Pool
+    from shared.service import Build, Service
+    from shared.settings import HttpSettings, ServiceSettings
 
 OWNING_DATA = ("inventory", "maintenance", "probes", "backup", "compliance", "notifier")
 SERVICES = (*OWNING_DATA, "console")
 
 
-def settings_class(name: str) -> type[HttpSettings]:
+def settings_class(name: str) -> "type[HttpSettings]":
     """The settings of a service."""
-    return cast(type[HttpSettings], getattr(import_module(f"services.{name}.settings"), f"{name.capitalize()}Settings"))
+    return cast(
+        "type[HttpSettings]", getattr(import_module(f"services.{name}.settings"), f"{name.capitalize()}Settings")
+    )
 
 
-def builder(name: str, settings: ServiceSettings) -> Build:
+def builder(name: str, settings: "ServiceSettings") -> "Build":
     """What puts a service together over a pool."""
     build: Callable[[Pool, Any], Service] = import_module(f"services.{name}.__main__").build
     return lambda pool: build(pool, settings)

@@ -12,6 +12,7 @@ StewardError
 │   └── TooLarge       413  the body, or the event it would make
 ├── Unreadable         a message that breaks its contract; goes to quarantine
 ├── Unavailable        the bus or the database is away; try again
+├── WrongSetting       a setting is missing or wrong; the process does not start (shared/settings.py)
 ├── Fenced             a newer producer has taken over this one's name
 └── Replaced           a newer consumer has taken over this one's partition
 """

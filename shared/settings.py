@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.bus import Bus
 from shared.bus.kafka import KafkaAccess, KafkaBus
 from shared.bus.postgres import PostgresBus
+from shared.errors import StewardError
 from shared.issuer import AUDIENCE, ISSUER
 
 PREFIX = "STEWARD_"
@@ -37,7 +38,7 @@ Dsn = Annotated[str, AfterValidator(_dsn)]
 DSN_EXAMPLE = "postgresql://steward_inventory:secret@db:5432/steward"
 
 
-class WrongSetting(Exception):
+class WrongSetting(StewardError):
     """A setting is missing or wrong; the text is for the person who set it."""
 
 

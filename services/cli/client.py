@@ -1,11 +1,15 @@
-"""Commands of who uses Steward: `get`, `create`, `change` and `do`, over the same REST API that everybody uses."""
+"""Commands of who uses Steward: `get`, `create`, `do` and `env`, over the same REST API that everybody uses."""
 
+import shlex
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import click
 
-from services.cli.rest import api, ask, show
+from services.cli.output import show
+from services.cli.rest import addresses, api, ask, known, variable
+from services.cli.selection import Selection, printing, selecting, split_pairs
 
 RESOURCES = {
     "sites": "/inventory/v1/sites",
@@ -31,13 +35,10 @@ LISTS = frozenset({"roles", "grants", "system_ids"})
 NUMBERS = frozenset({"port"})
 
 
-def parse_fields(pairs: tuple[str, ...]) -> dict[str, object]:
+def parse_fields(pairs: Sequence[str]) -> dict[str, object]:
     """``name=value`` arguments as a JSON body; ``a.b=value`` nests, and lists are separated by commas."""
     fields: dict[str, Any] = {}
-    for pair in pairs:
-        path, sign, value = pair.partition("=")
-        if not sign or not path:
-            raise click.BadParameter(f"{pair!r} must be name=value, for example name='North PACS'")
+    for path, value in split_pairs(pairs):
         *outer, name = path.split(".")
         inside = fields
         for part in outer:
@@ -54,48 +55,56 @@ def _value(name: str, text: str) -> object:
 
 @click.command()
 @click.argument("resource", type=RESOURCE)
-@click.argument("where", nargs=-1, metavar="[ID | NAME=VALUE…]")
-def get(resource: str, where: tuple[str, ...]) -> None:
-    """Show one thing by its id, or list things, for example: steward get events site_id=north type=asset.retired"""
-    path = RESOURCES[resource]
-    if len(where) == 1 and "=" not in where[0]:
-        show(_get_one(f"{path}/{where[0]}"))
-        return
-    query = dict(pair.split("=", 1) for pair in where if "=" in pair)
+@click.argument("which", nargs=-1, metavar="[ID | NAME=VALUE…]")
+@selecting
+def get(selection: Selection, resource: str, which: tuple[str, ...]) -> None:
+    """Show one thing by its id, or list things, for example: steward get events site_id=north type=asset.retired
+
+    NAME=VALUE are the parameters of the REST API's list; --where looks at what it answers, which is the first page.
+    """
+    path, query = RESOURCES[resource], {}
+    if len(which) == 1 and "=" not in which[0]:
+        path += f"/{which[0]}"
+    else:
+        query = dict(split_pairs(which))
     with api() as client:
-        show(ask(client, "GET", path, params=query))
+        selection.show(lambda: ask(client, "GET", path, params=query))
 
 
 @click.command()
 @click.argument("resource", type=RESOURCE)
-@click.argument("fields", nargs=-1, metavar="NAME=VALUE…")
+@click.argument("body", nargs=-1, metavar="NAME=VALUE…")
 @click.option("--key", default=None, help="Idempotency-Key; sent again, the command is not carried out again.")
-def create(resource: str, fields: tuple[str, ...], key: str | None) -> None:
+@printing
+def create(resource: str, body: tuple[str, ...], key: str | None, fields: list[str]) -> None:
     """Create a thing, for example: steward create sites id=north name='Northfield' time_zone=Europe/Berlin"""
     with api() as client:
         headers = {"Idempotency-Key": key or str(uuid4())}
-        show(ask(client, "POST", RESOURCES[resource], json=parse_fields(fields), headers=headers))
+        show(ask(client, "POST", RESOURCES[resource], json=parse_fields(body), headers=headers), fields)
 
 
 @click.command()
 @click.argument("resource", type=RESOURCE)
-@click.argument("id_")
+@click.argument("id_", metavar="ID")
 @click.argument("action")
-@click.argument("fields", nargs=-1, metavar="NAME=VALUE…")
-def do(resource: str, id_: str, action: str, fields: tuple[str, ...]) -> None:
+@click.argument("body", nargs=-1, metavar="[NAME=VALUE…]")
+@printing
+def do(resource: str, id_: str, action: str, body: tuple[str, ...], fields: list[str]) -> None:
     """Carry out an action on a thing, for example: steward do assets ID transitions to=retiring reason='replaced'"""
     path = f"{RESOURCES[resource]}/{id_}"
     with api() as client:
         headers = {"Idempotency-Key": str(uuid4())}
-        seen = client.get(path)
-        if etag := seen.headers.get("etag"):
+        if etag := client.get(path).headers.get("etag"):
             headers["If-Match"] = etag
-        show(ask(client, "POST", f"{path}/{action}", json=parse_fields(fields) or None, headers=headers))
+        show(ask(client, "POST", f"{path}/{action}", json=parse_fields(body) or None, headers=headers), fields)
 
 
-def _get_one(path: str) -> object:
-    with api() as client:
-        return ask(client, "GET", path)
+@click.command()
+def env() -> None:
+    """Print the addresses and the token of the running Steward as shell variables, for: eval "$(steward env)" """
+    known("url")
+    for name, value in addresses().items():
+        click.echo(f"export {variable(name)}={shlex.quote(value)}")
 
 
-client_commands = (get, create, do)
+client_commands = (get, create, do, env)

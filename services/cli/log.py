@@ -6,13 +6,15 @@ Exit status: 0 the log is what it claims to be; 1 it is not; 2 it could not be r
 import asyncio
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 import httpx
 
 from services.cli.rest import api
-from services.compliance.log.sources import RestSource, database_source
-from services.compliance.log.verify import Report, verify
+
+if TYPE_CHECKING:
+    from services.compliance.log.verify import Report
 
 Progress = Callable[[int, int | None], None]
 
@@ -46,13 +48,19 @@ def verify_log(database: str | None) -> None:
     )
 
 
-async def _verify_running(progress: Progress) -> Report:
+async def _verify_running(progress: Progress) -> "Report":
+    from services.compliance.log.sources import RestSource
+    from services.compliance.log.verify import verify
+
     with api() as known:
         url, headers = known.base_url, known.headers
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
         return await verify(RestSource(client), progress)
 
 
-async def _verify_database(dsn: str, progress: Progress) -> Report:
+async def _verify_database(dsn: str, progress: Progress) -> "Report":
+    from services.compliance.log.sources import database_source
+    from services.compliance.log.verify import verify
+
     async with database_source(dsn) as source:
         return await verify(source, progress)

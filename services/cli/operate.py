@@ -1,19 +1,24 @@
-"""Commands of who runs Steward: up, run, migrate, token, settings."""
+"""Commands of who runs Steward: up, run, migrate, token, settings.
+
+What a command needs is imported when it is called, so that commands in a shell's loop need not wait for all of it.
+"""
 
 import asyncio
-from collections.abc import Coroutine
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic_settings import BaseSettings
 
 from services.registry import OWNING_DATA, SERVICES, migrations, settings_class
-from shared.issuer import Issuer
-from shared.migrate import create_topics, migrate_bus, migrate_service
-from shared.settings import MigrateSettings, load, variable
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from pydantic_settings import BaseSettings
+
+    from shared.settings import MigrateSettings
 
 HOME = Path(".steward")
 
@@ -40,10 +45,14 @@ def run(service: str) -> None:
 @click.argument("services", nargs=-1, type=click.Choice(OWNING_DATA))
 def migrate(services: tuple[str, ...]) -> None:
     """Bring schemas, roles, tables and topics up to date: of all services, or of those named."""
+    from shared.settings import MigrateSettings, load
+
     asyncio.run(_migrate(load(MigrateSettings), services or OWNING_DATA))
 
 
-async def _migrate(wanted: MigrateSettings, services: tuple[str, ...]) -> None:
+async def _migrate(wanted: "MigrateSettings", services: tuple[str, ...]) -> None:
+    from shared.migrate import create_topics, migrate_bus, migrate_service
+
     for service in services:
         applied = await migrate_service(
             wanted.admin_database, service, migrations(service), wanted.password_of(service)
@@ -64,7 +73,8 @@ async def _migrate(wanted: MigrateSettings, services: tuple[str, ...]) -> None:
 @click.option("--hours", type=click.IntRange(1, 24 * 366), default=12, show_default=True)
 def token(subject: str, grants: tuple[str, ...], keys: Path, hours: int) -> None:
     """Sign a token with Steward's own issuer, for example: steward token anna auditor:north"""
-    from shared.identity import Grant
+    from shared.grants import Grant
+    from shared.issuer import Issuer
 
     wanted = [str(Grant.parse(grant)) for grant in grants]
     click.echo(Issuer(keys).token(subject, wanted, timedelta(hours=hours)))
@@ -74,6 +84,8 @@ def token(subject: str, grants: tuple[str, ...], keys: Path, hours: int) -> None
 @click.argument("service", type=click.Choice([*SERVICES, "migrate"]), required=False)
 def settings(service: str | None) -> None:
     """Print every setting with its meaning, default and example."""
+    from shared.settings import MigrateSettings, variable
+
     kinds: dict[str, type[BaseSettings]] = {name: settings_class(name) for name in SERVICES}
     kinds["migrate"] = MigrateSettings
     for name, kind in kinds.items():
@@ -86,7 +98,7 @@ def settings(service: str | None) -> None:
             click.echo()
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: "Coroutine[Any, Any, None]") -> None:
     import uvloop
 
     uvloop.run(work)

@@ -2,7 +2,8 @@
 
 import click
 
-from services.cli.rest import api, ask, show
+from services.cli.output import show
+from services.cli.rest import api, ask
 from services.registry import OWNING_DATA
 
 SERVICE = click.Choice(OWNING_DATA)

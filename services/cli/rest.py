@@ -9,19 +9,35 @@ import click
 import httpx
 
 UP_FILE = Path(".steward/up.json")
+ADDRESSES = ("url", "token", "mailbox", "demo")
+
+
+def known(what: str) -> str:
+    """One of ``ADDRESSES``, from its variable STEWARD_…, else from the Steward that runs in this folder."""
+    value = addresses().get(what)
+    if value is None:
+        raise click.ClickException(
+            f"no running Steward is known: set {variable(what)}, or call this in the folder where `steward up` runs, "
+            f"which writes {UP_FILE} there"
+        )
+    return value
+
+
+def addresses() -> dict[str, str]:
+    """All of ``ADDRESSES`` that are known."""
+    told: dict[str, str] = json.loads(UP_FILE.read_text()) if UP_FILE.exists() else {}
+    found = {name: os.environ.get(variable(name)) or told.get(name) for name in ADDRESSES}
+    return {name: value for name, value in found.items() if value}
+
+
+def variable(address: str) -> str:
+    """The environment variable of an address."""
+    return f"STEWARD_{address.upper()}"
 
 
 def api() -> httpx.Client:
-    """A client of the Steward that STEWARD_URL and STEWARD_TOKEN name, else of the one that `steward up` runs here."""
-    url, token = os.environ.get("STEWARD_URL"), os.environ.get("STEWARD_TOKEN")
-    if (url is None or token is None) and UP_FILE.exists():
-        told = json.loads(UP_FILE.read_text())
-        url, token = url or told["url"], token or told["token"]
-    if url is None or token is None:
-        raise click.ClickException(
-            "no Steward is known: set STEWARD_URL and STEWARD_TOKEN, or run this where `steward up` runs"
-        )
-    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    """A client of the running Steward's REST API."""
+    return httpx.Client(base_url=known("url"), headers={"Authorization": f"Bearer {known('token')}"}, timeout=60)
 
 
 def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
@@ -29,7 +45,8 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
     try:
         answer = client.request(method, path, **request)
     except httpx.HTTPError as exc:
-        raise click.ClickException(f"{client.base_url} does not answer: {exc}") from exc
+        where = httpx.URL(path) if path.startswith("http") else client.base_url
+        raise click.ClickException(f"{where.scheme}://{where.netloc.decode()} does not answer: {exc}") from exc
     if answer.is_error:
         _refuse(answer)
     return answer.json()
@@ -43,13 +60,8 @@ def _refuse(answer: httpx.Response) -> NoReturn:
     lines = [f"{told.get('title', answer.status_code)}: {told.get('detail', '')}"]
     for error in told.get("errors", [])[1:]:
         lines.append(f"  {error['field']}: {error['rule']}, for example {error['example']}")
-    lines += [f"  {key}: {value}" for key, value in told.items() if key not in _SHOWN]
+    lines += [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in told.items() if key not in _SHOWN]
     raise click.ClickException("\n".join(lines))
 
 
-_SHOWN = {"type", "title", "status", "detail", "errors"}
-
-
-def show(found: Any) -> None:
-    """Prints JSON as a person reads it."""
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+_SHOWN = {"type", "title", "status", "detail", "errors", "instance"}

@@ -35,8 +35,8 @@ async def _register_hospital(client: httpx.AsyncClient, hospital: Hospital) -> N
 
 
 async def _correct_ports(client: httpx.AsyncClient, fleet: Fleet) -> None:
-    """A port that another program has taken meanwhile was changed; inventory is told."""
-    for hospital in fleet.hospitals:
+    """A port that another program has taken meanwhile was changed; inventory is told, of the newcomer's too."""
+    for hospital in (*fleet.hospitals, fleet.newcomer):
         page = await client.get("/inventory/v1/nodes", params={"site_id": hospital.site_id, "limit": 1000})
         registered = {found["ae_title"]: found for found in page.raise_for_status().json()["items"]}
         for node in hospital.nodes:

@@ -59,14 +59,16 @@ async def select_targets_touched_by(conn: Connection, asset_id: str) -> list[Tar
 
 
 async def select_targets(
-    conn: Connection, visible: Collection[str] | None, after: str | None, limit: int
+    conn: Connection, visible: Collection[str] | None, site_id: str | None, after: str | None, limit: int
 ) -> list[Target]:
     """Targets by id behind ``after``; ``visible`` None stands for all sites."""
     rows = await conn.fetch(
         TARGETS
-        + """AND ($1::text[] IS NULL OR node.site_id = ANY($1)) AND ($2::text IS NULL OR node.id > $2)
-             ORDER BY node.id LIMIT $3""",
+        + """AND ($1::text[] IS NULL OR node.site_id = ANY($1)) AND ($2::text IS NULL OR node.site_id = $2)
+               AND ($3::text IS NULL OR node.id > $3)
+             ORDER BY node.id LIMIT $4""",
         None if visible is None else list(visible),
+        site_id,
         after,
         limit,
     )

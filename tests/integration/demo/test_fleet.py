@@ -66,17 +66,17 @@ def query(hospital: Hospital, **keys: str) -> list[Dataset]:
     return [answer for _, answer in answers[:-1] if answer is not None]
 
 
-def test_a_fleet_starts_in_time_with_two_hospitals_and_six_ports(tmp_path: Path) -> None:
+def test_a_fleet_starts_in_time_with_two_hospitals_and_a_newcomer(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path)
     start = time.perf_counter()
     fleet.start()
     took = time.perf_counter() - start
     try:
         assert [hospital.site_id for hospital in fleet.hospitals] == ["north", "south"]
-        assert [[node.role for node in hospital.nodes] for hospital in fleet.hospitals] == [
+        assert [[node.role for node in hospital.nodes] for hospital in (*fleet.hospitals, fleet.newcomer)] == [
             ["archive", "modality", "workstation"]
-        ] * 2
-        assert len({node.port for node in fleet.nodes}) == 6
+        ] * 3
+        assert len({node.port for node in fleet.nodes}) == 9
         assert took < 1.5
     finally:
         fleet.stop()
@@ -84,7 +84,7 @@ def test_a_fleet_starts_in_time_with_two_hospitals_and_six_ports(tmp_path: Path)
 
 async def test_every_node_answers_a_c_echo(fleet: Fleet) -> None:
     results = await asyncio.gather(*(ask(node) for node in fleet.nodes))
-    assert [result.outcome for result in results] == ["ok"] * 6
+    assert [result.outcome for result in results] == ["ok"] * 9
 
 
 async def test_a_node_rejects_callers_that_know_it_by_another_title(fleet: Fleet) -> None:
@@ -105,7 +105,7 @@ def test_an_archive_that_holds_images_gets_no_second_first_study(tmp_path: Path)
         fleet = Fleet(tmp_path)
         fleet.start()
         fleet.stop()
-    assert len(list(tmp_path.rglob("*.dcm"))) == 6
+    assert len(list(tmp_path.rglob("*.dcm"))) == 9
 
 
 async def test_a_stopped_node_refuses_and_comes_back_on_its_port(fleet: Fleet) -> None:

@@ -28,6 +28,7 @@ async def test_told_node_is_probed(run: Run, speak: Speak) -> None:
             assert {"tcp", "association", "dimse", "release"} <= set(event.data.phases)
             [target] = (await steward.admin.get(TARGETS)).json()["items"]
             assert (target["id"], target["probed"], target["reason"]) == (asset_id, True, None)
+            assert (await steward.admin.get(TARGETS, params={"site_id": "south"})).json()["items"] == []
             listed = (await steward.admin.get(RESULTS, params={"subject": asset_id})).json()["items"]
             assert event.id in [result["id"] for result in listed]
 
