@@ -72,7 +72,8 @@ class Consumer:
         retries = AsyncRetrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=0.05, max=1),
-            retry=retry_if_exception(lambda exc: not is_passing(exc)),
+            # tenacity would also retry a cancellation, which is no Exception.
+            retry=retry_if_exception(lambda exc: isinstance(exc, Exception) and not is_passing(exc)),
         )
         try:
             await retries(self._apply_together, single)

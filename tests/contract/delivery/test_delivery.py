@@ -1,0 +1,135 @@
+"""From a handler's transaction to a consumer's effect (design: outbox, relay, position)."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.bus import Batch
+from shared.errors import Replaced, TooLarge
+from shared.events import decode, with_sequence
+from shared.relay import BATCH, in_flight, take_batch
+from shared.transactions import begin
+from tests.contract.delivery.conftest import SERVICE, Counting
+
+
+async def test_events_arrive_in_order_with_rising_sequences(counting: Counting) -> None:
+    """Events of several transactions are applied in the order of their commits, numbered without a gap."""
+    async with counting.running():
+        for start in range(0, 30, 10):
+            await counting.record(*range(start, start + 10))
+        assert await counting.applied(30) == list(range(30))
+    assert [event.sequence for event in counting.handled] == list(range(1, 31))
+
+
+async def test_the_bytes_applied_are_the_bytes_recorded(counting: Counting) -> None:
+    """Nobody writes an event anew between the handler's commit and the consumer."""
+    await counting.record(1)
+    body = await counting.pool.fetchval("SELECT body FROM outbox")
+    async with counting.running():
+        await counting.applied(1)
+    assert counting.handled[0].raw == with_sequence(body, 1)
+    assert counting.handled[0].actor == "tester"
+
+
+async def test_a_rolled_back_transaction_publishes_nothing(counting: Counting) -> None:
+    """What a handler recorded before it failed is gone with its effect."""
+
+    async def fail() -> None:
+        async with begin(counting.pool, SERVICE, actor="tester") as tx:
+            tx.record(counting.contract(n=1), subject="a", site_id="north")
+            raise ValueError("changed my mind")
+
+    with pytest.raises(ValueError, match="changed my mind"):
+        await fail()
+    await counting.record(2)
+    async with counting.running():
+        assert await counting.applied(1) == [2]
+
+
+async def test_an_event_over_48_kib_ends_its_transaction(counting: Counting) -> None:
+    """The handler fails before it commits, and says how large the event would be."""
+
+    async def fail() -> None:
+        async with begin(counting.pool, SERVICE, actor="x" * 49_152) as tx:
+            await tx.conn.execute("INSERT INTO applied (subject, n) VALUES ('a', 1)")
+            tx.record(counting.contract(n=1), subject="a", site_id="north")
+
+    with pytest.raises(TooLarge, match="49152"):
+        await fail()
+    assert await counting.pool.fetchval("SELECT count(*) FROM applied") == 0
+    assert await counting.pool.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_a_batch_published_but_not_marked_is_sent_again_and_applied_once(counting: Counting) -> None:
+    """A relay that dies after its publish leaves a batch that its successor repeats under the same sequences."""
+    await counting.record(1, 2, 3)
+    async with counting.pool.acquire() as conn, counting.bus.publisher(SERVICE) as publisher:
+        batch = await take_batch(conn, BATCH)
+        await publisher.publish(batch)
+        assert await in_flight(conn) == batch
+    async with counting.running():
+        await counting.record(4)
+        assert await counting.applied(4) == [1, 2, 3, 4]
+
+
+async def test_a_batch_numbered_but_not_published_is_sent_under_the_same_numbers(counting: Counting) -> None:
+    """A relay that dies before its publish leaves nothing out, though later events were recorded meanwhile."""
+    await counting.record(1, 2)
+    async with counting.pool.acquire() as conn:
+        assert len(await take_batch(conn, BATCH)) == 2
+    await counting.record(3)
+    async with counting.running():
+        assert await counting.applied(3) == [1, 2, 3]
+    assert [event.sequence for event in counting.handled] == [1, 2, 3]
+
+
+async def test_a_message_that_arrives_twice_is_applied_once(counting: Counting) -> None:
+    """A repeat by the bus or by a relay is dropped by its sequence."""
+    async with counting.running():
+        await counting.record(1)
+        await counting.applied(1)
+        raw = counting.handled[0].raw
+        await counting.publish(raw, raw)
+        await counting.record(2)
+        assert await counting.applied(2) == [1, 2]
+        assert await counting.quarantined(0) == []
+
+
+async def test_a_replaced_consumer_can_apply_nothing(counting: Counting) -> None:
+    """Who works on a batch that another has applied meanwhile fails, and its effect is rolled back."""
+    await counting.record(1)
+    async with counting.running():
+        await counting.applied(1)
+    event = counting.handled[0]
+    rows = await counting.pool.fetch("SELECT partition, next_offset FROM positions WHERE topic = $1", event.type)
+    old = Batch(event.type, rows[0]["partition"], [(rows[0]["next_offset"] - 1, event.raw)])
+    with pytest.raises(Replaced):
+        await counting.consumer.apply(old)
+    assert await counting.applied(1) == [1]
+
+
+async def test_two_consumers_on_one_batch_apply_it_once(counting: Counting) -> None:
+    """Whoever commits first wins; the other's effect is rolled back."""
+    await counting.record(1)
+    async with counting.pool.acquire() as conn:
+        [message] = await take_batch(conn, BATCH)
+    assert decode(message.value, topic=message.topic, now=datetime.now(UTC)).sequence == 1
+    batch = Batch(message.topic, 0, [(0, message.value)])
+    done = await asyncio.gather(*(counting.consumer.apply(batch) for _ in range(5)), return_exceptions=True)
+    assert done.count(None) >= 1
+    assert all(isinstance(result, Replaced) for result in done if result is not None)
+    assert await counting.applied(1) == [1]
+
+
+async def test_cut_connections_neither_lose_nor_double(counting: Counting) -> None:
+    """The relay's, the consumer's and the bus's database sessions are ended in the middle."""
+    async with counting.running():
+        for start in range(0, 100, 10):
+            await counting.record(*range(start, start + 10))
+            await counting.pool.fetch(
+                """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()
+                   AND application_name LIKE 'steward-%'"""
+            )
+        assert await counting.applied(100) == list(range(100))

@@ -1,0 +1,30 @@
+"""Whether an environment is what a service's settings class asks for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from services.registry import settings_class
+from shared.settings import PREFIX, BusSettings, MigrateSettings, load, variable
+from tests.contract.deploy.image import image_environment
+
+
+def assert_fits(runs: str, environment: Mapping[str, str], folder: Path) -> None:
+    """Raises AssertionError for a variable that ``runs`` does not know, WrongSetting for a missing or wrong one.
+
+    ``runs`` is a service or ``migrate``; ``folder`` holds the files of its secrets by the last part of their path.
+    """
+    kind: type[BaseSettings] = MigrateSettings if runs == "migrate" else settings_class(runs)
+    known = {variable(field) + end for field in kind.model_fields for end in ("", "_FILE")}
+    unknown = {name for name in environment if name.startswith(PREFIX)} - known
+    assert not unknown, f"{runs} has no setting {unknown}"
+    of_image = {} if runs == "migrate" else image_environment()
+    here = {
+        name: str(folder / Path(value).name) if name.endswith("_FILE") else value for name, value in environment.items()
+    }
+    settings = load(kind, {**of_image, **here})
+    if isinstance(settings, BusSettings):
+        settings.open_bus()
+    database = getattr(settings, "database", None)
+    assert database is None or f"//steward_{runs}:" in database, f"{runs} logs in as somebody else"
