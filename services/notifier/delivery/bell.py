@@ -44,4 +44,5 @@ class Bell:
 async def rest(woken: asyncio.Event, seconds: float) -> None:
     """Waits for the bell, at most ``seconds`` and never longer than LONGEST_REST."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(woken.wait(), max(0.0, min(seconds, LONGEST_REST)))
+        async with asyncio.timeout(max(0.0, min(seconds, LONGEST_REST))):
+            await woken.wait()

@@ -90,7 +90,8 @@ class Runner:
         # What is due this instant may be locked by a replica that is about to take it.
         pause = LONGEST_SLEEP if seconds is None else min(max(seconds, SHORTEST_SLEEP), LONGEST_SLEEP)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._news.wait()
 
     async def _make(self, run: Run, results: asyncio.Queue[Finished]) -> None:
         results.put_nowait(Finished(run, await self._observe(run)))
