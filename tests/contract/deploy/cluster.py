@@ -25,7 +25,8 @@ class Workload:
         """The service that it runs, or ``migrate``; None for what is not ours."""
         if self.container.get("args") == ["steward", "migrate"]:
             return "migrate"
-        name = str(self.container["image"]).partition(":")[0].removeprefix("steward-")
+        image = str(self.container["image"]).rpartition("/")[2]
+        name = image.partition(":")[0].removeprefix("steward-")
         return name if name in SERVICES else None
 
 
@@ -47,6 +48,11 @@ class Cluster:
     def of_steward(self) -> Sequence[Workload]:
         """All that runs a program of ours."""
         return [workload for workload in self.workloads() if workload.runs is not None]
+
+    def trusted_files(self) -> Mapping[str, str]:
+        """The files that every container of ours finds in /etc/steward."""
+        found = [o for o in self.all("ConfigMap") if o["metadata"]["name"].startswith("steward-trust-")]
+        return {name: text for config in found for name, text in config["data"].items()}
 
     def environment(self, workload: Workload) -> dict[str, str]:
         """The container's environment. A Secret that is made by hand gives a stand-in of the form that it must have."""

@@ -57,7 +57,7 @@ def test_one_name_of_an_image_means_one_build(compose: Described) -> None:
 
 def test_each_environment_is_what_the_settings_ask_for(ours: dict[str, Described], secrets: Path) -> None:
     for name, service in ours.items():
-        assert_fits(name, service["environment"], secrets)
+        assert_fits(name, service["environment"], {"/run/secrets": secrets})
 
 
 def test_each_secret_is_made_and_given_to_those_who_read_it(compose: Described, secrets: Path) -> None:

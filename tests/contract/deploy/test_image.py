@@ -131,7 +131,7 @@ def test_images_carry_the_version_of_the_project(cluster: Cluster) -> None:
     images = [w.container["image"] for w in cluster.of_steward()] + [
         s["image"] for s in compose.values() if "build" in s
     ]
-    assert {image.partition(":")[2] for image in images} == {version}
+    assert {image.rpartition(":")[2] for image in images} == {version}
 
 
 def test_the_gateway_knows_every_service() -> None:

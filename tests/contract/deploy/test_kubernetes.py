@@ -11,7 +11,7 @@ from services.registry import OWNING_DATA, SERVICES
 from tests.contract.deploy.cluster import Cluster, Workload, permits, permits_leaving, selects
 from tests.contract.deploy.settings import assert_fits
 
-KUBERNETES = "1.35"
+OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()
 ANYBODY: Mapping[str, str] = {}
 DATABASE_PORT, KAFKA_PORT, HTTP_PORT = 5432, 9092, 8080
 
@@ -22,25 +22,32 @@ def labels_of(cluster: Cluster, name: str) -> Mapping[str, str]:
     return labels
 
 
-def test_every_object_fits_the_schema_of_kubernetes(cluster: Cluster) -> None:
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_every_object_fits_the_schema_of_kubernetes(cluster: Cluster, version: str) -> None:
     for found in cluster.objects:
-        kubernetes_validate.validate(found, KUBERNETES, strict=True)
+        kubernetes_validate.validate(found, version, strict=True)
 
 
 def test_a_misspelt_field_does_not_fit_the_schema(base: Cluster) -> None:
     (deployment,) = [found for found in base.all("Deployment") if found["metadata"]["name"] == "inventory"]
     misspelt = {**deployment, "spec": {**deployment["spec"], "replcias": 2}}
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(misspelt, KUBERNETES, strict=True)
+        kubernetes_validate.validate(misspelt, NEWEST, strict=True)
 
 
 def test_all_seven_services_and_the_migration_are_there(cluster: Cluster) -> None:
     assert sorted(str(workload.runs) for workload in cluster.of_steward()) == sorted([*SERVICES, "migrate"])
 
 
-def test_each_environment_is_what_the_settings_ask_for(cluster: Cluster, secrets: Path) -> None:
+def test_each_environment_is_what_the_settings_ask_for(cluster: Cluster, tmp_path: Path) -> None:
+    """A file that a setting names must be in the ConfigMap that is mounted there."""
+    for name, text in cluster.trusted_files().items():
+        (tmp_path / name).write_text(text)
     for workload in cluster.of_steward():
-        assert_fits(str(workload.runs), cluster.environment(workload), secrets)
+        mounts = {
+            mount["mountPath"]: tmp_path for mount in workload.container["volumeMounts"] if mount["name"] == "trust"
+        }
+        assert_fits(str(workload.runs), cluster.environment(workload), mounts)
 
 
 def test_services_log_in_with_the_passwords_that_the_migration_gives(local: Cluster) -> None:
