@@ -19,8 +19,8 @@ from shared.relay import Relay
 from shared.service import Service, open_service
 from shared.settings import ServiceSettings
 from shared.transactions import begin
+from tests.news import WAIT_SECONDS
 
-WAIT_SECONDS = 20.0
 ADMIN = ("group-admin:*",)
 
 

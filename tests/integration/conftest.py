@@ -19,6 +19,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings
 from tests.conftest import execute
 from tests.harness import BuildAny, Harness, Voice, running, speaking_as
+from tests.news import TELL
 
 SERVICES = Path(__file__).parents[2] / "services"
 OWNING = ("inventory", "maintenance", "probes", "backup", "compliance", "notifier")
@@ -31,7 +32,7 @@ Speak = Callable[[str], AbstractAsyncContextManager[Voice]]
 
 @pytest.fixture(scope="session")
 def database_template(postgres: EmbeddedPostgres) -> str:
-    """A database with every schema, role, table and topic."""
+    """A database with every schema, role, table and topic, whose tables tell of their changes."""
     asyncio.run(_make_template(postgres))
     return TEMPLATE
 
@@ -42,6 +43,7 @@ async def _make_template(postgres: EmbeddedPostgres) -> None:
     for service in OWNING:
         await migrate_service(dsn, service, SERVICES / service / "migrations", PASSWORD)
     await migrate_bus(dsn, PASSWORD)
+    await execute(dsn, TELL)
     bus = PostgresBus(dsn)
     await create_topics(bus)
     await bus.close()

@@ -7,24 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import execute
-from tests.integration.backup.machine import CHANGED, Gate, Machine, processes_with
-from tests.integration.conftest import Run
-
-TELL_TEST = f"""
-    CREATE FUNCTION backup.tell_test() RETURNS trigger LANGUAGE plpgsql
-        AS $$ BEGIN PERFORM pg_notify('{CHANGED}', ''); RETURN NULL; END $$;
-    CREATE TRIGGER tell_test AFTER INSERT OR UPDATE ON backup.systems EXECUTE FUNCTION backup.tell_test();
-    CREATE TRIGGER tell_test AFTER INSERT OR UPDATE ON backup.positions EXECUTE FUNCTION backup.tell_test();
-    CREATE TRIGGER tell_test AFTER INSERT OR UPDATE ON backup.runs EXECUTE FUNCTION backup.tell_test();
-"""
-
-
-@pytest.fixture
-async def run(run: Run, database: str) -> Run:
-    """Runs services, as everywhere, over a database whose tables tell a test when they change."""
-    await execute(database, TELL_TEST)
-    return run
+from tests.integration.backup.machine import Gate, Machine, processes_with
 
 
 @pytest.fixture

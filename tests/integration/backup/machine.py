@@ -14,31 +14,15 @@ import httpx
 
 from services.backup.__main__ import build
 from services.backup.settings import BackupSettings
-from shared.database import Pool
 from shared.events.inventory import AssetChanged
 from shared.service import Service
 from shared.settings import ServiceSettings
 from shared.transactions import begin, new_id
-from tests.harness import WAIT_SECONDS, Harness
+from tests.harness import Harness
+from tests.news import WAIT_SECONDS, until
 from tests.parts.process import find_program
 
-CHANGED = "test_changed"
 PASSWORD = "correct horse battery staple"
-
-
-async def until(pool: Pool, query: str, *args: object) -> None:
-    """Waits until backup's database answers ``query`` with true; its tables tell of their changes (see conftest)."""
-    changed = asyncio.Event()
-
-    def tell(*_: object) -> None:
-        changed.set()
-
-    async with asyncio.timeout(WAIT_SECONDS), pool.acquire() as conn:
-        await conn.add_listener(CHANGED, tell)
-        while not await conn.fetchval(query, *args):
-            await changed.wait()
-            changed.clear()
-        await conn.remove_listener(CHANGED, tell)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 """Puts events on the bus as the services would, and awaits their arrival in the log."""
 
-import asyncio
 import types
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Literal, Union, get_args, get_origin
 
-import httpx
 from pydantic import AwareDatetime, BaseModel
 
 from services.compliance.__main__ import build
@@ -16,7 +14,8 @@ from shared.bus import Message
 from shared.bus.postgres import PostgresBus
 from shared.events import EventData, encode_unsequenced, with_sequence
 from shared.transactions import new_id
-from tests.harness import WAIT_SECONDS
+from tests.harness import Harness
+from tests.news import until
 
 COMPLIANCE: dict[str, Any] = {"compliance": (build, ComplianceSettings, {})}
 AUDITOR = ("auditor:*",)
@@ -77,8 +76,6 @@ class Sender:
             await publisher.publish([Message(topic, key, raw) for raw in raws])
 
 
-async def until_size(auditor: httpx.AsyncClient, size: int) -> None:
+async def until_size(steward: Harness, size: int) -> None:
     """Returns when the log has that many entries."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while (await auditor.get("/compliance/v1/log/head")).json()["size"] < size:
-            await asyncio.sleep(0.02)
+    await until(steward.pools["compliance"], "SELECT size >= $1 FROM head", size)

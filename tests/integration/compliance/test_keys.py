@@ -1,6 +1,5 @@
 """An API key works at every service that has heard of it, and ends when it is revoked or its time is over."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,9 +9,10 @@ import httpx
 from services.inventory.__main__ import build as build_inventory
 from services.inventory.settings import InventorySettings
 from shared.events import Event
-from tests.harness import WAIT_SECONDS, Harness
+from tests.harness import Harness
 from tests.integration.compliance.publishing import COMPLIANCE
 from tests.integration.conftest import Run
+from tests.news import until
 
 URL = "/compliance/v1/keys"
 BOTH: dict[str, Any] = {**COMPLIANCE, "inventory": (build_inventory, InventorySettings, {})}
@@ -33,14 +33,13 @@ def client_with(steward: Harness, secret: str) -> httpx.AsyncClient:
 
 async def until_applied(steward: Harness, service: str, event: Event[Any]) -> None:
     """Returns when ``service`` has applied the event."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not await steward.pools[service].fetchval(
-            "SELECT true FROM positions WHERE topic = $1 AND (sequences->>$2)::bigint >= $3",
-            event.type,
-            event.source,
-            event.sequence,
-        ):
-            await asyncio.sleep(0.02)
+    await until(
+        steward.pools[service],
+        "SELECT true FROM positions WHERE topic = $1 AND (sequences->>$2)::bigint >= $3",
+        event.type,
+        event.source,
+        event.sequence,
+    )
 
 
 async def test_key_works_after_its_event_arrived_and_not_after_its_revocation(run: Run) -> None:
@@ -116,6 +115,17 @@ async def test_only_the_groups_administrators_have_to_do_with_keys(run: Run) -> 
         both = steward.as_("ada", "group-admin:*", "auditor:*")
         assert (await both.post(URL, json=body(grants=["auditor:*"]))).status_code == 201
         assert (await steward.admin.post(URL, json=body())).status_code == 409
+
+
+async def test_refusal_does_not_tell_whether_a_key_exists(run: Run) -> None:
+    """To who administers one hospital, the group's keys read like keys that never were."""
+    async with run(**COMPLIANCE) as steward:
+        issued = (await steward.admin.post(URL, json=body())).json()
+        nora = steward.as_("nora", "group-admin:north")
+        for key_id in (issued["id"], str(uuid4())):
+            seen = await nora.get(f"{URL}/{key_id}")
+            revoked = await nora.post(f"{URL}/{key_id}/revocation", headers={"If-Match": '"1"'})
+            assert [(a.status_code, a.json()["detail"]) for a in (seen, revoked)] == [(404, f"no key {key_id}")] * 2
 
 
 async def test_malformed_keys_are_refused(run: Run) -> None:

@@ -53,7 +53,7 @@ async def test_every_type_of_every_service_is_logged_once_with_its_exact_bytes(
                 await sender.send(name, raws)
     async with run(**COMPLIANCE) as steward:
         auditor = steward.as_("audrey", *AUDITOR)
-        await until_size(auditor, 3 * len(CONTRACTS))
+        await until_size(steward, 3 * len(CONTRACTS))
         assert await logged(database) == await published(database)
         from_rest = await verify(RestSource(auditor))
         async with database_source(database) as source:
@@ -70,7 +70,7 @@ async def test_own_events_of_compliance_are_logged_too(run: Run, database: str) 
         expires_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         body = {"name": "robot", "grants": ["viewer:*"], "expires_at": expires_at}
         assert (await steward.admin.post("/compliance/v1/keys", json=body)).status_code == 201
-        await until_size(steward.as_("audrey", *AUDITOR), 1)
+        await until_size(steward, 1)
         event = await steward.heard.until("key.changed")
         assert await logged(database) == Counter([event.raw])
 
@@ -82,7 +82,7 @@ async def test_entries_are_served_in_pages_of_exact_bytes(run: Run, bus: Postgre
     await sender.send("site.changed", raws)
     async with run(**COMPLIANCE) as steward:
         auditor = steward.as_("audrey", *AUDITOR)
-        await until_size(auditor, 70)
+        await until_size(steward, 70)
         page = (await auditor.get("/compliance/v1/log/entries?start=30&limit=35")).json()
         assert [item["index"] for item in page["items"]] == list(range(30, 65))
         assert [parse_entry(b64decode(item["entry"])).event for item in page["items"]] == raws[30:65]
@@ -166,7 +166,7 @@ async def test_what_is_no_event_is_put_aside_and_the_rest_goes_on(run: Run, bus:
     await sender.send("site.changed", [good[0], *bad.values(), good[1], good[1], good[2]])
     async with run(**COMPLIANCE) as steward:
         auditor = steward.as_("audrey", *AUDITOR)
-        await until_size(auditor, 3)
+        await until_size(steward, 3)
         held = (await steward.admin.get("/compliance/v1/quarantine")).json()["items"]
         assert len(held) == len(bad)
         for item, reason in zip(held, bad, strict=True):

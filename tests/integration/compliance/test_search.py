@@ -31,7 +31,7 @@ async def steward(run: Run, bus: PostgresBus) -> AsyncIterator[Harness]:
         )
         await sender.send("alert.resolved" if number >= 9 else "site.changed", [raw])
     async with run(**COMPLIANCE) as harness:
-        await until_size(harness.as_("audrey", *AUDITOR), 12)
+        await until_size(harness, 12)
         yield harness
 
 
@@ -62,6 +62,20 @@ async def test_each_filter_and_any_mix_of_them(steward: Harness) -> None:
         assert due
         assert await search(auditor, **query) == due
     assert await search(auditor, actor="bob", type="alert.resolved") == []
+
+
+async def test_types_that_are_left_out_are_not_found(steward: Harness) -> None:
+    """One or several; with any other filter, and within a page."""
+    auditor = steward.as_("audrey", *AUDITOR)
+    everything = await search(auditor)
+    due = [item for item in everything if item["event"]["type"] != "alert.resolved"]
+    assert 0 < len(due) < len(everything)
+    assert await search(auditor, not_type="alert.resolved") == due
+    assert await search(auditor, not_type="alert.resolved", limit=2) == due[:2]
+    bobs = [item for item in due if item["event"]["actor"] == "bob"]
+    assert await search(auditor, not_type=["alert.resolved", "probe.result"], actor="bob") == bobs
+    assert await search(auditor, not_type=["alert.resolved", "site.changed"]) == []
+    assert await search(auditor, not_type="site.changed", type="site.changed") == []
 
 
 async def test_period_includes_its_begin_and_not_its_end(steward: Harness) -> None:
@@ -104,6 +118,15 @@ async def test_auditor_of_one_site_never_sees_another(steward: Harness) -> None:
         assert (await noah.get(f"{URL}/{item['index']}")).status_code == status
 
 
+async def test_refusal_does_not_tell_whether_an_entry_exists(steward: Harness) -> None:
+    """The same words for an entry of another site and for one that never was."""
+    noah = steward.as_("noah", "auditor:north")
+    foreign = next(i["index"] for i in await search(steward.as_("audrey", *AUDITOR)) if i["site_id"] == "south")
+    for index in (foreign, 4711):
+        answer = await noah.get(f"{URL}/{index}")
+        assert (answer.status_code, answer.json()["detail"]) == (404, f"no entry {index}")
+
+
 async def test_only_auditors_search(steward: Harness) -> None:
     """An administrator does not audit himself."""
     assert (await steward.admin.get(URL)).status_code == 403
@@ -124,6 +147,7 @@ async def test_one_event_by_its_index(steward: Harness) -> None:
     [
         {"site_id": "North"},
         {"type": ""},
+        {"not_type": ""},
         {"actor": "a\x00b"},
         {"from": "yesterday"},
         {"from": "2026-03-01T00:00:00"},

@@ -14,8 +14,9 @@ from demo import mailbox as module
 from demo.mailbox import Mailbox
 from demo.mailbox_pages import mailbox_router
 from services.notifier.delivery.addresses import Party
+from services.notifier.delivery.domain import Accepted, Rejected
 from services.notifier.delivery.message import Content, Head, Invitation, build_message
-from services.notifier.delivery.smtp import Accepted, Mailer, Rejected, TlsMode
+from services.notifier.delivery.smtp import Mailer, TlsMode
 
 SENDER = "steward@group.example"
 CALENDAR = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"

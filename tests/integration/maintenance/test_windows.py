@@ -258,8 +258,12 @@ async def test_refusal_outside_your_sites_does_not_say_where_a_window_is(run: Ru
     async with run(**MAINTENANCE) as steward:
         await tell_of_two_hospitals(steward)
         window = (await steward.admin.post(WINDOWS, json=plan())).json()
-        answer = await steward.as_("bob", "operator:south").post(f"{WINDOWS}/{window['id']}/end", headers=seen(window))
-        assert answer.json()["detail"] == f"no window {window['id']}"
+        bob = steward.as_("bob", "operator:south")
+        for window_id in (window["id"], UNKNOWN):
+            found = await bob.get(f"{WINDOWS}/{window_id}")
+            ended = await bob.post(f"{WINDOWS}/{window_id}/end", headers=seen(window))
+            refusals = [(answer.status_code, answer.json()["detail"]) for answer in (found, ended)]
+            assert refusals == [(404, f"no window {window_id}")] * 2
 
 
 async def test_lists_are_filtered_and_paged(run: Run) -> None:

@@ -14,10 +14,10 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
 @pytest.fixture
-def stage(run: Run, speak: Speak, mail_server: SmtpServer, database: str) -> Open:
+def stage(run: Run, speak: Speak, mail_server: SmtpServer) -> Open:
     """``async with stage(**settings) as on``: notifier runs, and can be killed and started again."""
 
     def start(**settings: Any) -> AbstractAsyncContextManager[Stage]:
-        return staged(run, speak, mail_server, database, **settings)
+        return staged(run, speak, mail_server, **settings)
 
     return start

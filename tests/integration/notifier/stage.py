@@ -1,6 +1,5 @@
 """What the tests of notifier stand on: a mail server, two hospitals with people, and the services that it hears of."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any, TypeVar
 
-import asyncpg
 from icalendar import Calendar
 
 from services.notifier.__main__ import build
@@ -18,8 +16,9 @@ from shared.events import EventData
 from shared.events.alerts import AlertRaised, AlertResolved
 from shared.events.inventory import PersonChanged, PersonRole, SiteChanged
 from shared.events.maintenance import SystemRef, Window
-from tests.harness import WAIT_SECONDS, Harness, Voice
+from tests.harness import Harness, Voice
 from tests.integration.conftest import Run, Speak
+from tests.news import until
 from tests.parts.smtp import Received, SmtpServer
 
 SITE = SiteChanged(name="Northfield General Hospital", time_zone="Europe/Berlin", version=1)
@@ -28,15 +27,6 @@ WINDOW = "0199c3f2-7a51-7c3e-9d55-00000000000a"
 ALERT = "0199c3f2-7a51-7c3e-9d55-0000000000aa"
 STARTS = datetime(2030, 6, 14, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-CHANGED = """
-    CREATE OR REPLACE FUNCTION notifier.tell_test() RETURNS trigger LANGUAGE plpgsql
-        AS $$ BEGIN PERFORM pg_notify('test_changed', ''); RETURN NULL; END $$;
-    DO $$ DECLARE changed text; BEGIN
-        FOREACH changed IN ARRAY ARRAY['sites', 'people', 'assets', 'windows', 'alerts', 'notices', 'deliveries'] LOOP
-            EXECUTE format('CREATE OR REPLACE TRIGGER tell_test AFTER INSERT OR UPDATE ON notifier.%I
-                            FOR EACH STATEMENT EXECUTE FUNCTION notifier.tell_test()', changed);
-        END LOOP;
-    END $$"""
 
 W = TypeVar("W", bound=Window)
 
@@ -64,7 +54,6 @@ class Stage:
     inventory: Voice
     maintenance: Voice
     probes: Voice
-    changed: asyncio.Event
 
     async def settle_site(self, site: SiteChanged = SITE, site_id: str = "north") -> None:
         """Tells of the site; notifier knows it when this returns."""
@@ -97,12 +86,7 @@ class Stage:
 
     async def until(self, query: str, *args: object) -> None:
         """Waits until notifier's database answers ``query`` with true."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            while True:
-                self.changed.clear()
-                if await self.steward.pools["notifier"].fetchval(query, *args):
-                    return
-                await self.changed.wait()
+        await until(self.steward.pools["notifier"], query, *args)
 
     async def until_settled(self, kind: str, deliveries: int) -> list[dict[str, Any]]:
         """The deliveries of that kind once so many have come to their end, by person."""
@@ -123,27 +107,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def listening(database: str) -> AsyncIterator[asyncio.Event]:
-    """An event that is set whenever notifier's tables change."""
-    changed = asyncio.Event()
-    conn = await asyncpg.connect(database)
-    await conn.execute(CHANGED)
-    await conn.add_listener("test_changed", lambda *_: changed.set())
-    try:
-        yield changed
-    finally:
-        await conn.close()
-
-
-@asynccontextmanager
-async def staged(run: Run, speak: Speak, server: SmtpServer, database: str, **settings: Any) -> AsyncIterator[Stage]:
+async def staged(run: Run, speak: Speak, server: SmtpServer, **settings: Any) -> AsyncIterator[Stage]:
     """Opens the stage; leaving it kills notifier wherever it is."""
     async with AsyncExitStack() as stack:
         names = ("inventory", "maintenance", "probes")
         inventory, maintenance, probes = [await stack.enter_async_context(speak(name)) for name in names]
-        changed = await stack.enter_async_context(listening(database))
         steward = await stack.enter_async_context(run(**notifier(server, **settings)))
-        yield Stage(steward, server, inventory, maintenance, probes, changed)
+        yield Stage(steward, server, inventory, maintenance, probes)
 
 
 def window(kind: type[W], *, revision: int = 0, starts_at: datetime = STARTS, **more: Any) -> W:

@@ -1,6 +1,5 @@
 """A small fleet as inventory and maintenance would tell of it, with nodes that speak real DICOM."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,13 +8,13 @@ from typing import Any
 from demo.node import Node
 from services.probes.__main__ import build
 from services.probes.dicom import Peer
-from services.probes.runs.store import CHANNEL
 from services.probes.settings import ProbesSettings
 from shared.database import Pool
 from shared.events.inventory import AssetChanged, AssetRetired, DicomAddress, LifecycleState
 from shared.events.maintenance import SystemRef, Window
 from shared.transactions import new_id
-from tests.harness import WAIT_SECONDS, Voice
+from tests.harness import Voice
+from tests.news import until
 
 SITE = "north"
 FAST = {
@@ -99,14 +98,4 @@ def window_facts(system_id: str, *, minutes: float = 60, starts_in: float = -1) 
 
 async def until_not_probed(probes: Pool) -> None:
     """Waits until no probe is left: from then on no result can be stored."""
-    told = asyncio.Event()
-
-    def tell(*_: object) -> None:
-        told.set()
-
-    async with asyncio.timeout(WAIT_SECONDS), probes.acquire() as conn:
-        await conn.add_listener(CHANNEL, tell)
-        while await conn.fetchval("SELECT count(*) FROM probes"):
-            await told.wait()
-            told.clear()
-        await conn.remove_listener(CHANNEL, tell)
+    await until(probes, "SELECT count(*) = 0 FROM probes")

@@ -21,10 +21,10 @@ from tests.integration.backup.machine import (
     processes_with,
     protect,
     start,
-    until,
     until_ended,
 )
 from tests.integration.conftest import Run, settings_for
+from tests.news import until
 
 
 def told(steward: Harness) -> list[str]:

@@ -15,6 +15,7 @@ from tests.integration.backup.machine import (
     ask_for_run,
     completion_of,
     contents,
+    failure_of,
     protect,
     request_run,
 )
@@ -97,6 +98,21 @@ async def test_only_one_run_of_a_set_is_unfinished_and_a_replayed_request_makes_
         await completion_of(steward, first.json())
         listed = (await steward.admin.get("/backup/v1/runs", params={"set_id": protected["id"]})).json()
         assert [item["id"] for item in listed["items"]] == [first.json()["id"]]
+
+
+async def test_runs_come_in_pages_the_latest_first(run: Run, machine: Machine) -> None:
+    """Following ``next`` shows each run once."""
+    async with run(**machine.services(backup_restic=machine.script("exit 1"))) as steward:
+        protected = await protect(steward, machine.archive)
+        asked: list[str] = []
+        for _ in range(3):
+            planned = await ask_for_run(steward, protected)
+            await failure_of(steward, planned)
+            asked.append(planned["id"])
+        page = (await steward.admin.get("/backup/v1/runs", params={"limit": 2})).json()
+        rest = (await steward.admin.get("/backup/v1/runs", params={"limit": 2, "cursor": page["next"]})).json()
+        assert [item["id"] for item in page["items"] + rest["items"]] == asked[::-1]
+        assert rest["next"] is None
 
 
 async def test_system_without_data_gets_no_run(run: Run, machine: Machine) -> None:

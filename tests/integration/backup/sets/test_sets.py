@@ -6,8 +6,9 @@ import pytest
 
 from shared.events.inventory import AssetChanged
 from shared.transactions import begin
-from tests.integration.backup.machine import Machine, announce_system, protect, set_of, until
+from tests.integration.backup.machine import Machine, announce_system, protect, set_of
 from tests.integration.conftest import Run
+from tests.news import until
 
 SETS = "/backup/v1/sets"
 APPLIED = "SELECT sum(next_offset) FROM positions WHERE topic = 'asset.changed'"

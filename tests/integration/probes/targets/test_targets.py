@@ -1,5 +1,7 @@
 """Targets come and go as inventory's events say."""
 
+import asyncio
+
 from shared.events.inventory import AssetChanged
 from tests.integration.conftest import Run, Speak
 from tests.integration.probes.fleet import (
@@ -11,6 +13,7 @@ from tests.integration.probes.fleet import (
     tell_system,
     until_not_probed,
 )
+from tests.news import until
 
 TARGETS = "/probes/v1/targets"
 RESULTS = "/probes/v1/results"
@@ -31,6 +34,27 @@ async def test_told_node_is_probed(run: Run, speak: Speak) -> None:
             assert (await steward.admin.get(TARGETS, params={"site_id": "south"})).json()["items"] == []
             listed = (await steward.admin.get(RESULTS, params={"subject": asset_id})).json()["items"]
             assert event.id in [result["id"] for result in listed]
+
+
+async def test_target_carries_what_its_probe_saw_last(run: Run, speak: Speak) -> None:
+    """Nothing before the first run; then the last result, as it stands in the list of results."""
+    async with run(**probes(probe_interval=60)) as steward, speak("inventory") as inventory:
+        with listening_node() as node:
+            asset_id = await tell_node(inventory, node)
+            silent_id = await tell_node(inventory, node, state="isolated")
+            await steward.heard.until("probe.result", lambda e: e.subject == asset_id)
+            pool = steward.pools["probes"]
+            await until(pool, "SELECT count(*) = 2 FROM assets")
+            targets = {target["id"]: target for target in (await steward.admin.get(TARGETS)).json()["items"]}
+            [result] = (await steward.admin.get(RESULTS)).json()["items"]
+            assert result["outcome"] == "ok"
+            assert targets[asset_id]["last"] == [result]
+            assert targets[silent_id]["last"] == []
+            await asyncio.to_thread(node.stop)
+            await pool.execute("UPDATE probes SET next_due = now(); NOTIFY steward_probes")
+            await steward.heard.until("probe.result", lambda e: e.data.outcome == "failed")
+            [target] = [t for t in (await steward.admin.get(TARGETS)).json()["items"] if t["id"] == asset_id]
+            assert [result["outcome"] for result in target["last"]] == ["failed"]
 
 
 async def test_results_come_in_pages_the_latest_first(run: Run, speak: Speak) -> None:
