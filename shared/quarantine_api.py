@@ -66,20 +66,20 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
     async def list_held(
         call: Annotated[Call, requires("operator")], paging: Paging, state: Annotated[State, Query()] = "held"
     ) -> Page[HeldMessage]:
-        call.caller.require("operator", GROUP)
+        call.caller.require("operator", GROUP, "quarantine")
         async with call.read() as conn:
             found = await quarantine.select_held(conn, state, paging.after, paging.limit + 1)
         return paging.page([HeldMessage.of(held) for held in found], lambda held: held.id)
 
     @router.get("/{held_id}")
     async def get_held(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
-        call.caller.require("operator", GROUP)
+        call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         async with call.read() as conn:
             return HeldMessage.of(await quarantine.select_one(conn, held_id))
 
     @router.post("/{held_id}/replay")
     async def replay(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
-        call.caller.require("operator", GROUP)
+        call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         async with call.read() as conn:
             held = await quarantine.select_one(conn, held_id)
         try:
@@ -95,7 +95,7 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
 
     @router.post("/{held_id}/discard")
     async def discard_held(held_id: Id, body: Discard, call: Annotated[Call, requires("operator")]) -> HeldMessage:
-        call.caller.require("operator", GROUP)
+        call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         return await call.run(discard, held_id, body.reason)
 
     return router

@@ -44,7 +44,7 @@ class IssuedKey(Key):
 @router.post("", status_code=201)
 async def issue_key(body: IssueKey, call: Annotated[Call, requires("group-admin")]) -> IssuedKey:
     """Issues a key that may do at the most what you may."""
-    call.caller.require("group-admin", GROUP)
+    call.caller.require("group-admin", GROUP, "API keys")
     grants = check_grants(call.caller, body.grants)
     secret = KEY_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     key = await call.run(handlers.issue_key, body.name, grants, body.expires_at, digest(secret))
@@ -55,7 +55,7 @@ async def issue_key(body: IssueKey, call: Annotated[Call, requires("group-admin"
 @router.get("")
 async def list_keys(call: Annotated[Call, requires("group-admin")], paging: Paging) -> Page[Key]:
     """All keys that were ever issued."""
-    call.caller.require("group-admin", GROUP)
+    call.caller.require("group-admin", GROUP, "API keys")
     async with call.read() as conn:
         found = await store.select_keys(conn, paging.after, paging.limit + 1)
     return paging.page(found, lambda key: key.id)
@@ -64,7 +64,7 @@ async def list_keys(call: Annotated[Call, requires("group-admin")], paging: Pagi
 @router.get("/{key_id}")
 async def get_key(key_id: Id, call: Annotated[Call, requires("group-admin")]) -> Key:
     """One key."""
-    call.caller.require("group-admin", GROUP)
+    call.caller.require("group-admin", GROUP, f"key {key_id}")
     async with call.read() as conn:
         return call.tag(await store.select_key(conn, key_id))
 
@@ -72,5 +72,5 @@ async def get_key(key_id: Id, call: Annotated[Call, requires("group-admin")]) ->
 @router.post("/{key_id}/revocation")
 async def revoke_key(key_id: Id, version: IfMatch, call: Annotated[Call, requires("group-admin")]) -> Key:
     """Revokes a key; each service refuses it as soon as it has heard of that."""
-    call.caller.require("group-admin", GROUP)
+    call.caller.require("group-admin", GROUP, f"key {key_id}")
     return await call.run(handlers.revoke_key, key_id, version)

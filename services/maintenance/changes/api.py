@@ -63,12 +63,14 @@ async def list_patches(
 async def get_patch(patch_id: Id, call: Annotated[Call, requires("viewer")]) -> Patch:
     """One patch."""
     async with call.read() as conn:
-        return call.tag(await store.select_patch(conn, patch_id, call.caller.sites("viewer")))
+        patch = await store.select_patch(conn, patch_id)
+    call.caller.require("viewer", patch.site_id, f"patch {patch_id}")
+    return call.tag(patch)
 
 
 async def _require_operator(call: Call, system_id: str) -> None:
     async with call.read() as conn:
         found = await fleet.find_systems(conn, [system_id])
-    if not found or not call.caller.has("viewer", found[0].site_id):
+    if not found:
         raise NotFound(f"no system {system_id}")
-    call.caller.require("operator", found[0].site_id)
+    call.caller.require("operator", found[0].site_id, f"system {system_id}")

@@ -26,13 +26,9 @@ async def insert_patch(conn: Connection, patch: Patch) -> None:
     )
 
 
-async def select_patch(conn: Connection, patch_id: str, visible: Collection[str] | None) -> Patch:
-    """One patch of the visible sites; None stands for all. Raises NotFound."""
-    row = await conn.fetchrow(
-        "SELECT * FROM patches WHERE id = $1 AND ($2::text[] IS NULL OR site_id = ANY($2))",
-        patch_id,
-        None if visible is None else list(visible),
-    )
+async def select_patch(conn: Connection, patch_id: str) -> Patch:
+    """One patch. Raises NotFound."""
+    row = await conn.fetchrow("SELECT * FROM patches WHERE id = $1", patch_id)
     if row is None:
         raise NotFound(f"no patch {patch_id}")
     return Patch.model_validate(dict(row))

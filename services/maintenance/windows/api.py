@@ -60,7 +60,7 @@ async def list_windows(
 @router.get("/{window_id}")
 async def get_window(window_id: Id, call: Annotated[Call, requires("viewer")]) -> Window:
     """One window."""
-    return call.tag(await _visible(call, window_id))
+    return call.tag(await _require(call, "viewer", window_id))
 
 
 @router.put("/{window_id}/times")
@@ -88,11 +88,8 @@ async def end_window(window_id: Id, version: IfMatch, call: Annotated[Call, requ
     return await call.run(handlers.end_window, window_id, version)
 
 
-async def _visible(call: Call, window_id: str) -> Window:
+async def _require(call: Call, role: Role, window_id: str) -> Window:
     async with call.read() as conn:
-        return await store.select_window(conn, window_id, call.caller.sites("viewer"))
-
-
-async def _require(call: Call, role: Role, window_id: str) -> None:
-    window = await _visible(call, window_id)
-    call.caller.require(role, window.site_id)
+        window = await store.select_window(conn, window_id)
+    call.caller.require(role, window.site_id, f"window {window_id}")
+    return window

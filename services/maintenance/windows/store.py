@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from services.maintenance.windows.domain import State, Times, Window
 from shared.database import Connection
 from shared.errors import NotFound
@@ -84,21 +86,17 @@ async def _wake_schedule(conn: Connection) -> None:
     await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
-async def select_window(conn: Connection, window_id: str, visible: Collection[str] | None) -> Window:
-    """One window of the visible sites. Raises NotFound."""
-    row = await conn.fetchrow(
-        "SELECT * FROM windows WHERE id = $1 AND ($2::text[] IS NULL OR site_id = ANY($2))",
-        window_id,
-        None if visible is None else list(visible),
-    )
-    if row is None:
-        raise NotFound(f"no window {window_id}")
-    return Window.model_validate(dict(row))
+async def select_window(conn: Connection, window_id: str) -> Window:
+    """One window. Raises NotFound."""
+    return _window(window_id, await conn.fetchrow("SELECT * FROM windows WHERE id = $1", window_id))
 
 
 async def lock_window(conn: Connection, window_id: str) -> Window:
     """One window, held against others until the transaction ends. Raises NotFound."""
-    row = await conn.fetchrow("SELECT * FROM windows WHERE id = $1 FOR UPDATE", window_id)
+    return _window(window_id, await conn.fetchrow("SELECT * FROM windows WHERE id = $1 FOR UPDATE", window_id))
+
+
+def _window(window_id: str, row: asyncpg.Record | None) -> Window:
     if row is None:
         raise NotFound(f"no window {window_id}")
     return Window.model_validate(dict(row))
