@@ -1,8 +1,9 @@
 """The consumer: applies each event once, in order, and stores how far it came in the transaction of the effect.
 
-A batch is applied in one transaction. If any message of it fails, the batch is rolled back and applied message by
-message: what still fails after bounded tries goes to quarantine, and the rest goes on. A fault of the database or the
-network is no fault of the message: it ends the run, and the supervisor starts it anew from the stored positions.
+What one poll gave is applied in one transaction. If any message of it fails, all is rolled back and applied partition
+by partition, and where that fails again, message by message: what still fails after bounded tries goes to quarantine,
+and the rest goes on. A fault of the database or the network is no fault of the message: it ends the run, and the
+supervisor starts it anew from the stored positions.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from shared.bus import Batch, Bus
 from shared.database import Pool, is_transient
 from shared.errors import Replaced, Unavailable, Unreadable
 from shared.events import CONTRACTS, Event, EventData, decode
-from shared.positions import Position, move_position, select_position, stored_offsets
+from shared.positions import Move, Position, move_positions, select_positions, stored_offsets
 from shared.telemetry import log
 from shared.transactions import Transaction, begin, flush_outbox, new_id
 
@@ -54,19 +55,26 @@ class Consumer:
 
         async with self.bus.subscription(self.service, topics, positions) as subscription:
             while True:
-                for batch in await subscription.poll(BATCH, POLL_SECONDS):
-                    await self.apply(batch)
+                if batches := await subscription.poll(BATCH, POLL_SECONDS):
+                    await self.apply(*batches)
 
-    async def apply(self, batch: Batch) -> None:
-        """Applies a batch; when this returns, each of its messages is applied, was a repeat, or lies in quarantine."""
+    async def apply(self, *batches: Batch) -> None:
+        """Applies batches, each of another partition, and together if none of their messages fails.
+
+        When this returns, each message is applied, was a repeat, or lies in quarantine.
+        """
         try:
-            await self._apply_together(batch)
+            await self._apply_together(batches)
         except Exception as exc:
             if is_passing(exc):
                 raise
-            log.info("consumer.batch_split", service=self.service, topic=batch.topic, error=repr(exc))
-            for message in batch.messages:
-                await self._apply_one(replace(batch, messages=[message]))
+            log.info("consumer.batch_split", service=self.service, batches=len(batches), error=repr(exc))
+            if len(batches) > 1:
+                for batch in batches:
+                    await self.apply(batch)
+            else:
+                for message in batches[0].messages:
+                    await self._apply_one(replace(batches[0], messages=[message]))
 
     async def _apply_one(self, single: Batch) -> None:
         retries = AsyncRetrying(
@@ -76,26 +84,29 @@ class Consumer:
             retry=retry_if_exception(lambda exc: isinstance(exc, Exception) and not is_passing(exc)),
         )
         try:
-            await retries(self._apply_together, single)
+            await retries(self._apply_together, [single])
         except RetryError as exc:
             cause = exc.last_attempt.exception()
-            await self._apply_together(single, refuse=f"handler: {cause!r}")
+            await self._apply_together([single], refuse=f"handler: {cause!r}")
 
-    async def _apply_together(self, batch: Batch, refuse: str | None = None) -> None:
+    async def _apply_together(self, batches: Sequence[Batch], refuse: str | None = None) -> None:
         async with self.pool.acquire() as conn, conn.transaction():
             now = datetime.now(UTC)
             tx = Transaction(conn, self.service, now, f"service:{self.service}", new_id())
-            old = await select_position(conn, batch.topic, batch.partition)
-            sequences = dict(old.sequences)
+            moves: list[Move] = []
             applied: list[Event[EventData]] = []
-            for offset, raw in batch.messages:
-                if old.next_offset is not None and offset < old.next_offset:
-                    raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was applied by another consumer")
-                applied += await self._apply_message(tx, batch, offset, raw, sequences, refuse)
+            olds = await select_positions(conn, [(batch.topic, batch.partition) for batch in batches])
+            for batch, old in zip(batches, olds, strict=True):
+                sequences = dict(old.sequences)
+                for offset, raw in batch.messages:
+                    if old.next_offset is not None and offset < old.next_offset:
+                        raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was applied by another consumer")
+                    applied += await self._apply_message(tx, batch, offset, raw, sequences, refuse)
+                new = Position(batch.messages[-1][0] + 1, sequences)
+                moves.append(Move(batch.topic, batch.partition, old, new))
             if self.batch_handler is not None and applied:
                 await self.batch_handler(tx, applied)
-            new = Position(batch.messages[-1][0] + 1, sequences)
-            await move_position(conn, batch.topic, batch.partition, old, new)
+            await move_positions(conn, moves)
             await flush_outbox(tx)
 
     async def _apply_message(
@@ -119,10 +130,12 @@ class Consumer:
 
     async def handle(self, tx: Transaction, event: Event[EventData]) -> None:
         """Runs the event's handlers in ``tx``, in its trace and in its actor's name."""
-        for handler in self.handlers.get(type(event.data), ()):
+        handlers = self.handlers.get(type(event.data), ())
+        if handlers or telemetry.is_traced(event.traceparent):
             attributes = {"service": self.service, "event.type": event.type, "event.id": event.id}
             with telemetry.span(f"{self.service} {event.type}", event.traceparent, attributes):
-                await handler(tx.caused_by(event), event)
+                for handler in handlers:
+                    await handler(tx.caused_by(event), event)
         telemetry.CONSUMED.labels(self.service, event.type).inc()
         telemetry.CONSUME_DELAY.labels(self.service).observe(max(0.0, (tx.now - event.time).total_seconds()))
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+import asyncpg
 import uvicorn
 from fastapi import APIRouter
 
@@ -83,7 +84,10 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
         tasks = [asyncio.create_task(supervisor.keep_running(n, w), name=f"{name}.{n}") for n, w in work.items()]
 
         async def ready() -> dict[str, str]:
-            await pool.fetchval("SELECT 1")
+            try:
+                await pool.fetchval("SELECT 1")
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+                return supervisor.faults | {"database": repr(exc)}
             return dict(supervisor.faults)
 
         routers = [*service.routers, quarantine_router(consumer)]

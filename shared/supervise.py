@@ -10,7 +10,8 @@ from shared.telemetry import log
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 15.0
-STEADY_SECONDS = 30.0
+STEADY_SECONDS = 3.0
+LONG_SECONDS = 30.0
 
 Work = Callable[[], Awaitable[None]]
 
@@ -28,7 +29,7 @@ class Supervisor:
         pause = FIRST_PAUSE
         while True:
             began = loop.time()
-            clear = loop.call_later(STEADY_SECONDS / 10, self.faults.pop, name, None)
+            steady = loop.call_later(STEADY_SECONDS, self._forget_fault, name)
             try:
                 await work()
             except Exception as exc:
@@ -38,8 +39,12 @@ class Supervisor:
                 else:
                     log.error("work.failed", service=self.service, work=name, exc_info=exc)
             finally:
-                clear.cancel()
-            if loop.time() - began > STEADY_SECONDS:
+                steady.cancel()
+            if loop.time() - began > LONG_SECONDS:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _forget_fault(self, name: str) -> None:
+        if self.faults.pop(name, None) is not None:
+            log.info("work.steady", service=self.service, work=name)

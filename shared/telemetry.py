@@ -4,15 +4,11 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace.export import SpanExporter
 
 PUBLISHED = Counter("steward_events_published_total", "Events published by the relay", ["service", "type"])
 CONSUMED = Counter("steward_events_consumed_total", "Events applied by a consumer", ["service", "type"])
@@ -33,44 +29,69 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 log: structlog.stdlib.BoundLogger = structlog.get_logger("steward")
 
 
-def configure_logs(level: str, *, human: bool = False) -> None:
-    """One JSON object a line on standard error, or aligned text where a person watches."""
-    renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(event_key="action")
-        if human
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+def configure_logs(level: str) -> None:
+    """One JSON object a line on standard error: our own lines, and the libraries' warnings as ``library.said``."""
+    shared_steps: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
+        structlog.processors.format_exc_info,
+    ]
+    render = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _add_trace,
-            structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("action"),
-            renderer,
-        ],
+        processors=[*shared_steps, structlog.processors.EventRenamer("action"), render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Seldom())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared_steps,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _as_library, render],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def configure_traces(service: str, endpoint: str | None, exporter: "SpanExporter | None" = None) -> None:
+class Seldom(logging.Filter):
+    """Lets a library's line through once in 30 seconds, since a client of a broker that is away says it each time."""
+
+    SECONDS = 30.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line was not let through lately."""
+        what = (record.name, str(record.msg))
+        last = self._said.get(what)
+        if last is not None and record.created - last < self.SECONDS:
+            return False
+        self._said[what] = record.created
+        return True
+
+
+def _as_library(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    event["action"], event["text"] = "library.said", event.pop("event", "")
+    return event
+
+
+def configure_traces(service: str, endpoint: str | None) -> None:
     """Spans go to ``endpoint`` (OTLP over HTTP). Without one, trace ids still travel with every event."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider, sampling
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    wanted = endpoint is not None or exporter is not None
-    sampler = sampling.ParentBased(sampling.ALWAYS_ON) if wanted else sampling.ALWAYS_OFF
+    sampler = sampling.ParentBased(sampling.ALWAYS_ON) if endpoint else sampling.ALWAYS_OFF
     provider = TracerProvider(resource=Resource({"service.name": f"steward-{service}"}), sampler=sampler)
     if endpoint is not None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
-    if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
 
@@ -80,6 +101,11 @@ def traceparent() -> str | None:
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get("traceparent")
+
+
+def is_traced(traceparent: str | None) -> bool:
+    """Whether spans of this trace are kept (W3C Trace Context §3.2.2.5, the flag ``sampled``)."""
+    return traceparent is not None and traceparent.endswith("1")
 
 
 @contextmanager
