@@ -26,7 +26,7 @@ async def plan_run(set_id: Id, call: Annotated[Call, requires("operator")]) -> R
 async def list_runs(
     call: Annotated[Call, requires("viewer")], paging: Paging, set_id: Annotated[Id | None, Query()] = None
 ) -> Page[Run]:
-    """The runs of your sites, of one protection set or of all."""
+    """The runs of your sites, the latest first, of one protection set or of all."""
     async with call.read() as conn:
         found = await store.select_runs(conn, call.caller.sites("viewer"), set_id, paging.after, paging.limit + 1)
     return paging.page(found, lambda run: run.id)

@@ -114,15 +114,15 @@ async def select_run(conn: Connection, run_id: str) -> Run:
 
 
 async def select_runs(
-    conn: Connection, visible: Collection[str] | None, set_id: str | None, after: str | None, limit: int
+    conn: Connection, visible: Collection[str] | None, set_id: str | None, before: str | None, limit: int
 ) -> list[Run]:
-    """Runs by id behind ``after``, of one set or of all; ``visible`` None stands for all sites."""
+    """Runs, the latest first, behind ``before``, of one set or of all; ``visible`` None stands for all sites."""
     rows = await conn.fetch(
         """SELECT * FROM runs WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR set_id = $2)
-           AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4""",
+           AND ($3::text IS NULL OR id < $3) ORDER BY id DESC LIMIT $4""",
         None if visible is None else list(visible),
         set_id,
-        after,
+        before,
         limit,
     )
     return [_run(row) for row in rows]
