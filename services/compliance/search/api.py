@@ -22,6 +22,7 @@ router = APIRouter(prefix="/events", tags=["events"])
 
 MAX_INDEX = 2**63 - 1
 MAX_PAGE = 500
+MAX_TYPES = 100
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -32,6 +33,7 @@ async def search_events(
     paging: Paging,
     site_id: SiteId | None = None,
     type: Text | None = None,
+    not_type: Annotated[frozenset[Text], Parameter(max_length=MAX_TYPES)] = frozenset(),
     subject: Text | None = None,
     actor: Text | None = None,
     correlation_id: Text | None = None,
@@ -39,10 +41,23 @@ async def search_events(
     to_time: Annotated[Moment | None, Parameter(alias="to")] = None,
     order: Order = "desc",
 ) -> Page[AuditedEvent]:
-    """The events that have all that is asked for, newest entry first. ``from`` is included, ``to`` is not."""
+    """The events that have all that is asked for, newest entry first.
+
+    ``from`` is included, ``to`` is not. ``not_type`` leaves a type out and may be given several times.
+    """
     if site_id is not None:
         call.caller.require("auditor", site_id)
-    query = Query(_visible(call.caller), site_id, type, subject, actor, correlation_id, from_time, to_time)
+    query = Query(
+        visible=_visible(call.caller),
+        site_id=site_id,
+        type=type,
+        not_types=not_type or None,
+        subject=subject,
+        actor=actor,
+        correlation_id=correlation_id,
+        from_time=from_time,
+        to_time=to_time,
+    )
     limit = min(paging.limit, MAX_PAGE)
     async with call.read() as conn:
         indices = await store.select_indices(conn, query, order, _index(paging.after), limit + 1)

@@ -1,7 +1,7 @@
 """What can be asked of the audit trail, and what an answer shows."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -21,9 +21,10 @@ class Query:
     ``from_time`` is included and ``to_time`` is not; both are of the event's own time.
     """
 
-    visible: Collection[str] | None
+    visible: Set[str] | None
     site_id: str | None = None
     type: str | None = None
+    not_types: Set[str] | None = None
     subject: str | None = None
     actor: str | None = None
     correlation_id: str | None = None

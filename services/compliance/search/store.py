@@ -1,13 +1,17 @@
 """SQL of search: it reads the index beside the log and gives the numbers of entries."""
 
+from collections.abc import Set
+
 from services.compliance.search.domain import Order, Query
 from shared.database import Connection
 from shared.errors import NotFound
 
+COMMONEST = "probe.result"
 CONDITIONS = {
     "visible": "site_id = ANY({})",
     "site_id": "site_id = {}",
     "type": "type = {}",
+    "not_types": "type <> ALL({})",
     "subject": "subject = {}",
     "actor": "actor = {}",
     "correlation_id": "correlation_id = {}",
@@ -22,10 +26,13 @@ async def select_indices(conn: Connection, query: Query, order: Order, after: in
     if after is not None:
         asked.append(("index > {}" if order == "asc" else "index < {}", after))
     conditions = [text.format(f"${number}") for number, (text, _) in enumerate(asked, start=1)]
+    if query.not_types and COMMONEST in query.not_types:
+        # A partial index serves only queries that say its condition in so many words, not in a parameter.
+        conditions.append(f"type <> '{COMMONEST}'")
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = await conn.fetch(
         f"SELECT index FROM events {where} ORDER BY index {order} LIMIT {limit:d}",  # noqa: S608 -- our own conditions
-        *[list(value) if part.startswith("site_id = ANY") else value for part, value in asked],
+        *[list(value) if isinstance(value, Set) else value for _, value in asked],
     )
     return [row["index"] for row in rows]
 

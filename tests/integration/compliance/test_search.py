@@ -163,6 +163,6 @@ async def test_malformed_questions_are_refused(steward: Harness, query: dict[str
     answer = await steward.as_("audrey", *AUDITOR).get(URL, params=query)
     assert answer.status_code == 422
     [error] = answer.json()["errors"]
-    assert error["field"] in query
+    assert error["field"].removesuffix(".0") in query
     assert error["rule"]
     assert error["example"]
