@@ -12,7 +12,8 @@ CREATE TABLE assets (
 );
 CREATE INDEX assets_of_system ON assets (system_id);
 
--- One row a probe: what it asks, when it is due next, and which replica is at it until when.
+-- One row a probe: what it asks, when it is due next, which replica is at it until when,
+-- and the id of the result of its last run.
 CREATE TABLE probes (
     id           text        PRIMARY KEY,
     kind         text        NOT NULL,
@@ -23,9 +24,11 @@ CREATE TABLE probes (
     settings     jsonb       NOT NULL,
     next_due     timestamptz NOT NULL,
     lease        text,
-    leased_until timestamptz
+    leased_until timestamptz,
+    last_result  text
 );
 CREATE INDEX probes_due ON probes (next_due);
+CREATE INDEX probes_of_subject ON probes (subject);
 
 -- The id is that of the probe.result event.
 CREATE TABLE results (

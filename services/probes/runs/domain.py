@@ -57,6 +57,15 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """What a run leaves to its probe: the result that is its last now, and when it is due again."""
+
+    probe_id: str
+    result_id: str
+    next_due: datetime
+
+
+@dataclass(frozen=True)
 class Turn:
     """The due time that is run now, and how many before it are left out."""
 

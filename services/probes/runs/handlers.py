@@ -1,8 +1,7 @@
 """Commands on probes and their runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from services.probes.alerts.domain import Policy, Window, open_windows
 from services.probes.alerts.handlers import close_alert, judge_result, load_windows
@@ -11,6 +10,7 @@ from services.probes.runs import store
 from services.probes.runs.domain import (
     LONGEST_DETAIL,
     Cadence,
+    Ended,
     Finished,
     Probe,
     Result,
@@ -20,6 +20,7 @@ from services.probes.runs.domain import (
     take_turn,
 )
 from shared import telemetry
+from shared.database import Connection
 from shared.events.probes import ProbeResult
 from shared.transactions import Transaction, new_id
 
@@ -71,14 +72,21 @@ async def finish_runs(tx: Transaction, finished: Sequence[Finished], practice: P
     """
     leases = await store.select_leases(tx.conn, [f.run.probe.id for f in finished])
     ours = [f for f in finished if leases.get(f.run.probe.id) == f.run.lease]
-    dues = await _keep_results(tx, ours, practice)
-    await store.end_leases(tx.conn, dues)
+    await store.end_leases(tx.conn, await _keep_results(tx, ours, practice))
 
 
-async def _keep_results(tx: Transaction, finished: Sequence[Finished], practice: Practice) -> dict[str, datetime]:
+async def find_last_results(conn: Connection, subjects: Collection[str]) -> dict[str, list[Result]]:
+    """By subject, what the last run of each of its probes saw, for as long as results are kept."""
+    found: dict[str, list[Result]] = {}
+    for result in await store.select_last_results(conn, subjects):
+        found.setdefault(result.subject, []).append(result)
+    return found
+
+
+async def _keep_results(tx: Transaction, finished: Sequence[Finished], practice: Practice) -> list[Ended]:
     windows = await load_windows(tx, practice.policy)
     results: list[Result] = []
-    dues: dict[str, datetime] = {}
+    ended: list[Ended] = []
     for one in finished:
         probe = one.run.probe
         with telemetry.span(f"probes {probe.kind}", attributes={"subject": probe.subject}):
@@ -87,9 +95,10 @@ async def _keep_results(tx: Transaction, finished: Sequence[Finished], practice:
             caused = replace(flow, causation_id=result.id)
             is_undecided = await judge_result(caused, probe, result, windows, practice.policy)
         results.append(result)
-        dues[probe.id] = next_due(probe.id, practice.cadence, one.run.due_at, is_undecided)
+        due_at = next_due(probe.id, practice.cadence, one.run.due_at, is_undecided)
+        ended.append(Ended(probe.id, result.id, due_at))
     await store.insert_results(tx.conn, results)
-    return dues
+    return ended
 
 
 def _record(tx: Transaction, run: Run, observation: Observation, vantage: str, windows: Sequence[Window]) -> Result:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from services.probes.runs.domain import Probe, Result
+from services.probes.runs.domain import Ended, Probe, Result
 from shared.database import Connection
 
 CHANNEL = "steward_probes"
@@ -74,13 +74,16 @@ async def select_leases(conn: Connection, probe_ids: Collection[str]) -> dict[st
     return {row["id"]: row["lease"] for row in rows}
 
 
-async def end_leases(conn: Connection, next_dues: Mapping[str, datetime]) -> None:
-    """Makes these probes free again, each due at its next time."""
+async def end_leases(conn: Connection, ended: Sequence[Ended]) -> None:
+    """Makes the probes free again, each with its last result and due at its next time."""
     await conn.execute(
-        """UPDATE probes SET next_due = run.due_at, lease = NULL, leased_until = NULL
-           FROM unnest($1::text[], $2::timestamptz[]) AS run (id, due_at) WHERE probes.id = run.id""",
-        list(next_dues),
-        list(next_dues.values()),
+        """UPDATE probes SET next_due = run.due_at, lease = NULL, leased_until = NULL,
+                  last_result = run.result_id
+           FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS run (id, due_at, result_id)
+           WHERE probes.id = run.id""",
+        [one.probe_id for one in ended],
+        [one.next_due for one in ended],
+        [one.result_id for one in ended],
     )
 
 
@@ -107,6 +110,16 @@ async def select_results(
         subject,
         before,
         limit,
+    )
+    return [Result.model_validate(dict(row)) for row in rows]
+
+
+async def select_last_results(conn: Connection, subjects: Collection[str]) -> list[Result]:
+    """The results of the last runs of these subjects' probes, by kind."""
+    rows = await conn.fetch(
+        """SELECT results.* FROM probes JOIN results ON results.id = probes.last_result
+           WHERE probes.subject = ANY($1) ORDER BY probes.kind""",
+        list(subjects),
     )
     return [Result.model_validate(dict(row)) for row in rows]
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from services.probes.runs.handlers import find_last_results
 from services.probes.targets import store
 from services.probes.targets.domain import Target
 from shared.events import SiteId
@@ -16,7 +17,9 @@ router = APIRouter(prefix="/targets", tags=["targets"])
 async def list_targets(
     call: Annotated[Call, requires("viewer")], paging: Paging, site_id: SiteId | None = None
 ) -> Page[Target]:
-    """The DICOM nodes of your sites, and whether they are probed."""
+    """The DICOM nodes of your sites, and whether they are probed, and what was seen last."""
     async with call.read() as conn:
         found = await store.select_targets(conn, call.caller.sites("viewer"), site_id, paging.after, paging.limit + 1)
-    return paging.page(found, lambda target: target.id)
+        last = await find_last_results(conn, [target.id for target in found])
+    targets = [target.model_copy(update={"last": last.get(target.id, [])}) for target in found]
+    return paging.page(targets, lambda target: target.id)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from services.probes.runs.domain import Result
 from shared.events.inventory import DicomAddress, LifecycleState
 from shared.resource import Resource
 
@@ -13,7 +14,7 @@ PROBED_STATES: frozenset[LifecycleState] = frozenset(
 
 
 class Target(Resource):
-    """A DICOM node, whether it is probed, and if not, why."""
+    """A DICOM node, whether it is probed, and if not, why; and what its probes saw last."""
 
     id: str
     site_id: str = Field(examples=["north"])
@@ -22,6 +23,7 @@ class Target(Resource):
     dicom: DicomAddress | None
     probed: bool
     reason: str | None = Field(examples=["the node is isolated"])
+    last: list[Result] = Field(default=[], description="what each of its probes saw last, by kind")
 
 
 @dataclass(frozen=True)
