@@ -1,6 +1,6 @@
 """What the overview shows: the other services' answers, put together by site. A part that is missing hides no other."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Generic, TypeVar
@@ -11,7 +11,6 @@ from services.console.overview.times import zone_of
 
 ENDED = frozenset({"closed", "cancelled"})
 LIVE_WINDOWS = frozenset({"scheduled", "started"})
-ROUTINE = frozenset({"probe.result"})
 SHOWN_RUNS = 5
 SHOWN_ENTRIES = 15
 BADNESS = {"failed": 3, "degraded": 2, "probe_error": 1}
@@ -56,24 +55,23 @@ class Node(BaseModel):
     port: int | None = None
 
 
-class Target(BaseModel):
-    """Whether probes asks a node, and if not, why."""
-
-    id: str
-    probed: bool = True
-    reason: str | None = None
-
-
 class Result(BaseModel):
-    """What one probe saw of the asset ``subject``."""
+    """What one probe saw of its target."""
 
-    subject: str
-    site_id: str
     kind: str
     started_at: AwareDatetime
     outcome: str
     detail: str = ""
     window_id: str | None = None
+
+
+class Target(BaseModel):
+    """Whether probes asks a node, and if not, why; and what each of its probes saw last."""
+
+    id: str
+    probed: bool = True
+    reason: str | None = None
+    last: tuple[Result, ...] = ()
 
 
 class Alert(BaseModel):
@@ -160,7 +158,6 @@ class Answers:
     systems: Part[System] = Part()
     nodes: Part[Node] = Part()
     targets: Part[Target] = Part()
-    results: Part[Result] = Part()
     alerts: Part[Alert] = Part()
     windows: Part[Window] = Part()
     runs: Part[Run] = Part()
@@ -215,11 +212,10 @@ class Overview:
 def put_together(answers: Answers) -> Overview:
     """The overview of all sites that any answer speaks of, those with open alerts first."""
     views = [_view(site, answers) for site in _all_sites(answers)]
-    entries = [entry for entry in answers.entries.items if entry.event.type not in ROUTINE]
     parts: Iterable[Part[object]] = vars(answers).values()
     return Overview(
         sites=tuple(sorted(views, key=lambda view: (not view.alerts, view.site.name.casefold()))),
-        entries=tuple(sorted(entries, key=lambda entry: -entry.index)[:SHOWN_ENTRIES]),
+        entries=tuple(sorted(answers.entries.items, key=lambda entry: -entry.index)[:SHOWN_ENTRIES]),
         troubles=tuple(dict.fromkeys(part.trouble for part in parts if part.trouble and not part.is_denied)),
         answers=answers,
     )
@@ -254,8 +250,7 @@ def _systems(site_id: str, answers: Answers) -> tuple[SystemRow, ...]:
     systems = [s for s in answers.systems.items if s.site_id == site_id and s.state not in ENDED]
     nodes = [n for n in answers.nodes.items if n.site_id == site_id and n.state not in ENDED]
     targets = {target.id: target for target in answers.targets.items}
-    latest = _latest_results(answers.results.items)
-    rows = [_node_row(node, targets.get(node.id), latest.get(node.id, {})) for node in sorted(nodes, key=_by_name)]
+    rows = [_node_row(node, targets.get(node.id)) for node in sorted(nodes, key=_by_name)]
     shown = {system.id for system in systems}
     placed = [
         SystemRow(system, tuple(row for row in rows if row.node.system_id == system.id))
@@ -265,17 +260,10 @@ def _systems(site_id: str, answers: Answers) -> tuple[SystemRow, ...]:
     return (*placed, SystemRow(None, strays)) if strays else tuple(placed)
 
 
-def _latest_results(results: Sequence[Result]) -> Mapping[str, Mapping[str, Result]]:
-    """For each asset, the last result of each kind of probe."""
-    latest: dict[str, dict[str, Result]] = {}
-    for result in sorted(results, key=lambda result: result.started_at):
-        latest.setdefault(result.subject, {})[result.kind] = result
-    return latest
-
-
-def _node_row(node: Node, target: Target | None, latest: Mapping[str, Result]) -> NodeRow:
-    not_probed = (target.reason or "it is not probed") if target is not None and not target.probed else None
-    return NodeRow(node, () if not_probed else tuple(latest[kind] for kind in sorted(latest)), not_probed)
+def _node_row(node: Node, target: Target | None) -> NodeRow:
+    if target is None or target.probed:
+        return NodeRow(node, target.last if target else (), None)
+    return NodeRow(node, (), target.reason or "it is not probed")
 
 
 def _by_name(asset: System | Node) -> tuple[str, str]:

@@ -11,12 +11,12 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from services.console.overview.domain import (
+    SHOWN_ENTRIES,
     Alert,
     Answers,
     Entry,
     Node,
     Part,
-    Result,
     Run,
     Site,
     System,
@@ -30,9 +30,8 @@ T = TypeVar("T", bound=BaseModel)
 AHEAD = timedelta(days=14)
 PAGE = 500
 MOST_PAGES = 4
-MOST_ENTRIES = 200
-RESULTS_OF_NODE = 4
-MOST_RESULTS = 1000
+ROUTINE = "probe.result"
+"""Not shown of the audit trail: it would be all that one sees."""
 
 
 @dataclass(frozen=True)
@@ -63,31 +62,27 @@ class StewardApi:
             sites = group.create_task(self._all(client, "/inventory/v1/sites", Site))
             systems = group.create_task(self._all(client, "/inventory/v1/systems", System))
             nodes = group.create_task(self._all(client, "/inventory/v1/nodes", Node))
-            results = group.create_task(self._results_of(client, nodes))
             targets = group.create_task(self._all(client, "/probes/v1/targets", Target))
             alerts = group.create_task(self._all(client, "/probes/v1/alerts", Alert, open="true"))
             windows = group.create_task(self._all(client, "/maintenance/v1/windows", Window, **soon))
-            runs = group.create_task(self._all(client, "/backup/v1/runs", Run))
-            entries = group.create_task(self._first(client, "/compliance/v1/events", Entry, MOST_ENTRIES))
+            runs = group.create_task(self._latest(client, "/backup/v1/runs", Run, PAGE))
+            entries = group.create_task(
+                self._latest(client, "/compliance/v1/events", Entry, SHOWN_ENTRIES, not_type=ROUTINE)
+            )
         return Answers(
             sites=sites.result(),
             systems=systems.result(),
             nodes=nodes.result(),
             targets=targets.result(),
-            results=results.result(),
             alerts=alerts.result(),
             windows=windows.result(),
             runs=runs.result(),
             entries=entries.result(),
         )
 
-    async def _results_of(self, client: httpx.AsyncClient, nodes: "asyncio.Task[Part[Node]]") -> Part[Result]:
-        """Probes answers with the latest results of all nodes, so how many are wanted depends on how many nodes are."""
-        wanted = min(MOST_RESULTS, max(100, RESULTS_OF_NODE * len((await nodes).items)))
-        return await self._first(client, "/probes/v1/results", Result, wanted)
-
-    async def _first(self, client: httpx.AsyncClient, path: str, kind: type[T], limit: int) -> Part[T]:
-        part, _ = await self._page(client, path, kind, {"limit": str(limit)})
+    async def _latest(self, client: httpx.AsyncClient, path: str, kind: type[T], count: int, **query: str) -> Part[T]:
+        """The newest items of a list that begins with them."""
+        part, _ = await self._page(client, path, kind, {"limit": str(count), **query})
         return part
 
     async def _all(self, client: httpx.AsyncClient, path: str, kind: type[T], **query: str) -> Part[T]:

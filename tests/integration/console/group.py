@@ -24,9 +24,9 @@ from shared.transactions import new_id
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SITES, SYSTEMS, NODES = "/inventory/v1/sites", "/inventory/v1/systems", "/inventory/v1/nodes"
-TARGETS, ALERTS, RESULTS = "/probes/v1/targets", "/probes/v1/alerts", "/probes/v1/results"
+TARGETS, ALERTS = "/probes/v1/targets", "/probes/v1/alerts"
 WINDOWS, RUNS, EVENTS = "/maintenance/v1/windows", "/backup/v1/runs", "/compliance/v1/events"
-PATHS = (SITES, SYSTEMS, NODES, TARGETS, ALERTS, RESULTS, WINDOWS, RUNS, EVENTS)
+PATHS = (SITES, SYSTEMS, NODES, TARGETS, ALERTS, WINDOWS, RUNS, EVENTS)
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Group:
             return JSONResponse({"title": "no"}, self.failing[path])
         start = int(request.query_params.get("cursor", "0"))
         following = start + self.page
-        items = self.lists_as_json(path)[start:following]
+        items = [item for item in self.lists_as_json(path)[start:following] if not _is_left_out(item, request)]
         return JSONResponse({"items": items, "next": str(following) if following < len(self.lists[path]) else None})
 
 
@@ -76,12 +76,11 @@ def two_hospitals() -> Group:
         ],
         SYSTEMS: [north, south, closed],
         NODES: [storage, scanner, reading, quiet],
-        TARGETS: [_target(storage), _target(scanner), _target(reading, "the node is isolated"), _target(quiet)],
-        RESULTS: [
-            _result(storage, 8, "failed", "No TCP connection to pacs.north.example.org:11112: connection refused"),
-            _result(storage, 68, "ok", "answered"),
-            _result(scanner, 21, "ok", "answered"),
-            _result(quiet, 40, "ok", "answered"),
+        TARGETS: [
+            _target(storage, _result(storage, 8, "failed", "No TCP connection: connection refused")),
+            _target(scanner, _result(scanner, 21, "ok", "answered")),
+            _target(reading, reason="the node is isolated"),
+            _target(quiet, _result(quiet, 40, "ok", "answered")),
         ],
         ALERTS: [_alert(storage, north.id)],
         WINDOWS: [_window(north)],
@@ -89,6 +88,10 @@ def two_hospitals() -> Group:
         EVENTS: [_event(912, "probe.result", storage.id), _event(911, "window.scheduled", "north")],
     }
     return group
+
+
+def _is_left_out(item: dict[str, Any], request: Request) -> bool:
+    return "event" in item and item["event"]["type"] in request.query_params.getlist("not_type")
 
 
 def _system(site_id: str, name: str, version: str) -> System:
@@ -111,7 +114,7 @@ def _node(system: System, name: str, ae_title: str, port: int, role: Any) -> Nod
     )
 
 
-def _target(node: Node, reason: str | None = None) -> Target:
+def _target(node: Node, *last: Result, reason: str | None = None) -> Target:
     return Target(
         id=node.id,
         site_id=node.site_id,
@@ -120,6 +123,7 @@ def _target(node: Node, reason: str | None = None) -> Target:
         dicom=None,
         probed=reason is None,
         reason=reason,
+        last=list(last),
         version=1,
     )
 

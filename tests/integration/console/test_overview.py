@@ -13,7 +13,6 @@ from tests.integration.console.group import (
     NODES,
     NOW,
     PATHS,
-    RESULTS,
     RUNS,
     SITES,
     SYSTEMS,
@@ -77,7 +76,7 @@ async def test_a_part_that_fails_says_so_and_the_rest_stands(visit: Visit, group
 
 async def test_services_that_never_answer_do_not_hold_the_page_up(group: Group) -> None:
     """After its patience the page goes without them, and without their parts it claims nothing."""
-    group.hanging = {ALERTS, TARGETS, RESULTS}
+    group.hanging = {ALERTS, TARGETS}
     answers = await StewardApi("http://steward", httpx.ASGITransport(group), seconds=0.05).ask("token", NOW)
     assert answers.alerts.trouble == "Probes does not answer: its alerts are missing here"
     assert len(answers.nodes.items) == 4
@@ -85,7 +84,7 @@ async def test_services_that_never_answer_do_not_hold_the_page_up(group: Group) 
 
 async def test_what_is_not_known_is_never_called_well(visit: Visit, group: Group) -> None:
     """Without alerts or results, no site is shown as all right."""
-    group.failing = {ALERTS: 503, RESULTS: 503}
+    group.failing = {ALERTS: 503, TARGETS: 503}
     html = await overview(visit)
     assert html.split("<main")[0].count("not known") == 2
     assert "all probes ok" not in html

@@ -1,6 +1,6 @@
 """Putting the answers together."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from services.console.overview.domain import (
     Alert,
@@ -12,6 +12,7 @@ from services.console.overview.domain import (
     Result,
     Site,
     System,
+    Target,
     put_together,
 )
 
@@ -22,10 +23,9 @@ NODE = Node(id="n1", site_id="north", system_id="s1", name="Storage", state="in_
 ALERT = Alert(site_id="south", asset_name="x", check="c", severity="critical", summary="s", since=NOW)
 
 
-def result(outcome: str, seconds: int, kind: str = "dicom-echo") -> Result:
-    """A result of NODE, that long ago."""
-    started_at = NOW - timedelta(seconds=seconds)
-    return Result(subject="n1", site_id="north", kind=kind, started_at=started_at, outcome=outcome)
+def result(outcome: str, kind: str = "dicom-echo") -> Result:
+    """What a probe of NODE saw last."""
+    return Result(kind=kind, started_at=NOW, outcome=outcome)
 
 
 def test_sites_with_open_alerts_come_first() -> None:
@@ -41,15 +41,22 @@ def test_resolved_alerts_are_not_shown() -> None:
     assert view.alerts == ()
 
 
-def test_each_kind_of_probe_shows_its_last_result_in_whatever_order_they_come() -> None:
+def test_each_kind_of_probe_shows_its_last_result() -> None:
     """The worst of them stands for the site."""
-    results = (result("failed", 70), result("ok", 10), result("degraded", 5, "tcp"), result("ok", 65, "tcp"))
-    for order in (results, results[::-1]):
-        answers = Answers(sites=Part((NORTH,)), systems=Part((SYSTEM,)), nodes=Part((NODE,)), results=Part(order))
-        [view] = put_together(answers).sites
-        [row] = view.systems[0].nodes
-        assert [shown.outcome for shown in row.results] == ["ok", "degraded"]
-        assert view.worst == "degraded"
+    target = Target(id="n1", last=(result("ok"), result("degraded", "tcp")))
+    answers = Answers(sites=Part((NORTH,)), systems=Part((SYSTEM,)), nodes=Part((NODE,)), targets=Part((target,)))
+    [view] = put_together(answers).sites
+    [row] = view.systems[0].nodes
+    assert [shown.outcome for shown in row.results] == ["ok", "degraded"]
+    assert view.worst == "degraded"
+
+
+def test_a_node_that_is_not_probed_shows_why_and_no_old_result() -> None:
+    """What was seen before would be taken for how it is now."""
+    target = Target(id="n1", probed=False, reason="the node is isolated", last=(result("failed"),))
+    [view] = put_together(Answers(nodes=Part((NODE,)), targets=Part((target,)))).sites
+    [row] = view.systems[0].nodes
+    assert (row.results, row.not_probed, view.worst) == ((), "the node is isolated", None)
 
 
 def test_a_node_without_its_system_is_still_shown() -> None:
@@ -65,10 +72,8 @@ def test_closed_assets_are_left_out() -> None:
     assert view.systems == ()
 
 
-def test_the_audit_trail_is_newest_first_and_without_routine() -> None:
-    """Results of probes would be all one sees."""
-    entries = [
-        Entry(index=i, site_id="north", event=AuditedEvent(type=kind, subject="n1", actor="a", time=NOW))
-        for i, kind in enumerate(["window.scheduled", "probe.result", "asset.changed"])
-    ]
-    assert [entry.index for entry in put_together(Answers(entries=Part(tuple(entries)))).entries] == [2, 0]
+def test_the_audit_trail_is_newest_first() -> None:
+    """In whatever order the entries come."""
+    event = AuditedEvent(type="window.scheduled", subject="n1", actor="a", time=NOW)
+    entries = tuple(Entry(index=index, site_id="north", event=event) for index in (1, 3, 2))
+    assert [entry.index for entry in put_together(Answers(entries=Part(entries))).entries] == [3, 2, 1]
