@@ -23,7 +23,7 @@ up: ## Set up what is missing, then run all of Steward with a simulated group of
 	@$(MAKE) -j2 .set-up-to-run
 	@exec $(bin)/steward up
 
-test: ## Set up what is missing (Kafka, Orthanc, DCMTK, restic, kustomize), then run every test; TESTS=path runs some.
+test: ## Set up what is missing (Kafka, Orthanc, DCMTK, restic, curl, kustomize), then run every test; TESTS=path runs some.
 	@$(MAKE) -j3 .set-up-to-test
 	@$(bin)/pytest $(TESTS)
 
@@ -58,7 +58,7 @@ clean: ## Remove what these targets brought (.venv, .parts, caches); your data i
 	@parts/install restic
 
 .programs-to-test:
-	@parts/install restic orthanc dcmtk openjdk-17-jre-headless maven
+	@parts/install curl restic orthanc dcmtk openjdk-17-jre-headless maven
 
 .style:
 	@$(bin)/ruff format --check --quiet . || { echo "Not formatted: run $(bin)/ruff format ."; exit 1; }
