@@ -5,13 +5,15 @@ Exit status: 0 the log is what it claims to be; 1 it is not; 2 it could not be r
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 import httpx
 
 from services.cli.rest import api
+from shared.errors import Unavailable
 
 if TYPE_CHECKING:
     from services.compliance.log.verify import Report
@@ -38,7 +40,8 @@ def verify_log(database: str | None) -> None:
             bar.pos = 0
             bar.update(done)
 
-        report = asyncio.run(_verify_database(database, progress) if database else _verify_running(progress))
+        with _unreadable():
+            report = asyncio.run(_verify_database(database, progress) if database else _verify_running(progress))
     if report.fault is not None:
         click.echo(f"NOT VERIFIED: {report.fault}")
         sys.exit(1)
@@ -46,6 +49,19 @@ def verify_log(database: str | None) -> None:
         f"verified: {report.size} entries of {report.sites} sites, {report.roots} recorded roots, "
         f"root {report.root.hex()}"
     )
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    """Makes the command end with 2 where the log could not be read: 1 is for a log that is not what it claims to be."""
+    import asyncpg
+
+    try:
+        yield
+    except click.ClickException as exc:
+        raise Unavailable(exc.message) from exc
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        raise Unavailable(f"the log can't be read: {exc}") from exc
 
 
 async def _verify_running(progress: Progress) -> "Report":
