@@ -14,7 +14,7 @@ go := env GOPATH=$(CURDIR)/.parts/go GOCACHE=$(CURDIR)/.parts/go/build GOBIN=$(C
 lock := $(bin)/uv --quiet pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 
-.PHONY: help up test check bench soak lock clean
+.PHONY: help up test check bench seeds soak lock clean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ check: ## Format, lint, types and architecture rules, in seconds.
 bench: ## Run every benchmark: one table, and the same in benchmarks/latest.json.
 	@$(MAKE) -j3 .set-up-to-test
 	@$(bin)/python -m benchmarks
+
+seeds: .venv/dev ## Write docs/seeds.md anew: which rows of the requirements which tests claim to meet.
+	@$(bin)/python -m tests.seeds
 
 soak: ## Run the kill tests with many seeds; SEEDS=n says how many.
 	@$(MAKE) -j3 .set-up-to-test
