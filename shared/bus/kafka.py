@@ -5,14 +5,17 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced, TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.bus.protocol import MAX_MESSAGE_BYTES, Batch, Message, Positions
+from shared.bus.protocol import MAX_MESSAGE_BYTES, Batch, Message, PartitionId, Positions
 from shared.errors import Fenced, Unavailable
 from shared.events import Topic
 from shared.telemetry import log
@@ -153,12 +156,35 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 async with self._producer.transaction():
-                    sent = [await self._producer.send(m.topic, value=m.value, key=m.key.encode()) for m in messages]
+                    batches = await self._fill_batches(messages)
+                    sent = [await self._producer.send_batch(b, topic, partition=p) for (topic, p), b in batches]
                     await asyncio.gather(*sent)
         except (ProducerFenced, InvalidProducerEpoch) as exc:
             raise Fenced(f"producer {self._name} was replaced") from exc
         except (KafkaError, OSError) as exc:
             raise Unavailable(f"Kafka: {exc!r}") from exc
+
+    async def _fill_batches(self, messages: Sequence[Message]) -> list[tuple[PartitionId, BatchBuilder]]:
+        """The messages in record batches of our own making: a future for each message would cost more than it."""
+        counts = {topic: len(await self._producer.partitions_for(topic)) for topic in {m.topic for m in messages}}
+        filled: list[tuple[PartitionId, BatchBuilder]] = []
+        last: dict[PartitionId, BatchBuilder] = {}
+        for message in messages:
+            key = message.key.encode()
+            where = (message.topic, partition_of(key, counts[message.topic]))
+            batch = last.get(where)
+            # A batch that is full takes no more; one that is empty takes a message of any size.
+            while batch is None or batch.append(timestamp=None, key=key, value=message.value) is None:
+                batch = last[where] = self._producer.create_batch()
+                filled.append((where, batch))
+        return filled
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, by the hash that all Kafka clients share."""
+    number: int = DefaultPartitioner()(key, range(partitions), range(partitions))
+    return number
 
 
 class KafkaSubscription:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from zlib import crc32
 
@@ -15,6 +15,7 @@ from shared.events import Topic
 
 SCHEMA = "bus"
 CHANNEL = "steward_bus"
+MAX_NEWS_BYTES = 7999
 FALLBACK_SECONDS = 5.0
 STANDBY_SECONDS = 0.5
 
@@ -135,7 +136,7 @@ class PostgresPublisher:
                 await conn.copy_records_to_table(
                     "log", records=rows, columns=["topic", "partition", "offset", "key", "value"]
                 )
-                await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
+                await conn.execute("SELECT pg_notify($1, $2)", CHANNEL, _news_of({m.topic for m in messages}))
 
     async def _check_epoch(self, conn: Connection) -> None:
         """FOR SHARE makes a successor's registration wait until this batch is in, so none can slip in after it."""
@@ -157,16 +158,13 @@ class PostgresPublisher:
         topics, partitions = [t for t, _ in wanted], [p for _, p in wanted]
         # Locked in one order by every publisher, so that two of them never wait for each other.
         rows = await conn.fetch(
-            """SELECT h.topic, h.partition, h.next_offset FROM heads h
-               JOIN unnest($1::text[], $2::int[]) AS w(topic, partition) USING (topic, partition)
-               ORDER BY h.topic, h.partition FOR UPDATE OF h""",
-            topics,
-            partitions,
-        )
-        await conn.execute(
-            """UPDATE heads h SET next_offset = h.next_offset + w.n
-               FROM unnest($1::text[], $2::int[], $3::bigint[]) AS w(topic, partition, n)
-               WHERE h.topic = w.topic AND h.partition = w.partition""",
+            """WITH held AS (
+                   SELECT h.topic, h.partition, h.next_offset, w.n FROM heads h
+                   JOIN unnest($1::text[], $2::int[], $3::bigint[]) AS w(topic, partition, n) USING (topic, partition)
+                   ORDER BY h.topic, h.partition FOR UPDATE OF h)
+               UPDATE heads SET next_offset = held.next_offset + held.n FROM held
+               WHERE heads.topic = held.topic AND heads.partition = held.partition
+               RETURNING held.topic, held.partition, held.next_offset""",
             topics,
             partitions,
             [counts[where] for where in wanted],
@@ -179,18 +177,22 @@ class PostgresSubscription:
 
     def __init__(self, conn: "asyncpg.Connection[asyncpg.Record]", topics: Sequence[str]) -> None:
         self._conn = conn
-        self._topics = list(topics)
+        self._topics = frozenset(topics)
         self._next: dict[PartitionId, int] = {}
         self._woken = asyncio.Event()
 
     async def start(self, positions: Positions) -> None:
         """Listens first and looks second, so that nothing published in between is overlooked."""
-        await self._conn.add_listener(CHANNEL, lambda *_: self._woken.set())
+        await self._conn.add_listener(CHANNEL, self._hear)
         self._conn.add_termination_listener(lambda _: self._woken.set())
-        rows = await self._conn.fetch("SELECT topic, partition FROM heads WHERE topic = ANY($1)", self._topics)
+        rows = await self._conn.fetch("SELECT topic, partition FROM heads WHERE topic = ANY($1)", list(self._topics))
         partitions = [(row["topic"], row["partition"]) for row in rows]
         stored = await positions(partitions)
         self._next = {where: stored.get(where, 0) for where in partitions}
+
+    def _hear(self, _conn: object, _pid: int, _channel: str, news: object) -> None:
+        if not news or not self._topics.isdisjoint(str(news).split(",")):
+            self._woken.set()
 
     async def poll(self, limit: int, timeout: float) -> Sequence[Batch]:
         """Looks at the heads, reads where there is news, else waits to be woken."""
@@ -213,11 +215,12 @@ class PostgresSubscription:
 
     async def _read(self, limit: int) -> Sequence[Batch]:
         heads = await self._conn.fetch(
-            "SELECT topic, partition, next_offset FROM heads WHERE topic = ANY($1)", self._topics
+            "SELECT topic, partition, next_offset FROM heads WHERE topic = ANY($1)", list(self._topics)
         )
         news = [(t, p, self._next.get((t, p), 0)) for t, p, head in heads if head > self._next.get((t, p), 0)]
         if not news:
             return []
+        # Shared out evenly, so that no partition waits for ever behind a busy one.
         rows = await self._conn.fetch(
             """SELECT l.topic, l.partition, l."offset", l.value
                FROM unnest($1::text[], $2::int[], $3::bigint[]) AS want(topic, partition, start)
@@ -226,7 +229,7 @@ class PostgresSubscription:
                    AND log."offset" >= want.start ORDER BY log."offset" LIMIT $4) l
                ORDER BY l.topic, l.partition, l."offset" """,
             *zip(*news, strict=True),
-            limit,
+            max(1, limit // len(news)),
         )
         found: dict[PartitionId, list[tuple[int, bytes]]] = defaultdict(list)
         for topic, partition, offset, value in rows:
@@ -234,6 +237,12 @@ class PostgresSubscription:
         for where, messages in found.items():
             self._next[where] = messages[-1][0] + 1
         return [Batch(topic, partition, messages) for (topic, partition), messages in found.items()]
+
+
+def _news_of(topics: Collection[str]) -> str:
+    """The topics as the payload of a notification; empty, which wakes all, where PostgreSQL would refuse its length."""
+    text = ",".join(topics)
+    return text if len(text.encode()) <= MAX_NEWS_BYTES else ""
 
 
 class _as_unavailable:

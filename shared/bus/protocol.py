@@ -51,7 +51,7 @@ class Subscription(Protocol):
     """A member of a group that reads topics."""
 
     async def poll(self, limit: int, timeout: float) -> Sequence[Batch]:
-        """The next messages, at most about ``limit`` a partition; empty after ``timeout`` seconds without any.
+        """The next messages, at most about ``limit`` in all; empty after ``timeout`` seconds without any.
 
         Raises Unavailable when the bus is away or this member has lost its place; open a new subscription then.
         """
