@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
-from shared.errors import Unavailable
+from shared.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -35,6 +35,13 @@ def is_transient(exc: BaseException) -> bool:
         # The driver has no class of its own for "your connection is gone"; it shares this one with wrong arguments.
         return not isinstance(exc, ValueError) and ("clos" in str(exc) or "released" in str(exc))
     return isinstance(exc, _PASSING)
+
+
+def found(row: asyncpg.Record | None, what: str) -> asyncpg.Record:
+    """The row. Raises NotFound without one, in the words that also stand for what a caller may not see."""
+    if row is None:
+        raise NotFound(f"no {what}")
+    return row
 
 
 async def _prepare(conn: "Connection") -> None:

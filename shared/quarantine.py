@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from shared import telemetry
-from shared.database import Connection
-from shared.errors import Conflict, NotFound
+from shared.database import Connection, found
+from shared.errors import Conflict
 from shared.telemetry import log
 from shared.transactions import Transaction, new_id
 
@@ -59,9 +59,7 @@ async def select_held(conn: Connection, state: str, after: str | None, limit: in
 async def select_one(conn: Connection, held_id: str) -> Held:
     """One message, whatever its state. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM quarantine WHERE id = $1", held_id)
-    if row is None:
-        raise NotFound(f"no quarantined message {held_id}")
-    return _held(dict(row))
+    return _held(dict(found(row, f"quarantined message {held_id}")))
 
 
 async def decide(tx: Transaction, held_id: str, state: Literal["replayed", "discarded"], decision: str) -> None:

@@ -12,8 +12,8 @@ import asyncpg
 
 from shared import telemetry
 from shared.bus import Bus, Message, Publisher
-from shared.database import Connection, connect, is_transient
-from shared.errors import Fenced, Unavailable
+from shared.database import Connection, connect
+from shared.errors import Fenced
 from shared.events import with_sequence
 from shared.telemetry import log
 from shared.transactions import OUTBOX_CHANNEL
@@ -57,7 +57,6 @@ class Relay:
                 await self._publish(publisher, messages)
             woken.clear()
             messages = await take_batch(conn, BATCH)
-            telemetry.OUTBOX_PENDING.labels(self.service).set(len(messages))
             if not messages:
                 with suppress(TimeoutError):
                     # Python 3.11's wait_for loses a cancellation that comes together with the news.
@@ -82,20 +81,27 @@ async def in_flight(conn: Connection) -> list[Message]:
 
 
 async def take_batch(conn: Connection, limit: int) -> list[Message]:
-    """Deletes the batch that was published, numbers the next one, and makes both durable in one commit."""
+    """Deletes the batch that was published, numbers the next one, and makes both durable in one commit.
+
+    Sequences also keep up with the clock, in microseconds: after this database was restored to an earlier moment, new
+    events still get higher ones than were ever published, and no consumer takes them for repeats.
+    """
     async with conn.transaction():
-        state = await conn.fetchrow("SELECT next_sequence, in_flight FROM relay")
-        assert state is not None  # noqa: S101 -- the migration inserts the row and nothing deletes it
-        if state["in_flight"]:
-            await conn.execute("DELETE FROM outbox WHERE id = ANY($1)", state["in_flight"])
-        rows = await conn.fetch("SELECT id, topic, key, body FROM outbox ORDER BY id LIMIT $1", limit)
-        if rows or state["in_flight"]:
-            await conn.execute(
-                "UPDATE relay SET first_sequence = next_sequence, in_flight = $1, next_sequence = next_sequence + $2",
-                [row["id"] for row in rows],
-                len(rows),
-            )
-    return _numbered(state["next_sequence"], rows)
+        await conn.execute("DELETE FROM outbox WHERE id = ANY((SELECT in_flight FROM relay)::bigint[])")
+        rows = await conn.fetch(
+            """WITH batch AS (SELECT id, topic, key, body FROM outbox ORDER BY id LIMIT $1),
+               start AS (
+                   SELECT greatest(next_sequence, (extract(epoch FROM now()) * 1000000)::bigint) AS sequence
+                   FROM relay),
+               numbered AS (
+                   UPDATE relay SET first_sequence = start.sequence,
+                       in_flight = ARRAY(SELECT id FROM batch ORDER BY id),
+                       next_sequence = start.sequence + (SELECT count(*) FROM batch)
+                   FROM start WHERE in_flight <> '{}' OR EXISTS (SELECT FROM batch) RETURNING first_sequence)
+               SELECT topic, key, body, first_sequence FROM batch, numbered ORDER BY id""",
+            limit,
+        )
+    return _numbered(rows[0]["first_sequence"], rows) if rows else []
 
 
 def _numbered(first: int, rows: "list[asyncpg.Record]") -> list[Message]:
@@ -103,8 +109,3 @@ def _numbered(first: int, rows: "list[asyncpg.Record]") -> list[Message]:
         Message(row["topic"], row["key"], with_sequence(row["body"], sequence))
         for sequence, row in enumerate(rows, start=first)
     ]
-
-
-def passes(exc: BaseException) -> bool:
-    """Whether a relay that stopped with ``exc`` is simply started again."""
-    return isinstance(exc, Unavailable | Fenced) or is_transient(exc)

@@ -15,6 +15,7 @@ CONSUMED = Counter("steward_events_consumed_total", "Events applied by a consume
 REPEATED = Counter("steward_events_repeated_total", "Events dropped because they were applied before", ["service"])
 QUARANTINED = Counter("steward_events_quarantined_total", "Messages put into quarantine", ["service", "topic"])
 OUTBOX_PENDING = Gauge("steward_outbox_pending", "Events in the outbox that are not yet published", ["service"])
+QUARANTINE_HELD = Gauge("steward_quarantine_held", "Messages in quarantine that nobody has decided on", ["service"])
 CONSUME_DELAY = Histogram(
     "steward_event_delay_seconds",
     "From an event's time to its effect",

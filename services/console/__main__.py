@@ -18,7 +18,7 @@ from services.console.sign_in.api import router as sign_in
 from services.console.sign_in.visitor import COOKIE, NotSignedIn, refuse_undeclared
 from shared import telemetry
 from shared.http import problems
-from shared.http.app import LimitBody, Observe, add_operations
+from shared.http.app import Health, LimitBody, Observe, add_operations
 from shared.identity import Identity, Keys
 from shared.service import listen, serve
 from shared.settings import load
@@ -50,9 +50,9 @@ async def _ask_to_sign_in(request: Request, _: Exception) -> Response:
     return leading_to_sign_in("?ended=true" if COOKIE in request.cookies else "")
 
 
-async def _ready() -> dict[str, str]:
+async def _ready() -> Health:
     """The console keeps nothing that could be unready; what does not answer is told on the page."""
-    return {}
+    return Health()
 
 
 async def run(settings: ConsoleSettings) -> None:

@@ -24,7 +24,7 @@ from shared.bus.postgres import PostgresBus
 from shared.http import mount_services
 from shared.issuer import Issuer
 from shared.migrate import create_topics, migrate_bus, migrate_service
-from shared.service import listen, open_service, serve, sweep_bus
+from shared.service import listen, open_service, serve
 from shared.settings import HttpSettings, ServiceSettings
 
 if TYPE_CHECKING:
@@ -139,8 +139,6 @@ class _System:
                 ConsoleSettings(oidc_jwks=str(self.issuer.jwks_file), console_api=told.url), inside
             )
             apps[f"demo/{self._secrets['demo']}"] = control_app(self._mailbox, fleet)
-            sweeper = asyncio.create_task(sweep_bus(bus), name="bus.sweep")
-            self._stack.callback(sweeper.cancel)
         if fleet is not None:
             headers = {"Authorization": f"Bearer {told.token}"}
             async with httpx.AsyncClient(transport=inside, base_url=told.url, headers=headers) as client:

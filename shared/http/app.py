@@ -1,6 +1,7 @@
 """A service's application: its routes under ``/{service}/v1``, health, metrics, and what every route must declare."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from fastapi import APIRouter, FastAPI
@@ -19,8 +20,23 @@ from shared.http import problems
 from shared.http.call import Desk, RoleRequired
 
 MAX_BODY_BYTES = 1024 * 1024
-Ready = Callable[[], Awaitable[dict[str, str]]]
-"""Says what is not ready and why; empty when all is well."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether requests can be served, and what is wrong. A bus that is away is a fault, but the outbox still fills."""
+
+    can_serve: bool = True
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """One word for a person."""
+        return "not ready" if not self.can_serve else "degraded" if self.faults else "ok"
+
+
+Ready = Callable[[], Awaitable[Health]]
+"""Looks at the service's health, and brings the gauges up to date that only its database knows."""
 
 
 def service_app(desk: Desk, routers: Sequence[APIRouter], ready: Ready) -> FastAPI:
@@ -58,11 +74,12 @@ def add_operations(app: FastAPI, ready: Ready) -> None:
 
     @app.get("/health/ready", include_in_schema=False)
     async def is_ready() -> Response:
-        missing = await ready()
-        return JSONResponse({"status": "not ready" if missing else "ok"} | missing, 503 if missing else 200)
+        health = await ready()
+        return JSONResponse({"status": health.status, **health.faults}, 200 if health.can_serve else 503)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
+        await ready()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
@@ -20,6 +20,17 @@ from shared.transactions import Transaction, begin, new_id
 P = ParamSpec("P")
 R = TypeVar("R", bound=BaseModel)
 Q = TypeVar("Q", bound=Resource)
+
+
+class Placed(Protocol):
+    """Something that belongs to a site."""
+
+    @property
+    def site_id(self) -> str:
+        """The site."""
+
+
+S = TypeVar("S", bound=Placed)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,16 @@ class Call:
         """A connection in a read-only transaction that sees one moment."""
         async with self.desk.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             yield conn
+
+    async def find(self, role: Role, what: str, select: Callable[[Connection, str], Awaitable[S]], thing_id: str) -> S:
+        """The thing of that id, for a caller who has ``role`` at its site. Raises Forbidden, NotFound.
+
+        ``select`` raises NotFound in the words ``no <what> <id>``; so does this for what the caller may not see.
+        """
+        async with self.read() as conn:
+            found = await select(conn, thing_id)
+        self.caller.require(role, found.site_id, f"{what} {thing_id}")
+        return found
 
     def tag(self, resource: Q) -> Q:
         """Answers with the resource and its version as ETag (RFC 9110 §8.8.3)."""

@@ -1,7 +1,7 @@
 """Errors as problem documents (RFC 9457): what was refused, and for bad input the field, the rule and an example."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -18,7 +18,6 @@ from shared.telemetry import log
 MEDIA_TYPE = "application/problem+json"
 EXAMPLES_BY_RULE: Mapping[str, str] = {
     "extra_forbidden": "leave it out",
-    "missing": "see the examples in openapi.json",
     "json_invalid": '{"name": "value"}',
 }
 NOT_JSON = Malformed("body", "must be JSON in UTF-8 that is not nested without end", EXAMPLES_BY_RULE["json_invalid"])
@@ -40,8 +39,9 @@ def install(app: FastAPI) -> None:
         return problem(exc.status, exc.title, exc.detail, headers, **exc.extra)
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, exc: RequestValidationError) -> Response:
-        errors = [_fault(fault) for fault in exc.errors()]
+    async def malformed(request: Request, exc: RequestValidationError) -> Response:
+        example = _example_body(request.scope.get("route"))
+        errors = [_fault(fault, example) for fault in exc.errors()]
         first = errors[0]
         detail = f"{first['field']}: {first['rule']}, for example {first['example']}"
         return problem(422, "Malformed input", detail, errors=errors)
@@ -72,12 +72,34 @@ def install(app: FastAPI) -> None:
         app.exception_handler(passing)(failed)
 
 
-def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
-    place = [str(part) for part in fault["loc"] if part not in ("body", "query", "path", "header")]
+def _example_body(route: Any) -> Any:
+    """The example that the route's body shows, or None."""
+    field = getattr(route, "body_field", None)
+    shown = getattr(field and field.field_info.annotation, "model_config", {}).get("json_schema_extra") or {}
+    return (shown.get("examples") or [None])[0]
+
+
+def _fault(fault: Mapping[str, Any], body: Any) -> dict[str, str]:
     context = fault.get("ctx") or {}
     kind = str(fault["type"])
-    example = context.get("example") or EXAMPLES_BY_RULE.get(kind) or _example_of(kind, context)
-    return {"field": ".".join(place) or str(fault["loc"][0]), "rule": str(fault["msg"]), "example": str(example)}
+    where, *place = fault["loc"] if kind != "json_invalid" else ("body",)
+    example = context.get("example") or EXAMPLES_BY_RULE.get(kind)
+    if example is None and where == "body":
+        example = _part_of(body, place)
+    example = example or _example_of(kind, context)
+    return {"field": ".".join(map(str, place)) or str(where), "rule": str(fault["msg"]), "example": str(example)}
+
+
+def _part_of(body: Any, place: Sequence[str | int]) -> str | None:
+    """What stands at ``place`` in an example, as JSON unless it is text."""
+    for part in place:
+        if isinstance(body, dict) and part in body:
+            body = body[part]
+        elif isinstance(body, list) and body and isinstance(part, int):
+            body = body[0]
+        else:
+            return None
+    return body if isinstance(body, str) or body is None else json.dumps(body)
 
 
 def _example_of(kind: str, context: Mapping[str, Any]) -> str:

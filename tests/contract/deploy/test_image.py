@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from services.console.__main__ import build_app
 from services.console.settings import ConsoleSettings
 from services.registry import OWNING_DATA, SERVICES
-from shared.http.app import add_operations, mount_services
+from shared.http.app import Health, add_operations, mount_services
 from shared.settings import HttpSettings, load
 from tests.contract.deploy.cluster import Cluster
 from tests.contract.deploy.image import image_environment, instructions
@@ -101,8 +101,8 @@ def test_only_backup_gets_restic() -> None:
 
 
 async def test_health_is_served_where_orchestrators_ask_for_it() -> None:
-    async def ready() -> dict[str, str]:
-        return {}
+    async def ready() -> Health:
+        return Health()
 
     apps: dict[str, ASGIApp] = {"console": build_app(ConsoleSettings(oidc_jwks="none"))}
     for service in OWNING_DATA:

