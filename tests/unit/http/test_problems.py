@@ -1,0 +1,86 @@
+"""A refusal shows an example that the caller could have sent."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import ConfigDict, Field
+
+from shared.http import Body, problems
+
+EXAMPLE: dict[str, Any] = {"id": "north", "port": 104, "roles": ["admin"], "software": {"version": "4.1.0"}}
+
+
+class Software(Body):
+    """A part of a body."""
+
+    version: str = Field(min_length=1)
+
+
+class Thing(Body):
+    """A body with an example."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: str = Field(pattern="^[a-z]+$")
+    port: int = Field(ge=1, le=65535)
+    roles: list[str]
+    software: Software
+
+
+async def errors_of(body: object) -> list[dict[str, str]]:
+    """What is told of the body."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/things")
+    async def create(thing: Thing) -> None:
+        """Takes a thing."""
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://steward") as client:
+        if isinstance(body, bytes):
+            answer = await client.post("/things", content=body, headers={"Content-Type": "application/json"})
+        else:
+            answer = await client.post("/things", json=body)
+    assert answer.status_code == 422
+    told: list[dict[str, str]] = answer.json()["errors"]
+    return told
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "example"),
+    [
+        ({"id": "North!"}, "id", "north"),
+        ({"port": 0}, "port", "104"),
+        ({"roles": ["admin", 3]}, "roles.1", "admin"),
+        ({"roles": "admin"}, "roles", '["admin"]'),
+        ({"software": {"version": ""}}, "software.version", "4.1.0"),
+        ({"software": {}}, "software.version", "4.1.0"),
+        ({"colour": "blue"}, "colour", "leave it out"),
+    ],
+)
+async def test_the_example_is_that_of_the_body(change: dict[str, Any], field: str, example: str) -> None:
+    [error] = await errors_of(EXAMPLE | change)
+    assert (error["field"], error["example"]) == (field, example)
+
+
+async def test_all_that_is_missing_is_told_with_examples() -> None:
+    assert {error["field"]: error["example"] for error in await errors_of({})} == {
+        "id": "north",
+        "port": "104",
+        "roles": '["admin"]',
+        "software": '{"version": "4.1.0"}',
+    }
+
+
+async def test_what_is_no_object_is_refused_with_the_whole_example() -> None:
+    [error] = await errors_of([1])
+    assert error["field"] == "body"
+    assert '"id": "north"' in error["example"]
+
+
+async def test_broken_json_is_a_fault_of_the_body() -> None:
+    [error] = await errors_of(b'{"id": "north"')
+    assert error["field"] == "body"
+    assert error["example"] == '{"name": "value"}'
