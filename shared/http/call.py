@@ -1,12 +1,13 @@
 """One request: who asks, with which key, and the transaction that carries it out."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
+from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
 from shared.database import Connection, Pool
@@ -103,12 +104,14 @@ class RoleRequired:
         idempotency_key: Annotated[str | None, Header()] = None,
         x_correlation_id: Annotated[str | None, Header(max_length=100, pattern=r"^[\x21-\x7e]+$")] = None,
     ) -> Call:
-        """Raises Unauthenticated without a valid token, Forbidden without the role at any site."""
+        """Raises Unauthenticated without a valid token, Forbidden without the role at any site, Malformed for a
+        query parameter that the route does not know: a filter that was mistyped must not show everything."""
         desk: Desk = request.app.state.desk
         caller = await desk.identity.recognize(request.headers.get("authorization"))
         sites = caller.sites(self.role)
         if sites is not None and not sites:
             raise Forbidden(f"this needs the role {self.role}")
+        refuse_unknown(request.query_params, parameters_of(request.scope["route"].dependant))
         key = None
         if request.method == "POST" and idempotency_key is not None:
             path = request.url.path + ("?" + request.url.query if request.url.query else "")
@@ -116,6 +119,19 @@ class RoleRequired:
         correlation_id = x_correlation_id or new_id()
         response.headers["X-Correlation-Id"] = correlation_id
         return Call(desk, caller, correlation_id, response, key)
+
+
+def parameters_of(dependant: Dependant) -> set[str]:
+    """The names of all query parameters of a route."""
+    return {field.alias for field in dependant.query_params}.union(*map(parameters_of, dependant.dependencies))
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Raises Malformed for the first name that is not known."""
+    for name in given:
+        if name not in known:
+            example = f"one of {', '.join(sorted(known))}" if known else "none"
+            raise Malformed(name, "is no parameter of this address", example)
 
 
 def requires(role: Role) -> Any:

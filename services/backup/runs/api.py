@@ -16,9 +16,7 @@ router = APIRouter(tags=["runs"])
 @router.post("/sets/{set_id}/runs", status_code=202)
 async def plan_run(set_id: Id, call: Annotated[Call, requires("operator")]) -> Run:
     """Asks for a run of a protection set. It is carried out as soon as its repository is free."""
-    async with call.read() as conn:
-        protected = await sets.find_set(conn, set_id)
-    call.caller.require("operator", protected.site_id, f"protection set {set_id}")
+    await call.find("operator", "protection set", sets.find_set, set_id)
     return await call.run(handlers.plan_run, set_id)
 
 
@@ -35,7 +33,4 @@ async def list_runs(
 @router.get("/runs/{run_id}")
 async def get_run(run_id: Id, call: Annotated[Call, requires("viewer")]) -> Run:
     """One run, and how it ended."""
-    async with call.read() as conn:
-        run = await store.select_run(conn, run_id)
-    call.caller.require("viewer", run.site_id, f"run {run_id}")
-    return call.tag(run)
+    return call.tag(await call.find("viewer", "run", store.select_run, run_id))

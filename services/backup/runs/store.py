@@ -7,8 +7,8 @@ from datetime import datetime
 import asyncpg
 
 from services.backup.runs.domain import Lease, Run
-from shared.database import Connection
-from shared.errors import Conflict, NotFound
+from shared.database import Connection, found
+from shared.errors import Conflict
 
 CHANNEL = "steward_backup_runs"
 
@@ -108,9 +108,7 @@ async def end_run(conn: Connection, lease: Lease, ended: Run) -> bool:
 async def select_run(conn: Connection, run_id: str) -> Run:
     """One run. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM runs WHERE id = $1", run_id)
-    if row is None:
-        raise NotFound(f"no run {run_id}")
-    return _run(row)
+    return _run(found(row, f"run {run_id}"))
 
 
 async def select_runs(

@@ -56,9 +56,7 @@ def sets_router(roots: Roots) -> APIRouter:
     @router.post("", status_code=201)
     async def create_set(body: CreateSet, call: Annotated[Call, requires("site-admin")]) -> ProtectionSet:
         """Protects a folder of a system."""
-        async with call.read() as conn:
-            system = await store.select_system(conn, body.system_id)
-        call.caller.require("site-admin", system.site_id, f"system {body.system_id}")
+        await call.find("site-admin", "system", store.select_system, body.system_id)
         path = await asyncio.to_thread(roots.resolve, body.path)
         return await call.run(handlers.create_set, body.system_id, body.scope, body.engine, path, body.repository)
 
@@ -72,19 +70,14 @@ def sets_router(roots: Roots) -> APIRouter:
     @router.get("/{set_id}")
     async def get_set(set_id: Id, call: Annotated[Call, requires("viewer")]) -> ProtectionSet:
         """One protection set."""
-        async with call.read() as conn:
-            found = await store.select_set(conn, set_id)
-        call.caller.require("viewer", found.site_id, f"protection set {set_id}")
-        return call.tag(found)
+        return call.tag(await call.find("viewer", "protection set", store.select_set, set_id))
 
     @router.put("/{set_id}")
     async def change_set(
         set_id: Id, body: ChangeSet, version: IfMatch, call: Annotated[Call, requires("site-admin")]
     ) -> ProtectionSet:
         """Changes what a set copies, or where to."""
-        async with call.read() as conn:
-            old = await store.select_set(conn, set_id)
-        call.caller.require("site-admin", old.site_id, f"protection set {set_id}")
+        await call.find("site-admin", "protection set", store.select_set, set_id)
         path = await asyncio.to_thread(roots.resolve, body.path)
         return await call.run(handlers.change_set, set_id, version, path, body.repository)
 

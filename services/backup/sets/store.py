@@ -5,8 +5,8 @@ from collections.abc import Collection
 import asyncpg
 
 from services.backup.sets.domain import ProtectionSet, System
-from shared.database import Connection
-from shared.errors import Conflict, NotFound, Stale
+from shared.database import Connection, found
+from shared.errors import Conflict, Stale
 
 
 async def upsert_system(conn: Connection, system: System) -> None:
@@ -26,9 +26,7 @@ async def upsert_system(conn: Connection, system: System) -> None:
 async def select_system(conn: Connection, system_id: str) -> System:
     """One system. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM systems WHERE id = $1", system_id)
-    if row is None:
-        raise NotFound(f"no system {system_id}")
-    return System.model_validate(dict(row))
+    return System.model_validate(dict(found(row, f"system {system_id}")))
 
 
 async def insert_set(conn: Connection, added: ProtectionSet) -> None:
@@ -69,9 +67,7 @@ async def update_set(conn: Connection, changed: ProtectionSet, expected_version:
 async def select_set(conn: Connection, set_id: str) -> ProtectionSet:
     """One set. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM sets WHERE id = $1", set_id)
-    if row is None:
-        raise NotFound(f"no protection set {set_id}")
-    return ProtectionSet.model_validate(dict(row))
+    return ProtectionSet.model_validate(dict(found(row, f"protection set {set_id}")))
 
 
 async def select_sets(

@@ -1,8 +1,8 @@
 """SQL of API keys. The digest of a key's secret goes in and is never shown."""
 
 from services.compliance.access.domain import Key
-from shared.database import Connection
-from shared.errors import Conflict, NotFound, Stale
+from shared.database import Connection, found
+from shared.errors import Conflict, Stale
 
 COLUMNS = "id, name, grants, issued_by, issued_at, expires_at, revoked_by, revoked_at, version"
 
@@ -44,9 +44,7 @@ async def update_revocation(conn: Connection, key: Key, expected_version: int) -
 async def select_key(conn: Connection, key_id: str) -> Key:
     """One key. Raises NotFound."""
     row = await conn.fetchrow(f"SELECT {COLUMNS} FROM issued_keys WHERE id = $1", key_id)  # noqa: S608 -- our columns
-    if row is None:
-        raise NotFound(f"no key {key_id}")
-    return Key.model_validate(dict(row))
+    return Key.model_validate(dict(found(row, f"key {key_id}")))
 
 
 async def select_keys(conn: Connection, after: str | None, limit: int) -> list[Key]:

@@ -97,10 +97,7 @@ async def list_systems(
 @router.get("/systems/{system_id}")
 async def get_system(system_id: Id, call: Annotated[Call, requires("viewer")]) -> System:
     """One system."""
-    async with call.read() as conn:
-        system = await store.select_system(conn, system_id)
-    call.caller.require("viewer", system.site_id, f"system {system_id}")
-    return call.tag(system)
+    return call.tag(await call.find("viewer", "system", store.select_system, system_id))
 
 
 @router.put("/systems/{system_id}")
@@ -108,16 +105,14 @@ async def change_system(
     system_id: Id, body: ChangeSystem, version: IfMatch, call: Annotated[Call, requires("operator")]
 ) -> System:
     """Changes a system."""
-    async with call.read() as conn:
-        system = await store.select_system(conn, system_id)
-    call.caller.require("operator", system.site_id, f"system {system_id}")
+    await call.find("operator", "system", store.select_system, system_id)
     return await call.run(handlers.change_system, system_id, version, body.name, body.software)
 
 
 @router.post("/nodes", status_code=201)
 async def register_node(body: RegisterNode, call: Annotated[Call, requires("operator")]) -> Node:
     """Registers a node."""
-    await _require_system(call, body.system_id)
+    await call.find("operator", "system", store.select_system, body.system_id)
     return await call.run(handlers.register_node, body.system_id, body.name, body.address(), body.state)
 
 
@@ -139,10 +134,7 @@ async def list_nodes(
 @router.get("/nodes/{node_id}")
 async def get_node(node_id: Id, call: Annotated[Call, requires("viewer")]) -> Node:
     """One node."""
-    async with call.read() as conn:
-        node = await store.select_node(conn, node_id)
-    call.caller.require("viewer", node.site_id, f"node {node_id}")
-    return call.tag(node)
+    return call.tag(await call.find("viewer", "node", store.select_node, node_id))
 
 
 @router.put("/nodes/{node_id}")
@@ -150,10 +142,8 @@ async def change_node(
     node_id: Id, body: ChangeNode, version: IfMatch, call: Annotated[Call, requires("operator")]
 ) -> Node:
     """Changes a node."""
-    async with call.read() as conn:
-        node = await store.select_node(conn, node_id)
-    call.caller.require("operator", node.site_id, f"node {node_id}")
-    await _require_system(call, body.system_id)
+    await call.find("operator", "node", store.select_node, node_id)
+    await call.find("operator", "system", store.select_system, body.system_id)
     return await call.run(handlers.change_node, node_id, version, body.system_id, body.name, body.address())
 
 
@@ -176,13 +166,4 @@ async def list_assets(
 @router.get("/assets/{asset_id}")
 async def get_asset(asset_id: Id, call: Annotated[Call, requires("viewer")]) -> Asset:
     """One system or node."""
-    async with call.read() as conn:
-        asset = await handlers.find_asset(conn, asset_id)
-    call.caller.require("viewer", asset.site_id, f"asset {asset_id}")
-    return call.tag(asset)
-
-
-async def _require_system(call: Call, system_id: str) -> None:
-    async with call.read() as conn:
-        system = await store.select_system(conn, system_id)
-    call.caller.require("operator", system.site_id, f"system {system_id}")
+    return call.tag(await call.find("viewer", "asset", handlers.find_asset, asset_id))

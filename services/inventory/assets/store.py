@@ -8,7 +8,7 @@ import asyncpg
 
 from services.inventory.assets.domain import Asset, Kind, Node, System
 from services.inventory.lifecycle.domain import FINAL
-from shared.database import Connection
+from shared.database import Connection, found
 from shared.errors import Conflict, NotFound, Stale
 
 TAKEN = {
@@ -58,31 +58,31 @@ async def update_asset(conn: Connection, asset: Asset, expected_version: int) ->
 async def select_asset(conn: Connection, asset_id: str) -> Asset:
     """One asset of either kind. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1", asset_id)
-    return _asset(_found(row, "asset", asset_id))
+    return _asset(found(row, f"asset {asset_id}"))
 
 
 async def select_system(conn: Connection, asset_id: str) -> System:
     """One system. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 AND kind = 'system'", asset_id)
-    return _system(_found(row, "system", asset_id))
+    return _system(found(row, f"system {asset_id}"))
 
 
 async def select_node(conn: Connection, asset_id: str) -> Node:
     """One node. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 AND kind = 'node'", asset_id)
-    return _node(_found(row, "node", asset_id))
+    return _node(found(row, f"node {asset_id}"))
 
 
 async def lock_asset(conn: Connection, asset_id: str) -> Asset:
     """One asset, which nobody else changes until the transaction ends. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 FOR UPDATE", asset_id)
-    return _asset(_found(row, "asset", asset_id))
+    return _asset(found(row, f"asset {asset_id}"))
 
 
 async def hold_system(conn: Connection, asset_id: str) -> System:
     """One system, whose state stays until the transaction ends; others may hold it too. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 AND kind = 'system' FOR SHARE", asset_id)
-    return _system(_found(row, "system", asset_id))
+    return _system(found(row, f"system {asset_id}"))
 
 
 async def select_systems(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[System]:
@@ -145,12 +145,6 @@ def _values(asset: Asset) -> tuple[object, ...]:
         runs = asset.software
         return (*shared, runs.vendor, runs.product, runs.version, None, None, None, None, None)
     return (*shared, None, None, None, asset.system_id, asset.ae_title, asset.host, asset.port, asset.role)
-
-
-def _found(row: asyncpg.Record | None, noun: str, asset_id: str) -> asyncpg.Record:
-    if row is None:
-        raise NotFound(f"no {noun} {asset_id}")
-    return row
 
 
 def _asset(row: asyncpg.Record) -> Asset:

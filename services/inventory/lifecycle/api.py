@@ -32,9 +32,7 @@ async def move_asset(
     asset_id: Id, body: MoveAsset, version: IfMatch, call: Annotated[Call, requires("operator")]
 ) -> Asset:
     """Moves an asset to another state; answers with the asset as it is then."""
-    async with call.read() as conn:
-        asset = await find_asset(conn, asset_id)
-    call.caller.require("operator", asset.site_id, f"asset {asset_id}")
+    await call.find("operator", "asset", find_asset, asset_id)
     return await call.run(handlers.move_asset, asset_id, version, body.to, body.reason)
 
 

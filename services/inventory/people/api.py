@@ -58,10 +58,7 @@ async def list_people(
 @router.get("/{person_id}")
 async def get_person(person_id: Id, call: Annotated[Call, requires("viewer")]) -> Person:
     """One person."""
-    async with call.read() as conn:
-        person = await store.select_person(conn, person_id)
-    call.caller.require("viewer", person.site_id, f"person {person_id}")
-    return call.tag(person)
+    return call.tag(await call.find("viewer", "person", store.select_person, person_id))
 
 
 @router.put("/{person_id}")
@@ -69,7 +66,5 @@ async def change_person(
     person_id: Id, body: ChangePerson, version: IfMatch, call: Annotated[Call, requires("site-admin")]
 ) -> Person:
     """Changes a person."""
-    async with call.read() as conn:
-        person = await store.select_person(conn, person_id)
-    call.caller.require("site-admin", person.site_id, f"person {person_id}")
+    await call.find("site-admin", "person", store.select_person, person_id)
     return await call.run(handlers.change_person, person_id, version, body.name, body.email, body.roles, body.active)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from services.inventory.people.domain import Person, mailbox
-from shared.database import Connection
+from shared.database import Connection, found
 from shared.errors import Conflict, NotFound, Stale
 
 
@@ -37,9 +37,7 @@ async def update_person(conn: Connection, person: Person, expected_version: int)
 async def select_person(conn: Connection, person_id: str) -> Person:
     """One person. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM people WHERE id = $1", person_id)
-    if row is None:
-        raise NotFound(f"no person {person_id}")
-    return Person.model_validate(dict(row))
+    return Person.model_validate(dict(found(row, f"person {person_id}")))
 
 
 async def select_people(

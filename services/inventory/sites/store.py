@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from services.inventory.sites.domain import Site
-from shared.database import Connection
-from shared.errors import Conflict, NotFound, Stale
+from shared.database import Connection, found
+from shared.errors import Conflict, Stale
 
 
 async def insert_site(conn: Connection, site: Site) -> None:
@@ -38,9 +38,7 @@ async def update_site(conn: Connection, site: Site, expected_version: int) -> No
 async def select_site(conn: Connection, site_id: str) -> Site:
     """One site. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM sites WHERE id = $1", site_id)
-    if row is None:
-        raise NotFound(f"no site {site_id}")
-    return Site.model_validate(dict(row))
+    return Site.model_validate(dict(found(row, f"site {site_id}")))
 
 
 async def select_sites(conn: Connection, visible: Collection[str] | None, after: str | None, limit: int) -> list[Site]:

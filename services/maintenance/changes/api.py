@@ -8,7 +8,6 @@ from pydantic import ConfigDict
 from services.maintenance.changes import handlers, store
 from services.maintenance.changes.domain import Patch
 from services.maintenance.fleet import handlers as fleet
-from shared.errors import NotFound
 from shared.events import SiteId
 from shared.http import Body, Call, Page, Paging, requires
 from shared.resource import Id, Line, Moment, Prose
@@ -41,7 +40,7 @@ class RecordPatch(Body):
 @router.post("", status_code=201)
 async def record_patch(body: RecordPatch, call: Annotated[Call, requires("operator")]) -> Patch:
     """Records a patch on a system."""
-    await _require_operator(call, body.system_id)
+    await call.find("operator", "system", fleet.find_system, body.system_id)
     return await call.run(handlers.record_patch, body.system_id, body.to_version, body.applied_at, body.summary)
 
 
@@ -62,15 +61,4 @@ async def list_patches(
 @router.get("/{patch_id}")
 async def get_patch(patch_id: Id, call: Annotated[Call, requires("viewer")]) -> Patch:
     """One patch."""
-    async with call.read() as conn:
-        patch = await store.select_patch(conn, patch_id)
-    call.caller.require("viewer", patch.site_id, f"patch {patch_id}")
-    return call.tag(patch)
-
-
-async def _require_operator(call: Call, system_id: str) -> None:
-    async with call.read() as conn:
-        found = await fleet.find_systems(conn, [system_id])
-    if not found:
-        raise NotFound(f"no system {system_id}")
-    call.caller.require("operator", found[0].site_id, f"system {system_id}")
+    return call.tag(await call.find("viewer", "patch", store.select_patch, patch_id))

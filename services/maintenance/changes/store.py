@@ -3,8 +3,7 @@
 from collections.abc import Collection
 
 from services.maintenance.changes.domain import Patch
-from shared.database import Connection
-from shared.errors import NotFound
+from shared.database import Connection, found
 
 
 async def insert_patch(conn: Connection, patch: Patch) -> None:
@@ -29,9 +28,7 @@ async def insert_patch(conn: Connection, patch: Patch) -> None:
 async def select_patch(conn: Connection, patch_id: str) -> Patch:
     """One patch. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM patches WHERE id = $1", patch_id)
-    if row is None:
-        raise NotFound(f"no patch {patch_id}")
-    return Patch.model_validate(dict(row))
+    return Patch.model_validate(dict(found(row, f"patch {patch_id}")))
 
 
 async def select_patches(

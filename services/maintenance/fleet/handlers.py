@@ -49,6 +49,14 @@ async def lock_system(tx: Transaction, system_id: str) -> System:
     return system
 
 
+async def find_system(conn: Connection, system_id: str) -> System:
+    """The system. Raises NotFound."""
+    known = await find_systems(conn, [system_id])
+    if not known:
+        raise NotFound(f"no system {system_id}")
+    return known[0]
+
+
 async def find_systems(conn: Connection, system_ids: Sequence[str]) -> list[System]:
     """Those of the systems that are known."""
     return await store.select_systems(conn, system_ids)

@@ -8,7 +8,6 @@ from pydantic import ConfigDict
 from services.maintenance.windows import handlers, store
 from services.maintenance.windows.domain import Plan, State, Times, Window
 from shared.events import SiteId
-from shared.grants import Role
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line, Moment
 
@@ -60,7 +59,7 @@ async def list_windows(
 @router.get("/{window_id}")
 async def get_window(window_id: Id, call: Annotated[Call, requires("viewer")]) -> Window:
     """One window."""
-    return call.tag(await _require(call, "viewer", window_id))
+    return call.tag(await call.find("viewer", "window", store.select_window, window_id))
 
 
 @router.put("/{window_id}/times")
@@ -68,7 +67,7 @@ async def reschedule_window(
     window_id: Id, body: NewTimes, version: IfMatch, call: Annotated[Call, requires("operator")]
 ) -> Window:
     """Moves a window, or prolongs an open one."""
-    await _require(call, "operator", window_id)
+    await call.find("operator", "window", store.select_window, window_id)
     return await call.run(handlers.reschedule_window, window_id, version, Times(body.starts_at, body.ends_at))
 
 
@@ -77,19 +76,12 @@ async def cancel_window(
     window_id: Id, body: Cancellation, version: IfMatch, call: Annotated[Call, requires("operator")]
 ) -> Window:
     """Calls a window off that has not started."""
-    await _require(call, "operator", window_id)
+    await call.find("operator", "window", store.select_window, window_id)
     return await call.run(handlers.cancel_window, window_id, version, body.reason)
 
 
 @router.post("/{window_id}/end")
 async def end_window(window_id: Id, version: IfMatch, call: Annotated[Call, requires("operator")]) -> Window:
     """Closes an open window before its time."""
-    await _require(call, "operator", window_id)
+    await call.find("operator", "window", store.select_window, window_id)
     return await call.run(handlers.end_window, window_id, version)
-
-
-async def _require(call: Call, role: Role, window_id: str) -> Window:
-    async with call.read() as conn:
-        window = await store.select_window(conn, window_id)
-    call.caller.require(role, window.site_id, f"window {window_id}")
-    return window

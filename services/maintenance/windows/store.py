@@ -4,11 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import asyncpg
-
 from services.maintenance.windows.domain import State, Times, Window
-from shared.database import Connection
-from shared.errors import NotFound
+from shared.database import Connection, found
 
 CHANNEL = "steward_windows"
 """Notified at the commit of whatever may bring the next due instant nearer."""
@@ -88,18 +85,14 @@ async def _wake_schedule(conn: Connection) -> None:
 
 async def select_window(conn: Connection, window_id: str) -> Window:
     """One window. Raises NotFound."""
-    return _window(window_id, await conn.fetchrow("SELECT * FROM windows WHERE id = $1", window_id))
+    row = await conn.fetchrow("SELECT * FROM windows WHERE id = $1", window_id)
+    return Window.model_validate(dict(found(row, f"window {window_id}")))
 
 
 async def lock_window(conn: Connection, window_id: str) -> Window:
     """One window, held against others until the transaction ends. Raises NotFound."""
-    return _window(window_id, await conn.fetchrow("SELECT * FROM windows WHERE id = $1 FOR UPDATE", window_id))
-
-
-def _window(window_id: str, row: asyncpg.Record | None) -> Window:
-    if row is None:
-        raise NotFound(f"no window {window_id}")
-    return Window.model_validate(dict(row))
+    row = await conn.fetchrow("SELECT * FROM windows WHERE id = $1 FOR UPDATE", window_id)
+    return Window.model_validate(dict(found(row, f"window {window_id}")))
 
 
 async def select_windows(conn: Connection, selection: Selection, after: str | None, limit: int) -> list[Window]:
