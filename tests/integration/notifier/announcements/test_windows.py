@@ -231,3 +231,5 @@ async def test_a_site_without_people_has_a_notice_that_says_so(stage: Open) -> N
         await on.settle_site(SITE)
         await on.tell_window(window(WindowScheduled))
         await on.until("SELECT state = 'nobody' FROM notices WHERE kind = 'announcement'")
+        notices = (await on.steward.admin.get("/notifier/v1/notices", params={"state": "nobody"})).json()["items"]
+        assert ([notice["kind"] for notice in notices], on.server.messages) == (["announcement"], [])

@@ -134,7 +134,8 @@ async def test_cut_connections_do_not_end_probing(run: RunServices, speak: Speak
             statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'steward_probes'"
             await execute(database, statement)
             cut_at = datetime.now(UTC)
-            await steward.heard.until("probe.result", lambda e: e.data.started_at > cut_at)
+            again = await steward.heard.until("probe.result", lambda e: e.data.started_at > cut_at)
+            assert again.data.outcome == "ok"
 
 
 async def test_old_results_are_forgotten(run: RunServices, speak: Speak) -> None:
