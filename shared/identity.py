@@ -21,6 +21,8 @@ from shared.grants import Caller, Grant, parse_grants
 
 KEY_PREFIX = "stw_"
 JWKS_SECONDS = 300.0
+JWKS_RETRY_SECONDS = 1.0
+RESERVED_SUBJECTS = ("service:", "key:")
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
 
 
@@ -35,7 +37,7 @@ class Keys:
     async def find(self, key_id: str) -> jwt.PyJWK:
         """The key of that id. Raises Unauthenticated when the issuer has none, Unavailable when it can't be asked."""
         age = time.monotonic() - self._fetched
-        if age > JWKS_SECONDS or (key_id not in self._keys and age > 1.0):
+        if age > JWKS_SECONDS or (key_id not in self._keys and age > JWKS_RETRY_SECONDS):
             await self._fetch()
         try:
             return self._keys[key_id]
@@ -89,7 +91,7 @@ class Identity:
             )
         except jwt.PyJWTError as exc:
             raise Unauthenticated(f"the token is not accepted: {exc}") from exc
-        return Caller(str(claims["sub"]), parse_grants(claims))
+        return Caller(check_subject(str(claims["sub"])), parse_grants(claims))
 
     async def _by_api_key(self, token: str) -> Caller:
         if self.pool is None:
@@ -100,6 +102,16 @@ class Identity:
         if row is None or row["revoked_at"] is not None or row["expires_at"] <= datetime.now(UTC):
             raise Unauthenticated("the API key is unknown, expired or revoked")
         return Caller(f"key:{row['name']}", frozenset(Grant.parse(text) for text in row["grants"]))
+
+
+def check_subject(subject: str) -> str:
+    """A token's subject as an actor's name. Raises Unauthenticated when it can't stand in the audit trail as one."""
+    if not (1 <= len(subject) <= 200 and subject.isprintable()) or subject.startswith(RESERVED_SUBJECTS):
+        raise Unauthenticated(
+            "the token's subject must have 1 to 200 printable characters and not begin with "
+            + " or ".join(RESERVED_SUBJECTS)
+        )
+    return subject
 
 
 def digest(secret: str) -> str:

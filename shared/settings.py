@@ -107,7 +107,10 @@ def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
     }
     for name in kind.model_fields:
         if path := environ.get(variable(name) + "_FILE"):
-            values[name] = Path(path).read_text().strip()
+            try:
+                values[name] = Path(path).read_text().strip()
+            except (OSError, UnicodeDecodeError) as exc:
+                raise WrongSetting(f"{variable(name)}_FILE: {path} can't be read: {exc}") from exc
     try:
         return kind.model_validate(values)
     except ValidationError as exc:
