@@ -1,0 +1,114 @@
+"""What the project really has: routes, commands, settings, as the code itself tells."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from pydantic_settings import BaseSettings
+from starlette.routing import Route
+
+from services.__main__ import steward
+from services.cli.rest import ADDRESSES
+from services.cli.rest import variable as address_variable
+from services.console.contracts.api import router as contracts
+from services.console.overview.api import router as overview
+from services.console.sign_in.api import router as sign_in
+from services.registry import OWNING_DATA, SERVICES, builder, settings_class
+from shared.consumer import Consumer
+from shared.database import Pool
+from shared.http import service_app
+from shared.http.call import Desk
+from shared.quarantine_api import quarantine_router
+from shared.settings import MigrateSettings, ServiceSettings, load, variable
+from tests.source import ROOT
+
+OPERATIONS = ("/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")
+HERE = Path(__file__).parent
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+@cache
+def requests() -> Mapping[tuple[str, str], frozenset[str]]:
+    """Every (method, path) that is answered, with the query parameters that it knows."""
+    known = {("GET", f"/{name}{path}"): frozenset[str]() for name in SERVICES for path in OPERATIONS}
+    known |= {key: parameters for name in OWNING_DATA for key, parameters in _described(name).items()}
+    for router in (overview, sign_in, contracts):
+        for route in router.routes:
+            if isinstance(route, Route):
+                known |= {(method, f"/console{route.path}"): frozenset() for method in route.methods or ()}
+    return known
+
+
+def _described(name: str) -> dict[tuple[str, str], frozenset[str]]:
+    """The requests in a service's OpenAPI document."""
+    kind = cast(type[ServiceSettings], settings_class(name))
+    needed = {variable(field): about for field, about in kind.model_fields.items() if about.is_required()}
+    settings = load(kind, {name: str((about.examples or [""])[0]) for name, about in needed.items()})
+    pool = cast(Pool, object())
+    routers = [*builder(name, settings)(pool).routers, quarantine_router(cast(Consumer, object()))]
+    paths: dict[str, Any] = service_app(Desk(name, pool, cast(Any, object())), routers, cast(Any, object())).openapi()[
+        "paths"
+    ]
+    return {
+        (method.upper(), f"/{name}{path}"): frozenset(
+            parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+        )
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if method in METHODS
+    }
+
+
+@cache
+def variables() -> frozenset[str]:
+    """Every environment variable that the project reads: settings, addresses, and what tests take."""
+    kinds: list[type[BaseSettings]] = [*map(settings_class, SERVICES), MigrateSettings]
+    settings = {variable(field) for kind in kinds for field in kind.model_fields}
+    addresses = {address_variable(name) for name in ADDRESSES}
+    sources = [*ROOT.glob("tests/**/*.py"), ROOT / "Makefile"]
+    elsewhere = {name for path in sources for name in re.findall(r'environ\S*"(STEWARD_\w+)"', path.read_text())}
+    return frozenset(settings | {f"{name}_FILE" for name in settings} | addresses | elsewhere)
+
+
+def command_fault(words: list[str]) -> str | None:
+    """What is wrong with a call of `steward`, as far as its commands and options go."""
+    command: click.Command = steward
+    trail = "steward"
+    options: set[str] = {"--help", "-h"}
+    for word in words:
+        if isinstance(command, click.Group) and not word.startswith("-"):
+            if word not in command.commands:
+                return f"{trail} has no command {word}"
+            command, trail = command.commands[word], f"{trail} {word}"
+            options |= {
+                option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+            }
+        elif word.startswith("--") and word.partition("=")[0] not in options:
+            return f"{trail} has no option {word}"
+    return None
+
+
+def make_targets() -> frozenset[str]:
+    """What `make` can be asked for."""
+    return frozenset(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def is_file(name: str) -> bool:
+    """Whether the repository has the file or folder; ``…``, ``*`` and words in capitals stand for any name."""
+    if (ROOT / name).exists():
+        return True
+    pattern = re.sub(r"…|<\w+>|\{\w+\}|\b[A-Z][A-Z0-9]*\b", "*", name).rstrip("/")
+    return "*" in pattern and any(ROOT.glob(pattern))
+
+
+@cache
+def source() -> str:
+    """The text of all code and manifests."""
+    folders = ("services", "shared", "demo", "tests", "deploy", "benchmarks")
+    paths = [
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql", ".yaml")
+    ]
+    return "\n".join(path.read_text() for path in paths if HERE not in path.parents)
