@@ -154,7 +154,7 @@ async def test_patch_whose_event_would_pass_48_kib_changes_nothing(run: Run) -> 
         answer = await steward.admin.post(PATCHES, json=PATCH | {"summary": "𝄞" * 10_000})
         assert answer.status_code == 413, answer.text
         for table in ("patches", "outbox"):
-            assert await steward.pools["maintenance"].fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 -- names from the line above
+            assert await steward.pools["maintenance"].fetchval(f"SELECT count(*) FROM {table}") == 0
         assert (await steward.admin.post(PATCHES, json=PATCH)).json()["from_version"] == "1" * 9_000
 
 

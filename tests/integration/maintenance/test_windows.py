@@ -186,7 +186,7 @@ async def test_window_whose_events_would_pass_48_kib_changes_nothing(run: Run) -
         answer = await steward.admin.post(WINDOWS, json=plan(system_ids=ids, reason="𝄞" * 10_000))
         assert answer.status_code == 413, answer.text
         for table in ("windows", "window_systems", "outbox"):
-            assert await steward.pools["maintenance"].fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 -- names from the line above
+            assert await steward.pools["maintenance"].fetchval(f"SELECT count(*) FROM {table}") == 0
         assert (await steward.admin.post(WINDOWS, json=plan(system_ids=ids))).status_code == 201
 
 
