@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: a service's pool, confined to its schema, and which faults will pass by themselves."""
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 else:  # asyncpg's classes are generic for the type checker only
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
+
+CLOSE_SECONDS = 3.0
 
 _PASSING: tuple[type[BaseException], ...] = (
     Unavailable,
@@ -60,6 +63,15 @@ async def open_pool(dsn: str, *, schema: str, application: str, max_size: int = 
         max_inactive_connection_lifetime=60,
         server_settings={"search_path": schema, "application_name": application},
     )
+
+
+async def close_pool(pool: Pool) -> None:
+    """Closes a pool's connections once what is running on them has ended, or cuts them after some seconds."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await pool.close()
+    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
 
 
 async def connect(dsn: str, *, schema: str, application: str) -> "asyncpg.Connection[asyncpg.Record]":
