@@ -1,6 +1,6 @@
 """Wires backup."""
 
-import asyncio
+import uvloop
 
 from services.backup.runs.api import router as runs
 from services.backup.runs.restic import Restic
@@ -37,7 +37,7 @@ def build(pool: Pool, settings: BackupSettings) -> Service:
 def main() -> None:
     """Runs backup alone."""
     settings = load(BackupSettings)
-    asyncio.run(run_alone("backup", lambda pool: build(pool, settings), settings))
+    uvloop.run(run_alone("backup", lambda pool: build(pool, settings), settings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Wires compliance."""
 
-import asyncio
+import uvloop
 
 from services.compliance.access.api import router as access
 from services.compliance.log.api import router as log
@@ -20,7 +20,7 @@ def build(pool: Pool, settings: ComplianceSettings) -> Service:
 def main() -> None:
     """Runs compliance alone."""
     settings = load(ComplianceSettings)
-    asyncio.run(run_alone("compliance", lambda pool: build(pool, settings), settings))
+    uvloop.run(run_alone("compliance", lambda pool: build(pool, settings), settings))
 
 
 if __name__ == "__main__":

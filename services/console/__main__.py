@@ -1,8 +1,7 @@
 """Wires the console."""
 
-import asyncio
-
 import httpx
+import uvloop
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -64,7 +63,7 @@ async def run(settings: ConsoleSettings) -> None:
 
 def main() -> None:
     """Runs the console alone."""
-    asyncio.run(run(load(ConsoleSettings)))
+    uvloop.run(run(load(ConsoleSettings)))
 
 
 if __name__ == "__main__":

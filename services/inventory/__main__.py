@@ -1,6 +1,6 @@
 """Wires inventory."""
 
-import asyncio
+import uvloop
 
 from services.inventory.assets import consumer
 from services.inventory.assets.api import router as assets
@@ -25,7 +25,7 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
 def main() -> None:
     """Runs inventory alone."""
     settings = load(InventorySettings)
-    asyncio.run(run_alone("inventory", lambda pool: build(pool, settings), settings))
+    uvloop.run(run_alone("inventory", lambda pool: build(pool, settings), settings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Wires maintenance."""
 
-import asyncio
+import uvloop
 
 from services.maintenance.changes.api import router as patches
 from services.maintenance.fleet import consumer as fleet
@@ -25,7 +25,7 @@ def build(pool: Pool, settings: MaintenanceSettings) -> Service:
 def main() -> None:
     """Runs maintenance alone."""
     settings = load(MaintenanceSettings)
-    asyncio.run(run_alone("maintenance", lambda pool: build(pool, settings), settings))
+    uvloop.run(run_alone("maintenance", lambda pool: build(pool, settings), settings))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Wires notifier."""
 
-import asyncio
 from datetime import timedelta
+
+import uvloop
 
 from services.notifier.alerts.consumer import HANDLERS as ALERTS
 from services.notifier.alerts.letters import AlertWriter
@@ -62,7 +63,7 @@ def _outbound(settings: NotifierSettings) -> Outbound:
 def main() -> None:
     """Runs notifier alone."""
     settings = load(NotifierSettings)
-    asyncio.run(run_alone("notifier", lambda pool: build(pool, settings), settings))
+    uvloop.run(run_alone("notifier", lambda pool: build(pool, settings), settings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Wires probes."""
 
-import asyncio
+import uvloop
 
 from services.probes.alerts.api import router as alerts
 from services.probes.alerts.consumer import HANDLERS as WINDOWS
@@ -30,7 +30,7 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
 def main() -> None:
     """Runs probes alone."""
     settings = load(ProbesSettings)
-    asyncio.run(run_alone("probes", lambda pool: build(pool, settings), settings))
+    uvloop.run(run_alone("probes", lambda pool: build(pool, settings), settings))
 
 
 if __name__ == "__main__":
