@@ -82,6 +82,25 @@ async def test_reading_goes_on_at_the_stored_position(bus: Bus, topic: str, grou
     assert again == messages[2:]
 
 
+async def test_publishers_at_the_same_time_lose_nothing_of_each_other(bus: Bus, topic: str, group: str) -> None:
+    """Several services may publish to one topic: each message has an offset of its own, and each keeps its order."""
+
+    async def publish_all(name: str) -> None:
+        async with bus.publisher(f"{group}-{name}") as publisher:
+            for start in range(0, 100, 10):
+                both = [numbered(topic, key, range(start, start + 10)) for key in (name, f"other-{name}")]
+                await publisher.publish([message for messages in both for message in messages])
+
+    await asyncio.gather(*(publish_all(name) for name in "abcd"))
+    async with bus.subscription(group, [topic], from_start) as subscription:
+        found = await read(subscription, 800)
+    for messages in found.values():
+        offsets = [offset for offset, _ in messages]
+        assert offsets == sorted(set(offsets))
+    values = [int(value) for messages in found.values() for _, value in messages]
+    assert sorted(values) == sorted(list(range(100)) * 8)
+
+
 async def test_two_groups_each_read_everything(bus: Bus, topic: str, group: str) -> None:
     """A group does not take messages from another."""
     async with AsyncExitStack() as stack:
