@@ -26,7 +26,7 @@ from shared.http.call import Desk
 from shared.identity import Identity, Keys
 from shared.quarantine_api import quarantine_router
 from shared.relay import Relay
-from shared.settings import HttpSettings, ServiceSettings
+from shared.settings import HttpSettings, ServiceSettings, WrongSetting
 from shared.supervise import Supervisor, Work
 
 if TYPE_CHECKING:
@@ -132,9 +132,13 @@ async def run_alone(name: str, build: Build, settings: ServiceSettings) -> None:
 
 
 def listen(settings: HttpSettings) -> socket.socket:
-    """A listening socket, so that the port is known before anything is announced."""
+    """A listening socket, so that the port is known before anything is announced. Raises WrongSetting."""
     family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
-    sock = socket.create_server((settings.http_host, settings.http_port), family=family, backlog=512)
+    try:
+        sock = socket.create_server((settings.http_host, settings.http_port), family=family, backlog=512)
+    except OSError as exc:
+        where = f"{settings.http_host}:{settings.http_port}"
+        raise WrongSetting(f"STEWARD_HTTP_PORT: nothing can listen on {where}: {exc}") from exc
     sock.setblocking(False)
     # asyncio does so only where it knows the protocol; else an answer's body waits 40 ms for its header's receipt.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -31,6 +31,7 @@ RESOURCES = {
     "keys": "/compliance/v1/keys",
 }
 RESOURCE = click.Choice(sorted(RESOURCES))
+EPILOG = f"RESOURCE is one of {', '.join(sorted(RESOURCES))}."
 LISTS = frozenset({"roles", "grants", "system_ids"})
 NUMBERS = frozenset({"port"})
 
@@ -53,12 +54,14 @@ def _value(name: str, text: str) -> object:
     return int(text) if name in NUMBERS and text.isdecimal() else text
 
 
-@click.command()
-@click.argument("resource", type=RESOURCE)
+@click.command(epilog=EPILOG)
+@click.argument("resource", type=RESOURCE, metavar="RESOURCE")
 @click.argument("which", nargs=-1, metavar="[ID | NAME=VALUE…]")
 @selecting
 def get(selection: Selection, resource: str, which: tuple[str, ...]) -> None:
-    """Show one thing by its id, or list things, for example: steward get events site_id=north type=asset.retired
+    """Show one thing by its id, or list things.
+
+    For example: steward get events site_id=north type=asset.retired
 
     NAME=VALUE are the parameters of the REST API's list; --where looks at what it answers, which is the first page.
     """
@@ -71,26 +74,34 @@ def get(selection: Selection, resource: str, which: tuple[str, ...]) -> None:
         selection.show(lambda: ask(client, "GET", path, params=query))
 
 
-@click.command()
-@click.argument("resource", type=RESOURCE)
+@click.command(epilog=EPILOG)
+@click.argument("resource", type=RESOURCE, metavar="RESOURCE")
 @click.argument("body", nargs=-1, metavar="NAME=VALUE…")
 @click.option("--key", default=None, help="Idempotency-Key; sent again, the command is not carried out again.")
 @printing
 def create(resource: str, body: tuple[str, ...], key: str | None, fields: list[str]) -> None:
-    """Create a thing, for example: steward create sites id=north name='Northfield' time_zone=Europe/Berlin"""
+    """Create a thing.
+
+    For example: steward create sites id=north name='Northfield' time_zone=Europe/Berlin
+
+    A dot nests, as in software.version=4.1.0, and commas separate what is a list, as in roles=admin,clinician.
+    """
     with api() as client:
         headers = {"Idempotency-Key": key or str(uuid4())}
         show(ask(client, "POST", RESOURCES[resource], json=parse_fields(body), headers=headers), fields)
 
 
-@click.command()
-@click.argument("resource", type=RESOURCE)
+@click.command(epilog=EPILOG)
+@click.argument("resource", type=RESOURCE, metavar="RESOURCE")
 @click.argument("id_", metavar="ID")
 @click.argument("action")
 @click.argument("body", nargs=-1, metavar="[NAME=VALUE…]")
 @printing
 def do(resource: str, id_: str, action: str, body: tuple[str, ...], fields: list[str]) -> None:
-    """Carry out an action on a thing, for example: steward do assets ID transitions to=retiring reason='replaced'"""
+    """Carry out an action on a thing, as it is now.
+
+    For example: steward do assets ID transitions to=retiring reason='replaced'
+    """
     path = f"{RESOURCES[resource]}/{id_}"
     with api() as client:
         headers = {"Idempotency-Key": str(uuid4())}
@@ -101,7 +112,10 @@ def do(resource: str, id_: str, action: str, body: tuple[str, ...], fields: list
 
 @click.command()
 def env() -> None:
-    """Print the addresses and the token of the running Steward as shell variables, for: eval "$(steward env)" """
+    """Print where Steward runs as shell variables.
+
+    For example: eval "$(steward env)"
+    """
     known("url")
     for name, value in addresses().items():
         click.echo(f"export {variable(name)}={shlex.quote(value)}")

@@ -10,14 +10,17 @@ from services.cli.selection import Selection, printing, selecting, split_pairs
 
 @click.group()
 def demo() -> None:
-    """The simulated group of `steward up`: its DICOM nodes, and the mails that people there get."""
+    """Break the simulated group, and read its mails."""
 
 
 @demo.command("list")
 @click.argument("node", required=False)
 @printing
 def list_nodes(node: str | None, fields: list[str]) -> None:
-    """List the simulated nodes, or show one by its AE title, for example: steward demo list NORTH_PACS --print port"""
+    """List the simulated nodes, or show one by its AE title.
+
+    For example: steward demo list NORTH_PACS --print port
+    """
     found = items_of(_ask("GET", "/nodes"))
     chosen = [item for item in found if node in (None, pick(item, "ae_title"))]
     if not chosen:
@@ -45,7 +48,10 @@ def start(node: str) -> None:
 @click.argument("filters", nargs=-1, metavar="[to=PART] [subject=PART] [after=TIME]")
 @selecting
 def mails(selection: Selection, filters: tuple[str, ...]) -> None:
-    """Show the mails that have arrived, oldest first, for example: steward demo mails to=desk@north.example"""
+    """Show the mails that have arrived, oldest first.
+
+    For example: steward demo mails to=@north.example subject=Critical --print to,subject
+    """
     query = dict(split_pairs(filters))
     with httpx.Client(timeout=60) as client:
         selection.show(lambda: ask(client, "GET", known("mailbox"), params=query))

@@ -28,7 +28,7 @@ HOME = Path(".steward")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; a free one unless told.")
 @click.option("--fleet/--no-fleet", default=True, show_default=True, help="Run the simulated group of two hospitals.")
 def up(home: Path, port: int, fleet: bool) -> None:
-    """Run the whole system in this process, on embedded PostgreSQL, until Ctrl-C."""
+    """Run the whole system in this process until Ctrl-C, on embedded PostgreSQL."""
     from services.up.system import run_system
 
     _run(run_system(home.resolve(), port, with_fleet=fleet))
@@ -72,7 +72,10 @@ async def _migrate(wanted: "MigrateSettings", services: tuple[str, ...]) -> None
 @click.option("--keys", type=click.Path(path_type=Path), default=HOME / "keys", show_default=True)
 @click.option("--hours", type=click.IntRange(1, 24 * 366), default=12, show_default=True)
 def token(subject: str, grants: tuple[str, ...], keys: Path, hours: int) -> None:
-    """Sign a token with Steward's own issuer, for example: steward token anna auditor:north"""
+    """Sign a token with Steward's own issuer.
+
+    For example: steward token anna auditor:north
+    """
     from shared.grants import Grant
     from shared.issuer import Issuer
 

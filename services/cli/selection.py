@@ -88,8 +88,14 @@ def selecting(command: Callable[Concatenate[Selection, P], None]) -> Callable[..
     @click.option(
         "--where", multiple=True, metavar="FIELD=VALUE", help="Show only items whose field is this; a.b nests."
     )
-    @click.option("--wait", type=click.FloatRange(0, 86_400), metavar="SECONDS", help="Wait until there is one.")
-    @click.option("--at-least", type=click.IntRange(1), default=1, metavar="N", help="Wait until there are so many.")
+    @click.option("--wait", type=float, metavar="SECONDS", help="Wait so long until there is one.")
+    @click.option(
+        "--at-least",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="Wait until there are so many.",
+    )
     @printing
     @wraps(command)
     def selected(

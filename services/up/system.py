@@ -194,4 +194,5 @@ Steward runs.  Ctrl-C ends it and all that it started.
   token     {told.token}
 
 The same is in {home.up_file} for scripts.
+What to try first is in README.md, under "A walk through it".
 """
