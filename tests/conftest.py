@@ -29,6 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.disable_socket)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A line for each kill test: how it ended, on which bus, and the setting that repeats it."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            seed = dict(report.user_properties).get("seed")
+            if seed is not None:
+                bus = report.nodeid.rpartition("[")[2].partition("-")[0]
+                terminalreporter.write_line(f"kill test on {bus} {outcome}; STEWARD_KILL_SEED={seed} repeats it")
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server for all tests of this process; it is fast because it forgets its data when it crashes."""

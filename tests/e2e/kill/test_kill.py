@@ -70,7 +70,6 @@ async def test_each_event_is_applied_once_and_in_order_whatever_is_killed(
 ) -> None:
     """SIGKILL to relay, consumer and producer, the broker, cut connections, zombies: nothing lost, nothing twice."""
     seed = SEEDS[number]
-    print(f"seed {seed}: STEWARD_KILL_SEED={seed} repeats this run")  # noqa: T201 -- the seed belongs in the output
     record_property("seed", seed)
     conn = await asyncpg.connect(scene.database, server_settings={"search_path": SERVICE})
     chaos = Chaos(scene, conn, victim, random.Random(seed))
