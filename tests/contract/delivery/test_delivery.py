@@ -121,6 +121,23 @@ async def test_a_replaced_consumer_can_apply_nothing(counting: Counting) -> None
     assert await counting.applied(1) == [1]
 
 
+async def test_a_consumer_replaced_on_one_partition_applies_nothing_of_the_others(counting: Counting) -> None:
+    """Batches that were polled together stand in one transaction."""
+    await counting.record(1)
+    async with counting.running():
+        await counting.applied(1)
+    event = counting.handled[0]
+    [stored] = await counting.pool.fetch("SELECT partition, next_offset FROM positions WHERE topic = $1", event.type)
+    old = Batch(event.type, stored["partition"], [(stored["next_offset"] - 1, event.raw)])
+    await counting.record(2)
+    async with counting.pool.acquire() as conn:
+        [message] = await take_batch(conn, BATCH)
+    other = Batch(event.type, stored["partition"] + 1, [(0, message.value)])
+    with pytest.raises(Replaced):
+        await counting.consumer.apply(other, old)
+    assert await counting.applied(1) == [1]
+
+
 async def test_two_consumers_on_one_batch_apply_it_once(counting: Counting) -> None:
     """Whoever commits first wins; the other's effect is rolled back."""
     await counting.record(1)

@@ -69,6 +69,17 @@ async def test_a_message_whose_handler_keeps_failing_is_quarantined_alone(counti
     assert "no such thing" in held["reason"]
 
 
+async def test_a_message_that_fails_holds_up_no_other_partition(counting: Counting) -> None:
+    """What one poll gives of several partitions is applied together; if that fails, each goes on by itself."""
+    counting.failures[0] = [HandlerFailed("no such thing") for _ in range(50)]
+    for n, subject in enumerate("abcdef"):
+        await counting.record(n, subject=subject)
+    async with counting.running():
+        [held] = await counting.quarantined(1)
+        assert sorted(await counting.applied(5)) == [1, 2, 3, 4, 5]
+    assert b'"n":0' in held["raw"]
+
+
 async def test_a_handler_that_recovers_within_its_tries_loses_nothing(counting: Counting) -> None:
     """A failure that does not repeat leaves no trace."""
     counting.failures[2] = [HandlerFailed("once")]
