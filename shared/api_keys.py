@@ -9,12 +9,12 @@ from shared.transactions import Transaction
 
 
 async def keep_key(tx: Transaction, event: Event[KeyChanged]) -> None:
-    """Takes over the key's full state."""
+    """Takes over the key's full state. A revocation stays, also when an older event is replayed after it."""
     await tx.conn.execute(
         """INSERT INTO api_keys (sha256, id, name, grants, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6)
            ON CONFLICT (sha256) DO UPDATE
            SET name = excluded.name, grants = excluded.grants, expires_at = excluded.expires_at,
-               revoked_at = excluded.revoked_at""",
+               revoked_at = coalesce(api_keys.revoked_at, excluded.revoked_at)""",
         event.data.sha256,
         event.subject,
         event.data.name,

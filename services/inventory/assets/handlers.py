@@ -1,5 +1,6 @@
 """Commands on assets."""
 
+from datetime import datetime
 from typing import TypeVar
 
 from services.inventory.assets import store
@@ -42,7 +43,10 @@ async def change_system(
     old = await store.select_system(tx.conn, system_id)
     _check_changeable(old, expected_version)
     new = old.model_copy(update={"name": name, "software": software, "version": old.version + 1})
-    return await _save(tx, new, expected_version)
+    saved = await _save(tx, new, expected_version)
+    if software.version != old.software.version:
+        await store.note_version_told(tx.conn, system_id, tx.now)
+    return saved
 
 
 async def register_node(tx: Transaction, system_id: str, name: str, address: DicomAddress, state: StartState) -> Node:
@@ -94,14 +98,17 @@ async def put_in_state(tx: Transaction, asset: Asset, state: LifecycleState) -> 
     return await _save(tx, new, asset.version)
 
 
-async def take_version_over(tx: Transaction, system_id: str, site_id: str, version: str) -> System:
-    """Notes that a system runs another version. Raises Malformed, or NotFound when the site has no such system."""
+async def take_version_over(tx: Transaction, system_id: str, site_id: str, version: str, told_at: datetime) -> None:
+    """Notes that a system runs another version, unless a later word on it is known.
+
+    Raises Malformed, or NotFound when the site has no such system.
+    """
     old = await store.lock_asset(tx.conn, system_id)
     if not isinstance(old, System) or old.site_id != site_id:
         raise NotFound(f"no system {system_id} at site {site_id}")
     software = parse_software(old.software.vendor, old.software.product, version)
-    new = old.model_copy(update={"software": software, "version": old.version + 1})
-    return await _save(tx, new, old.version)
+    if await store.note_version_told(tx.conn, system_id, told_at):
+        await _save(tx, old.model_copy(update={"software": software, "version": old.version + 1}), old.version)
 
 
 def _check_changeable(asset: Asset, expected_version: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -53,6 +54,17 @@ async def update_asset(conn: Connection, asset: Asset, expected_version: int) ->
         )
     if not changed:
         raise Stale(f"{asset.kind} {asset.id} was changed by somebody else; get it again")
+
+
+async def note_version_told(conn: Connection, system_id: str, told_at: datetime) -> bool:
+    """Remembers when somebody said which version a system runs; False when somebody has said so later already."""
+    noted = await conn.fetchval(
+        """UPDATE assets SET version_told_at = $2
+           WHERE id = $1 AND (version_told_at IS NULL OR version_told_at <= $2) RETURNING true""",
+        system_id,
+        told_at,
+    )
+    return bool(noted)
 
 
 async def select_asset(conn: Connection, asset_id: str) -> Asset:

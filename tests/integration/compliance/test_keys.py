@@ -15,6 +15,8 @@ from tests.integration.conftest import Run
 from tests.news import until
 
 URL = "/compliance/v1/keys"
+HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
+          VALUES ($1, 'key.changed', 0, 7, $2, 'the database was restored', now())"""
 BOTH: dict[str, Any] = {**COMPLIANCE, "inventory": (build_inventory, InventorySettings, {})}
 
 
@@ -67,6 +69,22 @@ async def test_key_works_after_its_event_arrived_and_not_after_its_revocation(ru
         assert (await robot.get("/inventory/v1/sites")).status_code == 401
         again = await steward.admin.post(revocation, headers={"If-Match": '"2"'})
         assert again.status_code == 409
+
+
+async def test_replayed_event_does_not_undo_a_revocation(run: Run) -> None:
+    """A message from before the revocation that is replayed after it leaves the key refused."""
+    async with run(**BOTH) as steward:
+        issued = await steward.admin.post(URL, json=body())
+        told = await steward.heard.until("key.changed")
+        await steward.admin.post(f"{URL}/{issued.json()['id']}/revocation", headers={"If-Match": '"1"'})
+        changed = await steward.heard.until("key.changed", lambda event: event.data.revoked_at is not None)
+        await until_applied(steward, "inventory", changed)
+        held_id = str(uuid4())
+        await steward.pools["inventory"].execute(HOLD, held_id, told.raw)
+        replayed = await steward.admin.post(f"/inventory/v1/quarantine/{held_id}/replay")
+        assert replayed.json()["state"] == "replayed", replayed.text
+        robot = client_with(steward, issued.json()["secret"])
+        assert (await robot.get("/inventory/v1/sites")).status_code == 401
 
 
 async def test_expired_key_is_refused(run: Run) -> None:

@@ -1,6 +1,6 @@
 """What inventory does with patch.applied."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.inventory.assets.consumer import HANDLERS
 from shared.bus import Batch, Bus, Message
@@ -12,12 +12,20 @@ from shared.transactions import new_id
 from tests.harness import Harness
 from tests.integration.inventory.requests import NOBODY, SYSTEMS, register_node, register_system
 
+REPLAYED = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
+              VALUES ($1, 'patch.applied', 0, 7, $2, 'the database was restored', now())"""
+
 
 def patch_event(
-    event_id: str, subject: str, sequence: int = 1, site_id: str = "north", to_version: str = "5.2.2"
+    event_id: str,
+    subject: str,
+    sequence: int = 1,
+    site_id: str = "north",
+    to_version: str = "5.2.2",
+    now: datetime | None = None,
 ) -> bytes:
     """The event as maintenance would put it on the wire."""
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     told = PatchApplied(patch_id=new_id(), from_version="5.2.1", to_version=to_version, applied_at=now, summary="Fixes")
     body = encode_unsequenced(
         told,
@@ -70,3 +78,24 @@ async def test_patches_that_fit_no_system_are_quarantined_and_the_next_is_applie
     assert all(reason in row["reason"] for row, (_, reason) in zip(held, wrong, strict=True))
     stored = (await steward.admin.get(f"{SYSTEMS}/{system['id']}")).json()
     assert (stored["software"]["version"], stored["version"]) == ("5.3.0", 2)
+
+
+async def test_older_patch_that_comes_later_does_not_bring_its_version_back(steward: Harness, bus: Bus) -> None:
+    """Whether a newer patch or a person has told the version since; the replay itself succeeds."""
+    system = await register_system(steward)
+    url = f"{SYSTEMS}/{system['id']}"
+    held_id, before = new_id(), datetime.now(UTC) - timedelta(minutes=1)
+    pool = steward.pools["inventory"]
+    await pool.execute(REPLAYED, held_id, patch_event(new_id(), system["id"], 1, now=before))
+    consumer = Consumer("inventory", pool, bus, handler_table(HANDLERS))
+    newer = patch_event(new_id(), system["id"], 2, to_version="5.3.0")
+    await consumer.apply(Batch("patch.applied", 0, [(0, newer)]))
+    replayed = await steward.admin.post(f"/inventory/v1/quarantine/{held_id}/replay")
+    assert (replayed.status_code, replayed.json()["state"]) == (200, "replayed")
+    assert (await steward.admin.get(url)).json()["software"]["version"] == "5.3.0"
+
+    corrected = {"name": system["name"], "software": system["software"] | {"version": "5.4.0"}}
+    assert (await steward.admin.put(url, json=corrected, headers={"If-Match": '"2"'})).status_code == 200
+    between = patch_event(new_id(), system["id"], 3, to_version="5.3.1", now=before)
+    await consumer.apply(Batch("patch.applied", 0, [(1, between)]))
+    assert (await steward.admin.get(url)).json()["software"]["version"] == "5.4.0"
