@@ -5,9 +5,9 @@ from datetime import timedelta
 import uvloop
 
 from services.notifier.alerts.consumer import HANDLERS as ALERTS
-from services.notifier.alerts.letters import AlertWriter
+from services.notifier.alerts.writer import AlertWriter
 from services.notifier.announcements.consumer import HANDLERS as ANNOUNCEMENTS
-from services.notifier.announcements.letters import WindowWriter
+from services.notifier.announcements.writer import WindowWriter
 from services.notifier.audience.consumer import HANDLERS as AUDIENCE
 from services.notifier.delivery.addresses import Party
 from services.notifier.delivery.api import router as delivery

@@ -4,17 +4,9 @@ from typing import Literal
 
 from shared.events.contract import EventData, Instant
 
-NoticeKind = Literal[
-    "announcement",
-    "short_notice",
-    "reminder",
-    "started",
-    "finished",
-    "changed",
-    "cancelled",
-    "alert_raised",
-    "alert_resolved",
-]
+WindowNoticeKind = Literal["announcement", "short_notice", "reminder", "started", "finished", "changed", "cancelled"]
+AlertNoticeKind = Literal["alert_raised", "alert_resolved"]
+NoticeKind = Literal[WindowNoticeKind, AlertNoticeKind]
 
 
 class NoticeSent(EventData, event_type="notice.sent"):

@@ -33,7 +33,7 @@ PURE_PARTS = {
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
-    *("bell", "letters", "mail", "message", "smtp"),
+    *("bell", "message", "smtp", "wording", "writer"),
     *("process", "restic", "roots", "sources"),
     *("publish", "rest", "visitor"),
 }

@@ -32,8 +32,8 @@ def learn(alert: KnownAlert, told: AlertRaised | AlertResolved, now: datetime) -
 def wanted_notices(alert: KnownAlert, now: datetime) -> tuple[NewNotice, ...]:
     """The mails that the alert needs by what is known at ``now``.
 
-    Both are sent, also when the alert was over before its mail had left: who reads that it is over knows then that it
-    was. Only a raise that comes long after its resolve is not told any more.
+    Both mails are sent even if the alert ended before the first one left. A raise that arrives 30 s or more after its
+    resolve is not sent.
     """
     notices = []
     if alert.raised is not None and not _is_outdated(alert, now):

@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+
+from shared.events.notifier import WindowNoticeKind
 
 ANNOUNCED_AHEAD = timedelta(days=7)
 REMINDED_AHEAD = timedelta(hours=24)
 
-WindowNoticeKind = Literal["announcement", "short_notice", "changed", "reminder", "started", "finished", "cancelled"]
-
 
 @dataclass(frozen=True)
-class Window:
-    """One revision of a window. All times are aware, and kept in UTC: only there does subtraction give elapsed time.
+class Timetable:
+    """One revision of a window: when it is, and what has happened. Kept in UTC, where subtraction gives elapsed time.
 
     `scheduled_at` is when this revision was made. `started_at`, `ended_at` and `cancelled_at` are what has happened,
     None until it has: nobody is told that work has begun because a plan said so.
@@ -52,36 +51,33 @@ class PlannedNotice:
     includes_reminder: bool = False
 
 
-def planned_notices(window: Window) -> tuple[PlannedNotice, ...]:
+def planned_notices(timetable: Timetable) -> tuple[PlannedNotice, ...]:
     """Every notice that this revision needs by what is known now, in the order of their due times.
 
     A cancelled window needs its cancellation and nothing else. A revision made while the work goes on, such as a later
     end, does not tell of the start again.
     """
-    if window.cancelled_at is not None:
-        return (_notice(window, "cancelled", window.cancelled_at, None),)
-    first = _first_notice(window)
+    if timetable.cancelled_at is not None:
+        return (_notice(timetable, "cancelled", timetable.cancelled_at, None),)
+    first = _first_notice(timetable)
     planned = [first]
     if not first.includes_reminder:
-        planned.append(_notice(window, "reminder", reminder_due(window.starts_at), _began(window)))
-    if window.started_at is not None and window.started_at >= window.scheduled_at:
-        planned.append(_notice(window, "started", window.started_at, window.ended_at or window.ends_at))
-    if window.ended_at is not None:
-        planned.append(_notice(window, "finished", window.ended_at, None))
+        planned.append(_notice(timetable, "reminder", reminder_due(timetable.starts_at), _began(timetable)))
+    if timetable.started_at is not None and timetable.started_at >= timetable.scheduled_at:
+        planned.append(_notice(timetable, "started", timetable.started_at, timetable.ended_at or timetable.ends_at))
+    if timetable.ended_at is not None:
+        planned.append(_notice(timetable, "finished", timetable.ended_at, None))
     return tuple(sorted(planned, key=lambda notice: notice.due_at))
 
 
-def due_notices(window: Window, now: datetime) -> tuple[PlannedNotice, ...]:
-    """The notices of this revision that should be out at `now`; those that were sent are the caller's to leave out."""
-    return tuple(notice for notice in planned_notices(window) if is_sendable(notice, window, now))
-
-
-def is_sendable(notice: PlannedNotice, window: Window, now: datetime) -> bool:
+def is_sendable(notice: PlannedNotice, timetable: Timetable, now: datetime) -> bool:
     """Whether the notice may go out at `now`, asked once more right before it does.
 
     No notice of an older revision goes out, and none but the cancellation once the window is cancelled.
     """
-    is_current = notice.revision == window.revision and (notice.kind == "cancelled" or window.cancelled_at is None)
+    is_current = notice.revision == timetable.revision and (
+        timetable.cancelled_at is None or notice.kind == "cancelled"
+    )
     is_useful = notice.expires_at is None or now < notice.expires_at
     return is_current and notice.due_at <= now and is_useful
 
@@ -98,25 +94,27 @@ def in_utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _first_notice(window: Window) -> PlannedNotice:
+def _first_notice(timetable: Timetable) -> PlannedNotice:
     """What tells people of these times: the announcement or, from the second revision on, the change."""
-    lead = window.starts_at - window.scheduled_at
+    lead = timetable.starts_at - timetable.scheduled_at
     is_short = lead < ANNOUNCED_AHEAD
-    kind: WindowNoticeKind = "changed" if window.revision > 0 else "short_notice" if is_short else "announcement"
+    kind: WindowNoticeKind = "changed" if timetable.revision > 0 else "short_notice" if is_short else "announcement"
     return PlannedNotice(
-        window_id=window.id,
-        revision=window.revision,
+        window_id=timetable.id,
+        revision=timetable.revision,
         kind=kind,
-        due_at=window.scheduled_at,
-        expires_at=window.ended_at or window.ends_at,
+        due_at=timetable.scheduled_at,
+        expires_at=timetable.ended_at or timetable.ends_at,
         breaches_lead_time=is_short,
         includes_reminder=lead <= REMINDED_AHEAD,
     )
 
 
-def _began(window: Window) -> datetime:
-    return min(window.starts_at, window.started_at or window.starts_at)
+def _began(timetable: Timetable) -> datetime:
+    return min(timetable.starts_at, timetable.started_at or timetable.starts_at)
 
 
-def _notice(window: Window, kind: WindowNoticeKind, due_at: datetime, expires_at: datetime | None) -> PlannedNotice:
-    return PlannedNotice(window.id, window.revision, kind, due_at, expires_at)
+def _notice(
+    timetable: Timetable, kind: WindowNoticeKind, due_at: datetime, expires_at: datetime | None
+) -> PlannedNotice:
+    return PlannedNotice(timetable.id, timetable.revision, kind, due_at, expires_at)

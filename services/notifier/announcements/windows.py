@@ -6,8 +6,11 @@ Events of one type are in order, but ``window.started`` may overtake the ``windo
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.notifier.announcements.domain import PlannedNotice, Window, planned_notices
+from services.notifier.announcements.domain import PlannedNotice, Timetable, planned_notices
 from shared.events import maintenance
+
+Plan = maintenance.WindowScheduled | maintenance.WindowRescheduled | maintenance.WindowCancelled
+"""The events that make a revision."""
 
 PATIENCE = timedelta(seconds=30)
 """How long the news of a start waits for the announcement that it has overtaken."""
@@ -29,10 +32,10 @@ class KnownWindow:
     previous: tuple[datetime, datetime] | None = None
     cancellation_reason: str = ""
 
-    def timetable(self) -> Window:
-        """The window as the rules of due times see it."""
+    def timetable(self) -> Timetable:
+        """What the rules of due times need to know."""
         made_at = self.scheduled_at or self.started_at or self.ended_at or self.cancelled_at
-        return Window(
+        return Timetable(
             id=self.facts.window_id,
             revision=self.facts.revision,
             starts_at=self.facts.starts_at,
@@ -48,6 +51,7 @@ def learn(known: KnownWindow | None, event: maintenance.Window, site_id: str, at
     """What is known after ``event``, which happened at ``at``.
 
     An older revision changes nothing but what has happened to the window: that work started or ended stays true.
+    Raises TypeError for an event without a rule: to pass over it in silence would end notices and plan none.
     """
     window = known
     if window is None or event.revision > window.facts.revision:
@@ -57,11 +61,15 @@ def learn(known: KnownWindow | None, event: maintenance.Window, site_id: str, at
             started_at=known.started_at if known else None,
             ended_at=known.ended_at if known else None,
         )
-    if isinstance(event, maintenance.WindowStarted):
-        return replace(window, started_at=window.started_at or at)
-    if isinstance(event, maintenance.WindowEnded):
-        return replace(window, ended_at=window.ended_at or at)
-    return window if event.revision < window.facts.revision else _learn_plan(window, event, at)
+    match event:
+        case maintenance.WindowStarted():
+            return replace(window, started_at=window.started_at or at)
+        case maintenance.WindowEnded():
+            return replace(window, ended_at=window.ended_at or at)
+        case maintenance.WindowScheduled() | maintenance.WindowRescheduled() | maintenance.WindowCancelled():
+            return window if event.revision < window.facts.revision else _learn_plan(window, event, at)
+        case _:
+            raise TypeError(f"no rule for {type(event).__name__}")
 
 
 def wanted_notices(window: KnownWindow) -> tuple[PlannedNotice, ...]:
@@ -79,7 +87,7 @@ def due_at(notice: PlannedNotice, window: KnownWindow, now: datetime) -> datetim
     return notice.due_at
 
 
-def _learn_plan(window: KnownWindow, event: maintenance.Window, at: datetime) -> KnownWindow:
+def _learn_plan(window: KnownWindow, event: Plan, at: datetime) -> KnownWindow:
     match event:
         case maintenance.WindowScheduled():
             return replace(window, scheduled_at=window.scheduled_at or at)
@@ -90,4 +98,3 @@ def _learn_plan(window: KnownWindow, event: maintenance.Window, at: datetime) ->
             return replace(
                 window, cancelled_at=window.cancelled_at or at, cancellation_reason=event.cancellation_reason
             )
-    return window

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import available_timezones
 
-from shared.events.notifier import NoticeKind
+from shared.events.notifier import AlertNoticeKind, NoticeKind
 
 Audience = Literal["everyone", "admins"]
 
@@ -31,7 +31,7 @@ class Recipient:
 
 def audience_of(kind: NoticeKind) -> Audience:
     """Alerts are for those who can mend things, all else for everyone who works with the systems."""
-    return "admins" if kind in ("alert_raised", "alert_resolved") else "everyone"
+    return "admins" if kind in get_args(AlertNoticeKind) else "everyone"
 
 
 def place_of(site_id: str, name: str | None, time_zone: str | None) -> Place:

@@ -13,7 +13,7 @@ from shared.events.notifier import NoticeKind
 NoticeState = Literal["planned", "addressed", "nobody", "superseded"]
 DeliveryState = Literal["planned", "leased", "accepted", "bounced", "superseded"]
 
-NEWS: tuple[NoticeKind, ...] = ("announcement", "short_notice", "changed")
+TELL_TIMES: tuple[NoticeKind, ...] = ("announcement", "short_notice", "changed")
 """The notices that tell of a window's times, and so are for those too who join the site later."""
 
 _ADDRESS = re.compile(r"[^\s<>\"'()\[\],;:]+@[^\s<>\"'()\[\],;:]+")

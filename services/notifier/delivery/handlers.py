@@ -9,7 +9,7 @@ from services.notifier.audience import handlers as audience
 from services.notifier.audience.domain import audience_of
 from services.notifier.delivery import store
 from services.notifier.delivery.domain import (
-    NEWS,
+    TELL_TIMES,
     Claimed,
     NewNotice,
     Notice,
@@ -27,7 +27,7 @@ from shared.events.notifier import NoticeFailed, NoticeKind, NoticeSent
 from shared.telemetry import log
 from shared.transactions import Transaction, new_id
 
-NOTICES = 50
+NOTICES_AT_ONCE = 50
 UNHEARD = Counter("steward_notices_unheard_total", "Notices that were due while nobody was there to be told", ["kind"])
 SETTLED = Counter("steward_deliveries_settled_total", "Deliveries by what became of them", ["kind", "state"])
 
@@ -46,7 +46,7 @@ async def supersede_notices(tx: Transaction, about: str, *, before_revision: int
 
 async def address_due_notices(tx: Transaction) -> datetime | None:
     """Turns notices that are due into deliveries to those who are the audience now; tells when the next one is due."""
-    due = await store.lock_due_notices(tx.conn, tx.now, NOTICES)
+    due = await store.lock_due_notices(tx.conn, tx.now, NOTICES_AT_ONCE)
     for notice in due:
         person_ids = await audience.people_to_tell(tx.conn, notice.site_id, notice.kind)
         if person_ids:
@@ -57,7 +57,7 @@ async def address_due_notices(tx: Transaction) -> datetime | None:
             log.warning("notice.nobody_to_tell", kind=notice.kind, about=notice.about, site=notice.site_id)
     if due:
         await store.ring(tx.conn)
-    return tx.now if len(due) == NOTICES else await store.select_next_due(tx.conn, tx.now)
+    return tx.now if len(due) == NOTICES_AT_ONCE else await store.select_next_due(tx.conn, tx.now)
 
 
 async def tell_newcomer(tx: Transaction, event: Event[PersonChanged]) -> None:
@@ -65,7 +65,7 @@ async def tell_newcomer(tx: Transaction, event: Event[PersonChanged]) -> None:
 
     This also mends a notice that overtook its readers: topics have no order among each other.
     """
-    kinds: list[NoticeKind] = [*NEWS, "alert_raised"] if event.data.active else []
+    kinds: list[NoticeKind] = [*TELL_TIMES, "alert_raised"] if event.data.active else []
     wanted = [kind for kind in kinds if audience_of(kind) == "everyone" or "admin" in event.data.roles]
     for notice in await store.select_told(tx.conn, event.site_id, wanted, tx.now):
         await _address(tx, notice, [event.subject])

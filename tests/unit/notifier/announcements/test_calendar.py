@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar, Event, vText
 
-from services.notifier.announcements.calendar import MaintenanceNotice, Status, calendar_of, method_of
+from services.notifier.announcements.calendar import Status, WindowWords, calendar_of, method_of
 from services.notifier.delivery.addresses import Party
 from services.notifier.delivery.text import clean, one_line
 
@@ -18,7 +18,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 STAMP = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ORGANIZER = Party("Steward", "steward@group.example")
 READER = Party("Ana", "ana@north.example")
-NOTICE = MaintenanceNotice(
+WORDS = WindowWords(
     window_id="7f3a",
     revision=0,
     title="Archive update",
@@ -36,8 +36,8 @@ FIRST, LAST = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099
 ODD_TEXTS = st.text(st.characters() | st.sampled_from('";:,\\\r\n\t\u2028\u0085\x00😀^'), max_size=300)
 
 
-def written(notice: MaintenanceNotice, attendee: Party = READER) -> str:
-    return calendar_of(notice, organizer=ORGANIZER, attendee=attendee, dtstamp=STAMP)
+def written(words: WindowWords, attendee: Party = READER) -> str:
+    return calendar_of(words, organizer=ORGANIZER, attendee=attendee, dtstamp=STAMP)
 
 
 def read(text: str) -> tuple[Any, Any]:
@@ -50,7 +50,7 @@ def read(text: str) -> tuple[Any, Any]:
 
 
 def test_an_invitation_says_all_that_a_calendar_needs() -> None:
-    calendar, event = read(written(NOTICE))
+    calendar, event = read(written(WORDS))
     assert calendar["METHOD"] == "REQUEST"
     assert event["UID"] == "window-7f3a@group.example"
     assert event["SEQUENCE"] == 0
@@ -60,29 +60,29 @@ def test_an_invitation_says_all_that_a_calendar_needs() -> None:
     assert event["ATTENDEE"] == "mailto:ana@north.example"
     assert event["ATTENDEE"].params["RSVP"] == "FALSE"
     assert event.decoded("DTSTAMP") == STAMP
-    assert (event.start, event.end) == (NOTICE.starts_at, NOTICE.ends_at)
-    assert "DTSTART:20260613T200000Z\r\n" in written(NOTICE)
+    assert (event.start, event.end) == (WORDS.starts_at, WORDS.ends_at)
+    assert "DTSTART:20260613T200000Z\r\n" in written(WORDS)
 
 
 def test_the_maintnote_properties_name_the_window_and_every_system() -> None:
-    _, event = read(written(NOTICE))
+    _, event = read(written(WORDS))
     names = ("PROVIDER", "ACCOUNT", "MAINTENANCE-ID", "IMPACT", "STATUS")
     values = [str(event[f"X-MAINTNOTE-{name}"]) for name in names]
     assert values == ["group.example", "North Hospital", "7f3a", "OUTAGE", "CONFIRMED"]
-    assert [str(system) for system in event["X-MAINTNOTE-OBJECT-ID"]] == list(NOTICE.systems)
+    assert [str(system) for system in event["X-MAINTNOTE-OBJECT-ID"]] == list(WORDS.systems)
 
 
 def test_a_new_revision_keeps_uid_and_organizer_and_raises_the_sequence() -> None:
-    _, first = read(written(NOTICE))
-    moved = replace(NOTICE, revision=1, starts_at=NOTICE.starts_at + timedelta(days=1), title="Another title")
-    calendar, second = read(written(replace(moved, ends_at=NOTICE.ends_at + timedelta(days=1))))
+    _, first = read(written(WORDS))
+    moved = replace(WORDS, revision=1, starts_at=WORDS.starts_at + timedelta(days=1), title="Another title")
+    calendar, second = read(written(replace(moved, ends_at=WORDS.ends_at + timedelta(days=1))))
     assert calendar["METHOD"] == "REQUEST"
     assert (second["UID"], second["ORGANIZER"]) == (first["UID"], first["ORGANIZER"])
     assert second["SEQUENCE"] == 1
 
 
 def test_a_cancellation_takes_the_same_entry_out_of_the_calendar() -> None:
-    cancelled = replace(NOTICE, revision=2, status="CANCELLED")
+    cancelled = replace(WORDS, revision=2, status="CANCELLED")
     calendar, event = read(written(cancelled))
     assert method_of(cancelled) == calendar["METHOD"] == "CANCEL"
     assert event["STATUS"] == event["X-MAINTNOTE-STATUS"] == "CANCELLED"
@@ -94,7 +94,7 @@ def test_a_cancellation_takes_the_same_entry_out_of_the_calendar() -> None:
     [("TENTATIVE", "TENTATIVE"), ("IN-PROCESS", "CONFIRMED"), ("COMPLETED", "CONFIRMED")],
 )
 def test_a_state_that_calendars_do_not_know_stays_in_maintnote(status: Status, expected: str) -> None:
-    _, event = read(written(replace(NOTICE, status=status)))
+    _, event = read(written(replace(WORDS, status=status)))
     assert (event["STATUS"], event["X-MAINTNOTE-STATUS"]) == (expected, status)
 
 
@@ -109,20 +109,20 @@ def test_a_state_that_calendars_do_not_know_stays_in_maintnote(status: Status, e
 )
 def test_times_around_a_clock_change_are_written_in_utc(start: datetime, expected: str) -> None:
     starts_at = start.astimezone(UTC)
-    text = written(replace(NOTICE, starts_at=starts_at, ends_at=starts_at + timedelta(hours=1)))
+    text = written(replace(WORDS, starts_at=starts_at, ends_at=starts_at + timedelta(hours=1)))
     assert f"DTSTART:{expected}\r\n" in text
     assert "TZID" not in text
 
 
 def test_a_text_of_ten_thousand_characters_is_folded_and_read_back_whole() -> None:
     reason = "Überprüfung; Teil 1, 2\\3 😀\n" * 370
-    text = written(replace(NOTICE, title=reason))
+    text = written(replace(WORDS, title=reason))
     assert read(text)[1]["SUMMARY"] == reason
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
 
 
 def test_an_international_domain_is_written_in_a_labels() -> None:
-    _, event = read(written(NOTICE, Party("Ana", "ana@bücher.example")))
+    _, event = read(written(WORDS, Party("Ana", "ana@bücher.example")))
     assert event["ATTENDEE"] == "mailto:ana@xn--bcher-kva.example"
 
 
@@ -130,9 +130,9 @@ def test_an_international_domain_is_written_in_a_labels() -> None:
 def test_no_text_can_add_a_property_and_every_text_is_read_back(
     title: str, system: str, reason: str, name: str
 ) -> None:
-    plain_event = read(written(NOTICE))[1]
-    notice = replace(NOTICE, title=title, systems=(system, "other"), reason=reason or "x", site_name=title)
-    _, event = read(written(notice, Party(name or "x", READER.address)))
+    plain_event = read(written(WORDS))[1]
+    words = replace(WORDS, title=title, systems=(system, "other"), reason=reason or "x", site_name=title)
+    _, event = read(written(words, Party(name or "x", READER.address)))
     assert set(event) == set(plain_event)
     assert event["SUMMARY"] == clean(title)
     # The library hands out properties that it does not know as they stand on the wire.
@@ -144,10 +144,10 @@ def test_no_text_can_add_a_property_and_every_text_is_read_back(
 @given(st.datetimes(FIRST, LAST, timezones=st.timezones()), st.integers(0, 10_000))
 def test_any_instant_and_revision_comes_back(start: datetime, revision: int) -> None:
     starts_at = start.astimezone(UTC).replace(microsecond=0)
-    notice = replace(NOTICE, starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), revision=revision)
-    _, event = read(written(notice))
+    words = replace(WORDS, starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), revision=revision)
+    _, event = read(written(words))
     assert (event.start, event["SEQUENCE"]) == (starts_at, revision)
 
 
 def test_the_same_arguments_give_the_same_text() -> None:
-    assert written(NOTICE) == written(replace(NOTICE))
+    assert written(WORDS) == written(replace(WORDS))

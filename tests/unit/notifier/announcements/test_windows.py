@@ -72,3 +72,8 @@ def test_only_what_happened_is_told_until_the_plan_is_known_and_a_little_later()
 def test_a_newer_revision_forgets_the_plan_of_the_older_one() -> None:
     known = after(LIFE[0], LIFE[1], (event(maintenance.WindowStarted, 2), NOW + HOUR))
     assert (known.scheduled_at, known.previous) == (None, None)
+
+
+def test_an_event_without_a_rule_is_refused() -> None:
+    with pytest.raises(TypeError, match="no rule for Window"):
+        after(LIFE[0], (event(maintenance.Window, 1), NOW))

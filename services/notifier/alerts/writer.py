@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.notifier.alerts import store
 from services.notifier.alerts.domain import KnownAlert
-from services.notifier.alerts.mail import AlertNotice, alert_content, alert_thread
+from services.notifier.alerts.wording import AlertWords, alert_content, alert_thread
 from services.notifier.audience import handlers as audience
 from services.notifier.audience.domain import Place, current_name
 from services.notifier.delivery.addresses import Party
@@ -33,9 +33,9 @@ class AlertWriter:
         words = self._words(alert, told, place, _affected(alert.asset_id, told, names))
         return Letter(alert_thread(alert.id), alert_content(words))
 
-    def _words(self, alert: KnownAlert, told: AlertRaised | AlertResolved, place: Place, affected: str) -> AlertNotice:
+    def _words(self, alert: KnownAlert, told: AlertRaised | AlertResolved, place: Place, affected: str) -> AlertWords:
         is_over = isinstance(told, AlertResolved)
-        return AlertNotice(
+        return AlertWords(
             alert_id=alert.id,
             site_name=place.name,
             time_zone=place.time_zone,

@@ -13,7 +13,7 @@ _STATIONERY = Stationery(Path(__file__).parent / "templates")
 
 
 @dataclass(frozen=True)
-class AlertNotice:
+class AlertWords:
     """What there is to say about an alert; with `resolved_at` it is over."""
 
     alert_id: str
@@ -34,7 +34,7 @@ def alert_thread(alert_id: str) -> str:
     return thread_name("alert", alert_id)
 
 
-def alert_content(alert: AlertNotice) -> Content:
+def alert_content(alert: AlertWords) -> Content:
     """The mail that says that the alert was raised or, with `resolved_at`, that it is over."""
     is_over = alert.resolved_at is not None
     facts = Facts(
@@ -54,7 +54,7 @@ def alert_content(alert: AlertNotice) -> Content:
     )
 
 
-def _rows(alert: AlertNotice) -> tuple[tuple[str, str], ...]:
+def _rows(alert: AlertWords) -> tuple[tuple[str, str], ...]:
     rows: tuple[tuple[str, str], ...] = (
         ("Affected", alert.asset_name),
         ("What", alert.summary),

@@ -5,16 +5,17 @@ from datetime import datetime
 from typing import cast
 
 from services.notifier.announcements import store
-from services.notifier.announcements.calendar import MaintenanceNotice, Status, calendar_of, method_of
-from services.notifier.announcements.domain import PlannedNotice, WindowNoticeKind, is_sendable
-from services.notifier.announcements.mail import window_content, window_thread
+from services.notifier.announcements.calendar import Status, WindowWords, calendar_of, method_of
+from services.notifier.announcements.domain import PlannedNotice, is_sendable
 from services.notifier.announcements.windows import KnownWindow, wanted_notices
+from services.notifier.announcements.wording import window_content, window_thread
 from services.notifier.audience import handlers as audience
 from services.notifier.audience.domain import Place, current_name
 from services.notifier.delivery.addresses import Party
-from services.notifier.delivery.domain import NEWS, Claimed, Notice, Withheld
+from services.notifier.delivery.domain import TELL_TIMES, Claimed, Notice, Withheld
 from services.notifier.delivery.message import Invitation, Letter
 from shared.database import Connection
+from shared.events.notifier import WindowNoticeKind
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class WindowWriter:
     async def write(self, conn: Connection, claimed: Claimed, reader: Party, now: datetime) -> Letter | Withheld:
         """The letter by what is known of the window at ``now``, unless the notice no longer holds.
 
-        One that has become useless while the mail server would not take it is lost: the reader should have had it.
+        A notice that expired while the mail server refused it counts as lost.
         """
         notice = claimed.notice
         window = await store.select_window(conn, notice.about)
@@ -39,7 +40,7 @@ class WindowWriter:
         names = await audience.asset_names(conn, [system.id for system in window.facts.systems])
         return self._letter(notice, window, _maintenance(window, place, names), reader)
 
-    def _letter(self, notice: Notice, window: KnownWindow, words: MaintenanceNotice, reader: Party) -> Letter:
+    def _letter(self, notice: Notice, window: KnownWindow, words: WindowWords, reader: Party) -> Letter:
         kind = cast(WindowNoticeKind, notice.kind)
         content = window_content(
             kind,
@@ -49,7 +50,7 @@ class WindowWriter:
             cancellation_reason=window.cancellation_reason if kind == "cancelled" else "",
         )
         invitation = None
-        if kind in NEWS or kind == "cancelled":
+        if kind in TELL_TIMES or kind == "cancelled":
             calendar = calendar_of(words, organizer=self.organizer, attendee=reader, dtstamp=notice.planned_at)
             invitation = Invitation(method_of(words), calendar)
         return Letter(window_thread(notice.about), content, invitation)
@@ -60,9 +61,9 @@ def _still_wanted(notice: Notice, window: KnownWindow) -> PlannedNotice | None:
     return next((planned for planned in wanted if planned.revision == notice.revision), None)
 
 
-def _maintenance(window: KnownWindow, place: Place, names: dict[str, str]) -> MaintenanceNotice:
+def _maintenance(window: KnownWindow, place: Place, names: dict[str, str]) -> WindowWords:
     facts = window.facts
-    return MaintenanceNotice(
+    return WindowWords(
         window_id=facts.window_id,
         revision=facts.revision,
         title=facts.title,

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.notifier.alerts.mail import AlertNotice, alert_content
+from services.notifier.alerts.wording import AlertWords, alert_content
 
-ALERT = AlertNotice(
+ALERT = AlertWords(
     alert_id="a1",
     site_name="North Hospital",
     time_zone="Europe/Berlin",
