@@ -53,14 +53,14 @@ class Caller:
     grants: frozenset[Grant]
 
     def sites(self, role: Role) -> frozenset[str] | None:
-        """The sites where the caller has ``role``; None stands for all of them."""
+        """The sites where the caller has ``role``; None stands for all of them and for what belongs to the group."""
         held = {grant.site_id for grant in self.grants if role in INCLUDES[grant.role]}
-        return None if EVERYWHERE in held else frozenset(held)
+        return None if EVERYWHERE in held else frozenset(held - {GROUP})
 
     def has(self, role: Role, site_id: str) -> bool:
         """Whether the caller has ``role`` at the site. Only a grant for the whole group reaches group-wide things."""
         sites = self.sites(role)
-        return sites is None or (site_id in sites and site_id != GROUP)
+        return sites is None or site_id in sites
 
     def require(self, role: Role, site_id: str, what: str | None = None) -> None:
         """Raises NotFound when the site lies outside the caller's, Forbidden when the role is missing there.

@@ -32,19 +32,30 @@ class Keys:
     def __init__(self, source: str) -> None:
         self._source = source
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched = -JWKS_SECONDS
+        self._fetched = self._asked = -JWKS_SECONDS
+        self._asking = asyncio.Lock()
+        self._fault: str | None = None
 
     async def find(self, key_id: str) -> jwt.PyJWK:
         """The key of that id. Raises Unauthenticated when the issuer has none, Unavailable when it can't be asked."""
-        age = time.monotonic() - self._fetched
-        if age > JWKS_SECONDS or (key_id not in self._keys and age > JWKS_RETRY_SECONDS):
-            await self._fetch()
+        # While one asks, only those wait who have no key: an issuer may hang for seconds.
+        if self._should_ask(key_id) and not (key_id in self._keys and self._asking.locked()):
+            async with self._asking:
+                if self._should_ask(key_id):
+                    await self._ask()
+        if not self._keys and self._fault is not None:
+            raise Unavailable(self._fault)
         try:
             return self._keys[key_id]
         except KeyError:
             raise Unauthenticated("the token is signed with a key that the issuer does not publish") from None
 
-    async def _fetch(self) -> None:
+    def _should_ask(self, key_id: str) -> bool:
+        now = time.monotonic()
+        is_wanted = key_id not in self._keys or now - self._fetched > JWKS_SECONDS
+        return is_wanted and now - self._asked > JWKS_RETRY_SECONDS
+
+    async def _ask(self) -> None:
         try:
             if self._source.startswith(("http://", "https://")):
                 async with httpx.AsyncClient(timeout=5.0) as client:
@@ -52,10 +63,11 @@ class Keys:
             else:
                 document = json.loads(await asyncio.to_thread(Path(self._source).read_text))
             self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}
-            self._fetched = time.monotonic()
+            self._fetched, self._fault = time.monotonic(), None
         except (OSError, ValueError, httpx.HTTPError, jwt.PyJWTError) as exc:
-            if not self._keys:
-                raise Unavailable(f"the issuer's keys at {self._source} can't be read: {exc}") from exc
+            self._fault = f"the issuer's keys at {self._source} can't be read: {exc}"
+        finally:
+            self._asked = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ class Identity:
             key = await self.keys.find(str(header.get("kid", "")))
             claims = jwt.decode(
                 token,
-                key.key,
+                key,
                 algorithms=ALGORITHMS,
                 audience=self.audience,
                 issuer=self.issuer,

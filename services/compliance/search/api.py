@@ -13,8 +13,7 @@ from services.compliance.search import store
 from services.compliance.search.domain import AuditedEvent, Order, Query, show_entry
 from shared.database import Connection
 from shared.errors import Malformed
-from shared.events import GROUP, SiteId
-from shared.grants import Caller
+from shared.events import SiteId
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Moment
 
@@ -48,7 +47,7 @@ async def search_events(
     if site_id is not None:
         call.caller.require("auditor", site_id)
     query = Query(
-        visible=_visible(call.caller),
+        visible=call.caller.sites("auditor"),
         site_id=site_id,
         type=type,
         not_types=not_type or None,
@@ -80,11 +79,6 @@ async def get_event(
 async def _show(conn: Connection, indices: Sequence[int]) -> list[AuditedEvent]:
     entries = await read_entries(conn, indices)
     return [show_entry(index, entries[index][0], b64encode(entries[index][1]).decode()) for index in indices]
-
-
-def _visible(caller: Caller) -> frozenset[str] | None:
-    sites = caller.sites("auditor")
-    return None if sites is None else sites - {GROUP}
 
 
 def _index(cursor: str | None) -> int | None:

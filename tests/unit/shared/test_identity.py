@@ -1,5 +1,6 @@
 """Whose token is believed, and whose is not."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -13,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.errors import Unauthenticated, Unavailable
+from shared.events import GROUP
 from shared.identity import Identity, Keys
 from shared.issuer import AUDIENCE, ISSUER, Issuer
 
@@ -106,10 +108,12 @@ def unsigned(issuer: Issuer, header: dict[str, str], secret: bytes | None) -> st
 
 
 async def test_unsigned_and_confused_tokens_are_refused(issuer: Issuer, identity: Identity) -> None:
-    """``alg: none``, and the public key used as an HMAC secret."""
+    """``alg: none``, an algorithm that the key is not made for, and the public key used as an HMAC secret."""
     public = issuer.jwks_file.read_bytes()
     for token in (
         unsigned(issuer, {"alg": "none"}, None),
+        unsigned(issuer, {"alg": "RS256"}, b"any"),
+        unsigned(issuer, {"alg": "ES256"}, b"any"),
         unsigned(issuer, {"alg": "HS256"}, public),
         unsigned(issuer, {"alg": "HS256"}, base64.urlsafe_b64decode(json.loads(public)["keys"][0]["x"] + "==")),
     ):
@@ -143,6 +147,38 @@ async def test_a_rotated_key_is_found(tmp_path: Path, issuer: Issuer, monkeypatc
         await identity.recognize(f"Bearer {issuer.token('alice', GRANTS)}")
     file.write_text(issuer.jwks_file.read_text())
     assert (await identity.recognize(f"Bearer {issuer.token('alice', GRANTS)}")).name == "alice"
+
+
+async def test_an_issuer_that_hangs_keeps_nobody_waiting_whose_key_is_known(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One caller asks it again; the others are let in by the key that was read before."""
+    keys = Keys(str(issuer.jwks_file))
+    identity, token = Identity(ISSUER, AUDIENCE, keys), f"Bearer {issuer.token('alice', GRANTS)}"
+    assert (await identity.recognize(token)).name == "alice"
+    asked, released = asyncio.Event(), asyncio.Event()
+
+    async def hang(*_: object) -> str:
+        asked.set()
+        await released.wait()
+        raise OSError("gone")
+
+    monkeypatch.setattr("shared.identity.JWKS_SECONDS", 0.0)
+    monkeypatch.setattr("shared.identity.JWKS_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("shared.identity.asyncio.to_thread", hang)
+    first = asyncio.create_task(identity.recognize(token))
+    await asked.wait()
+    async with asyncio.timeout(5):
+        assert (await identity.recognize(token)).name == "alice"
+    released.set()
+    assert (await first).name == "alice"
+
+
+async def test_a_grant_for_the_groups_own_name_opens_nothing_of_the_group(issuer: Issuer, identity: Identity) -> None:
+    """What belongs to the whole group is for those who hold a role everywhere: ``viewer:*``."""
+    caller = await identity.recognize(f"Bearer {issuer.token('alice', ['viewer:group', 'auditor:north'])}")
+    assert caller.sites("viewer") == frozenset({"north"})
+    assert not caller.has("viewer", GROUP)
 
 
 def test_the_private_key_is_readable_by_its_owner_alone(issuer: Issuer) -> None:
