@@ -1,18 +1,19 @@
 """Quarantine over HTTP: list, look, replay, discard. Raw messages may be of any site, so it takes a group-wide role."""
 
+import re
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared import quarantine
-from shared.consumer import Consumer, is_passing
-from shared.errors import Conflict, Refused
+from shared.consumer import Consumer
+from shared.errors import Malformed
 from shared.events import GROUP
 from shared.http.call import Call, requires
 from shared.http.pages import Page, Paging
 from shared.quarantine import Held
-from shared.resource import Body, Id, Line
+from shared.resource import UUID, Body, Id, Line
 from shared.transactions import Transaction
 
 State = Literal["held", "replayed", "discarded"]
@@ -58,6 +59,13 @@ async def discard(tx: Transaction, held_id: str, reason: str) -> HeldMessage:
     return HeldMessage.of(await quarantine.select_one(tx.conn, held_id))
 
 
+def check_cursor(cursor: str | None) -> str | None:
+    """The cursor, which is the id of a message. Raises Malformed."""
+    if cursor is not None and not re.fullmatch(UUID, cursor):
+        raise Malformed("cursor", "must be the `next` of an answer", "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b10")
+    return cursor
+
+
 def quarantine_router(consumer: Consumer) -> APIRouter:
     """The routes of one service's quarantine."""
     router = APIRouter(prefix="/quarantine", tags=["quarantine"])
@@ -67,8 +75,9 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
         call: Annotated[Call, requires("operator")], paging: Paging, state: Annotated[State, Query()] = "held"
     ) -> Page[HeldMessage]:
         call.caller.require("operator", GROUP, "quarantine")
+        after = check_cursor(paging.after)
         async with call.read() as conn:
-            found = await quarantine.select_held(conn, state, paging.after, paging.limit + 1)
+            found = await quarantine.select_held(conn, state, after, paging.limit + 1)
         return paging.page([HeldMessage.of(held) for held in found], lambda held: held.id)
 
     @router.get("/{held_id}")
@@ -82,14 +91,7 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
         call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         async with call.read() as conn:
             held = await quarantine.select_one(conn, held_id)
-        try:
-            await consumer.replay(held, call.caller.name)
-        except Refused:
-            raise
-        except Exception as exc:
-            if is_passing(exc):
-                raise
-            raise Conflict(f"the message still can't be applied: {exc}") from exc
+        await consumer.replay(held, call.caller.name)
         async with call.read() as conn:
             return HeldMessage.of(await quarantine.select_one(conn, held_id))
 

@@ -18,7 +18,9 @@ def _printable(text: str) -> str:
     return text
 
 
-Id = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+Id = Annotated[str, StringConstraints(to_lower=True, pattern=f"^{UUID}$")]
 """The id of a resource: a UUID in its usual form."""
 
 Line = Annotated[

@@ -1,5 +1,6 @@
 """A service's application: its routes under ``/{service}/v1``, health, metrics, and what every route must declare."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -8,8 +9,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.errors import TooLarge
 from shared.http import problems
-from shared.http.call import Desk, RoleRequired
+from shared.http.call import CORRELATION_ID, Desk, RoleRequired
+from shared.transactions import new_id
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -57,12 +60,13 @@ def service_app(desk: Desk, routers: Sequence[APIRouter], ready: Ready) -> FastA
 
 
 def refuse_undeclared(router: APIRouter) -> None:
-    """Raises ValueError when a route has no RoleRequired among its dependencies, or is a router or mount of its own."""
+    """Raises ValueError unless each route's first dependency is a RoleRequired, so that nothing answers before it."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             raise ValueError(f"{route} hides what it serves; give each router to the service by itself")
-        if not any(isinstance(dependency.call, RoleRequired) for dependency in route.dependant.dependencies):
-            raise ValueError(f"{route.methods} {route.path} declares no role; add requires(…)")
+        first = next(iter(route.dependant.dependencies), None)
+        if first is None or not isinstance(first.call, RoleRequired):
+            raise ValueError(f"{route.methods} {route.path} declares no role; let requires(…) come first")
 
 
 def add_operations(app: FastAPI, ready: Ready) -> None:
@@ -85,7 +89,33 @@ def add_operations(app: FastAPI, ready: Ready) -> None:
 
 def mount_services(apps: dict[str, ASGIApp]) -> Starlette:
     """One application that serves each at ``/{name}``; the same URLs, alone and together."""
-    return Starlette(routes=[Mount(f"/{name}", app) for name, app in apps.items()])
+    return Starlette(
+        routes=[Mount(f"/{name}", app) for name, app in apps.items()],
+        middleware=[Middleware(Correlate)],
+        exception_handlers={HTTPException: problems.http_problem},
+    )
+
+
+class Correlate:
+    """Gives each request the id of its flow, its caller's where that names one, and tells it with every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-correlation-id", "")
+        correlation_id = given if re.fullmatch(CORRELATION_ID, given) else new_id()
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Correlation-Id"] = correlation_id
+            await send(message)
+
+        await self._app(scope, receive, telling)
 
 
 class LimitBody:

@@ -16,7 +16,9 @@ from shared.grants import Caller, Role
 from shared.http.idempotency import RequestKey, claim, remember
 from shared.identity import Identity
 from shared.resource import Resource
-from shared.transactions import Transaction, begin, new_id
+from shared.transactions import Transaction, begin
+
+CORRELATION_ID = r"[\x21-\x7e]{1,100}"
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=BaseModel)
@@ -102,7 +104,7 @@ class RoleRequired:
         request: Request,
         response: Response,
         idempotency_key: Annotated[str | None, Header()] = None,
-        x_correlation_id: Annotated[str | None, Header(max_length=100, pattern=r"^[\x21-\x7e]+$")] = None,
+        x_correlation_id: Annotated[str | None, Header(pattern=f"^{CORRELATION_ID}$")] = None,
     ) -> Call:
         """Raises Unauthenticated without a valid token, Forbidden without the role at any site, Malformed for a
         query parameter that the route does not know: a filter that was mistyped must not show everything."""
@@ -116,9 +118,7 @@ class RoleRequired:
         if request.method == "POST" and idempotency_key is not None:
             path = request.url.path + ("?" + request.url.query if request.url.query else "")
             key = RequestKey.of(caller.name, idempotency_key, request.method, path, await request.body())
-        correlation_id = x_correlation_id or new_id()
-        response.headers["X-Correlation-Id"] = correlation_id
-        return Call(desk, caller, correlation_id, response, key)
+        return Call(desk, caller, request.state.correlation_id, response, key)
 
 
 def parameters_of(dependant: Dependant) -> set[str]:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from shared.database import is_transient
-from shared.errors import Malformed, Refused, Unauthenticated
+from shared.errors import Malformed, Refused, Unauthenticated, Unavailable
 from shared.http.idempotency import AlreadyAnswered
 from shared.telemetry import log
 
@@ -20,7 +20,9 @@ EXAMPLES_BY_RULE: Mapping[str, str] = {
     "extra_forbidden": "leave it out",
     "json_invalid": '{"name": "value"}',
 }
-NOT_JSON = Malformed("body", "must be JSON in UTF-8 that is not nested without end", EXAMPLES_BY_RULE["json_invalid"])
+NOT_JSON = Malformed(
+    "body", "must be JSON in UTF-8, without endless nesting or endless numbers", EXAMPLES_BY_RULE["json_invalid"]
+)
 """What FastAPI has no fault of its own for and answers 400."""
 
 
@@ -46,12 +48,6 @@ def install(app: FastAPI) -> None:
         detail = f"{first['field']}: {first['rule']}, for example {first['example']}"
         return problem(422, "Malformed input", detail, errors=errors)
 
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, exc: HTTPException) -> Response:
-        if isinstance(exc.__cause__, UnicodeDecodeError | RecursionError):
-            return problem(422, Malformed.title, str(NOT_JSON), **NOT_JSON.extra)
-        return problem(exc.status_code, str(exc.detail), str(exc.detail), exc.headers)
-
     @app.exception_handler(AlreadyAnswered)
     async def already_answered(request: Request, exc: AlreadyAnswered) -> Response:
         status = getattr(request.scope.get("route"), "status_code", None) or 200
@@ -68,8 +64,17 @@ def install(app: FastAPI) -> None:
         log.error("http.failed", path=request.url.path, exc_info=exc)
         return problem(500, "Internal error", "the request failed; nothing was changed")
 
-    for passing in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    app.add_exception_handler(HTTPException, http_problem)
+    for passing in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable):
         app.exception_handler(passing)(failed)
+
+
+async def http_problem(_: Request, exc: Exception) -> Response:
+    """What the frameworks refuse by themselves: an unknown address, a wrong method, a body that they can't read."""
+    assert isinstance(exc, HTTPException)  # noqa: S101 -- it is installed for no other
+    if isinstance(exc.__cause__, ValueError | RecursionError):
+        return problem(422, Malformed.title, str(NOT_JSON), **NOT_JSON.extra)
+    return problem(exc.status_code, str(exc.detail), str(exc.detail), exc.headers)
 
 
 def _example_body(route: Any) -> Any:

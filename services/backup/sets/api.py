@@ -74,7 +74,7 @@ def sets_router(roots: Roots) -> APIRouter:
 
     @router.put("/{set_id}")
     async def change_set(
-        set_id: Id, body: ChangeSet, version: IfMatch, call: Annotated[Call, requires("site-admin")]
+        set_id: Id, body: ChangeSet, call: Annotated[Call, requires("site-admin")], version: IfMatch
     ) -> ProtectionSet:
         """Changes what a set copies, or where to."""
         await call.find("site-admin", "protection set", store.select_set, set_id)

@@ -70,7 +70,7 @@ async def get_key(key_id: Id, call: Annotated[Call, requires("group-admin")]) ->
 
 
 @router.post("/{key_id}/revocation")
-async def revoke_key(key_id: Id, version: IfMatch, call: Annotated[Call, requires("group-admin")]) -> Key:
+async def revoke_key(key_id: Id, call: Annotated[Call, requires("group-admin")], version: IfMatch) -> Key:
     """Revokes a key; each service refuses it as soon as it has heard of that."""
     call.caller.require("group-admin", GROUP, f"key {key_id}")
     return await call.run(handlers.revoke_key, key_id, version)

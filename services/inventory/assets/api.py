@@ -102,7 +102,7 @@ async def get_system(system_id: Id, call: Annotated[Call, requires("viewer")]) -
 
 @router.put("/systems/{system_id}")
 async def change_system(
-    system_id: Id, body: ChangeSystem, version: IfMatch, call: Annotated[Call, requires("operator")]
+    system_id: Id, body: ChangeSystem, call: Annotated[Call, requires("operator")], version: IfMatch
 ) -> System:
     """Changes a system."""
     await call.find("operator", "system", store.select_system, system_id)
@@ -139,7 +139,7 @@ async def get_node(node_id: Id, call: Annotated[Call, requires("viewer")]) -> No
 
 @router.put("/nodes/{node_id}")
 async def change_node(
-    node_id: Id, body: ChangeNode, version: IfMatch, call: Annotated[Call, requires("operator")]
+    node_id: Id, body: ChangeNode, call: Annotated[Call, requires("operator")], version: IfMatch
 ) -> Node:
     """Changes a node."""
     await call.find("operator", "node", store.select_node, node_id)

@@ -29,7 +29,7 @@ class MoveAsset(Body):
 
 @router.post("")
 async def move_asset(
-    asset_id: Id, body: MoveAsset, version: IfMatch, call: Annotated[Call, requires("operator")]
+    asset_id: Id, body: MoveAsset, call: Annotated[Call, requires("operator")], version: IfMatch
 ) -> Asset:
     """Moves an asset to another state; answers with the asset as it is then."""
     await call.find("operator", "asset", find_asset, asset_id)

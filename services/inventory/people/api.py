@@ -63,7 +63,7 @@ async def get_person(person_id: Id, call: Annotated[Call, requires("viewer")]) -
 
 @router.put("/{person_id}")
 async def change_person(
-    person_id: Id, body: ChangePerson, version: IfMatch, call: Annotated[Call, requires("site-admin")]
+    person_id: Id, body: ChangePerson, call: Annotated[Call, requires("site-admin")], version: IfMatch
 ) -> Person:
     """Changes a person."""
     await call.find("site-admin", "person", store.select_person, person_id)

@@ -64,7 +64,7 @@ async def get_site(site_id: SiteId, call: Annotated[Call, requires("viewer")]) -
 
 @router.put("/{site_id}")
 async def change_site(
-    site_id: SiteId, body: ChangeSite, version: IfMatch, call: Annotated[Call, requires("site-admin")]
+    site_id: SiteId, body: ChangeSite, call: Annotated[Call, requires("site-admin")], version: IfMatch
 ) -> Site:
     """Changes a site."""
     call.caller.require("site-admin", site_id)

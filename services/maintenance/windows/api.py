@@ -64,7 +64,7 @@ async def get_window(window_id: Id, call: Annotated[Call, requires("viewer")]) -
 
 @router.put("/{window_id}/times")
 async def reschedule_window(
-    window_id: Id, body: NewTimes, version: IfMatch, call: Annotated[Call, requires("operator")]
+    window_id: Id, body: NewTimes, call: Annotated[Call, requires("operator")], version: IfMatch
 ) -> Window:
     """Moves a window, or prolongs an open one."""
     await call.find("operator", "window", store.select_window, window_id)
@@ -73,7 +73,7 @@ async def reschedule_window(
 
 @router.post("/{window_id}/cancellation")
 async def cancel_window(
-    window_id: Id, body: Cancellation, version: IfMatch, call: Annotated[Call, requires("operator")]
+    window_id: Id, body: Cancellation, call: Annotated[Call, requires("operator")], version: IfMatch
 ) -> Window:
     """Calls a window off that has not started."""
     await call.find("operator", "window", store.select_window, window_id)
@@ -81,7 +81,7 @@ async def cancel_window(
 
 
 @router.post("/{window_id}/end")
-async def end_window(window_id: Id, version: IfMatch, call: Annotated[Call, requires("operator")]) -> Window:
+async def end_window(window_id: Id, call: Annotated[Call, requires("operator")], version: IfMatch) -> Window:
     """Closes an open window before its time."""
     await call.find("operator", "window", store.select_window, window_id)
     return await call.run(handlers.end_window, window_id, version)

@@ -80,7 +80,8 @@ async def test_what_is_no_object_is_refused_with_the_whole_example() -> None:
     assert '"id": "north"' in error["example"]
 
 
-async def test_broken_json_is_a_fault_of_the_body() -> None:
-    [error] = await errors_of(b'{"id": "north"')
+@pytest.mark.parametrize("body", [b'{"id": "north"', b'{"port": ' + b"9" * 5000 + b"}", b"[" * 100_000, b"\xff"])
+async def test_broken_json_is_a_fault_of_the_body(body: bytes) -> None:
+    [error] = await errors_of(body)
     assert error["field"] == "body"
     assert error["example"] == '{"name": "value"}'
