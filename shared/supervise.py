@@ -25,14 +25,17 @@ class Supervisor:
 
     async def keep_running(self, name: str, work: Work) -> None:
         """Runs ``work`` again whenever it ends, until this task is cancelled."""
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         pause = FIRST_PAUSE
         while True:
             began = loop.time()
             steady = loop.call_later(STEADY_SECONDS, self._forget_fault, name)
             try:
                 await work()
-            except Exception as exc:
+            except (Exception, asyncio.CancelledError) as exc:
+                # A library that cancels a future of its own looks like our end from inside; it must not be one.
+                if isinstance(exc, asyncio.CancelledError) and (task is None or task.cancelling()):
+                    raise
                 self.faults[name] = repr(exc)
                 if is_passing(exc) or isinstance(exc, Fenced):
                     log.warning("work.interrupted", service=self.service, work=name, reason=str(exc) or repr(exc))
