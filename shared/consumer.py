@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_a
 from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
 from shared.database import Pool, is_transient
-from shared.errors import Replaced, Unavailable, Unreadable
+from shared.errors import Conflict, Replaced, Unavailable, Unreadable
 from shared.events import CONTRACTS, Event, EventData, decode
 from shared.positions import Move, Position, move_positions, select_positions, stored_offsets
 from shared.telemetry import log
@@ -140,13 +140,21 @@ class Consumer:
         telemetry.CONSUME_DELAY.labels(self.service).observe(max(0.0, (tx.now - event.time).total_seconds()))
 
     async def replay(self, held: quarantine.Held, decided_by: str) -> None:
-        """Applies a quarantined message now, whatever its sequence. Raises what it still fails with."""
+        """Applies a quarantined message now, whatever its sequence.
+
+        Raises Conflict when it was decided before, or still can't be read or applied.
+        """
         async with begin(self.pool, self.service, actor=decided_by) as tx:
             await quarantine.decide(tx, held.id, "replayed", "applied by hand")
-            event = decode(held.raw, topic=held.topic, now=tx.now)
-            await self.handle(tx, event)
-            if self.batch_handler is not None:
-                await self.batch_handler(tx, [event])
+            try:
+                event = decode(held.raw, topic=held.topic, now=tx.now)
+                await self.handle(tx, event)
+                if self.batch_handler is not None:
+                    await self.batch_handler(tx, [event])
+            except Exception as exc:
+                if is_passing(exc):
+                    raise
+                raise Conflict(f"the message still can't be applied: {str(exc) or repr(exc)}") from exc
 
 
 def is_passing(exc: BaseException) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -17,6 +19,7 @@ else:  # asyncpg's classes are generic for the type checker only
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
 
+CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 3.0
 
 _PASSING: tuple[type[BaseException], ...] = (
@@ -53,16 +56,18 @@ async def _prepare(conn: "Connection") -> None:
 
 
 async def open_pool(dsn: str, *, schema: str, application: str, max_size: int = 8) -> "Pool":
-    """A pool whose connections see only ``schema``. Raises OSError or asyncpg's errors when there is no database."""
-    return await asyncpg.create_pool(
-        dsn,
-        min_size=1,
-        max_size=max_size,
-        init=_prepare,
-        command_timeout=60,
-        max_inactive_connection_lifetime=60,
-        server_settings={"search_path": schema, "application_name": application},
-    )
+    """A pool whose connections see only ``schema``. Raises Unavailable when the first one can't be made."""
+    with _reaching():
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=max_size,
+            init=_prepare,
+            timeout=CONNECT_SECONDS,
+            command_timeout=60,
+            max_inactive_connection_lifetime=60,
+            server_settings={"search_path": schema, "application_name": application},
+        )
 
 
 async def close_pool(pool: Pool) -> None:
@@ -75,9 +80,23 @@ async def close_pool(pool: Pool) -> None:
 
 
 async def connect(dsn: str, *, schema: str, application: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """One connection outside any pool, for locks and LISTEN, which belong to a session."""
-    conn: asyncpg.Connection[Any] = await asyncpg.connect(
-        dsn, command_timeout=60, server_settings={"search_path": schema, "application_name": application}
-    )
-    await _prepare(conn)
+    """One connection outside any pool, for locks and LISTEN, which belong to a session. Raises Unavailable."""
+    with _reaching():
+        conn: asyncpg.Connection[Any] = await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_SECONDS,
+            command_timeout=60,
+            server_settings={"search_path": schema, "application_name": application},
+        )
+        await _prepare(conn)
     return conn
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as exc:
+        raise Unavailable(f"the database does not answer within {CONNECT_SECONDS} s") from exc
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        raise Unavailable(f"the database can't be reached: {exc}") from exc
