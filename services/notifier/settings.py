@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
+from services.notifier.delivery.domain import SERVICE_DESK
 from services.notifier.delivery.smtp import TlsMode
 from shared.mail_address import wire_address
 from shared.settings import ServiceSettings
@@ -53,7 +54,7 @@ class NotifierSettings(ServiceSettings):
     )
     mail_sender_name: str = Field("Steward", max_length=100, description="name beside it", examples=["PACS team"])
     mail_contact: str = Field(
-        "Your IT service desk", description="whom to call about an alert", examples=["PACS team, +49 30 1234-567"]
+        SERVICE_DESK, description="whom to call about an alert", examples=["PACS team, +49 30 1234-567"]
     )
     mail_retry_seconds: Pauses = Field(
         (60.0, 300.0, 900.0, 3600.0),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from services.notifier.audience import store
-from services.notifier.audience.domain import Place, Recipient, audience_of, place_of
+from services.notifier.audience.domain import Audience, Place, Recipient, audience_of, place_of
 from shared.database import Connection
 from shared.events import Event
 from shared.events.inventory import AssetChanged, PersonChanged, SiteChanged
@@ -35,6 +35,11 @@ async def suppress_address(tx: Transaction, address: str, reason: str) -> None:
 async def people_to_tell(conn: Connection, site_id: str, kind: NoticeKind) -> list[str]:
     """The ids of all who are to hear a notice of that kind about the site, at this moment."""
     return await store.select_audience_ids(conn, site_id, audience_of(kind))
+
+
+async def audiences_with(conn: Connection, site_id: str, person_id: str) -> Collection[Audience]:
+    """The audiences of the site to which the person belongs, at this moment."""
+    return await store.select_audiences_with(conn, site_id, person_id)
 
 
 async def find_recipient(conn: Connection, person_id: str) -> Recipient | None:

@@ -81,6 +81,16 @@ async def select_audience_ids(conn: Connection, site_id: str, audience: Audience
     return [row["id"] for row in rows]
 
 
+async def select_audiences_with(conn: Connection, site_id: str, person_id: str) -> list[Audience]:
+    """The audiences among the site's own people that the person is part of."""
+    is_admin = await conn.fetchval(
+        "SELECT 'admin' = ANY(roles) FROM people WHERE id = $1 AND site_id = $2 AND active", person_id, site_id
+    )
+    if is_admin is None:
+        return []
+    return ["everyone", "admins"] if is_admin else ["everyone"]
+
+
 async def select_recipient(conn: Connection, person_id: str) -> Recipient | None:
     """The person as a reader of mail."""
     row = await conn.fetchrow(f"{RECIPIENT} WHERE p.id = $1", person_id)

@@ -3,18 +3,24 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.notifier.audience.domain import Recipient
+from services.notifier.delivery.addresses import Party
 from shared.events import Instant
-from shared.events.notifier import NoticeKind
+from shared.events.notifier import AlertNoticeKind, NoticeKind
+from shared.mail_address import wire_address
 
 NoticeState = Literal["planned", "addressed", "nobody", "superseded"]
 DeliveryState = Literal["planned", "leased", "accepted", "bounced", "superseded"]
 
 TELL_TIMES: tuple[NoticeKind, ...] = ("announcement", "short_notice", "changed")
 """The notices that tell of a window's times, and so are for those too who join the site later."""
+
+SERVICE_DESK = "Your IT service desk"
+"""Whom to call where nobody is named."""
 
 _ADDRESS = re.compile(r"[^\s<>\"'()\[\],;:]+@[^\s<>\"'()\[\],;:]+")
 _NOT_IN_THREAD = re.compile(r"[^A-Za-z0-9_-]+")
@@ -49,6 +55,10 @@ class Rejected:
     recipient_refused: bool
 
 
+UNDELIVERABLE = Rejected(553, "not a mail address that SMTP can carry", recipient_refused=True)
+"""What stands for the server's answer about an address that it can't be asked about."""
+
+
 @dataclass(frozen=True)
 class Withheld:
     """Never handed to the server. ``is_lost``: the person should have had it; otherwise it has become pointless."""
@@ -75,6 +85,14 @@ class NewNotice:
     due_at: datetime
     expires_at: datetime | None = None
     breaches_lead_time: bool = False
+
+
+class Origin(NamedTuple):
+    """The flow that a notice belongs to, the event that led to it, and its trace."""
+
+    correlation_id: str
+    causation_id: str | None
+    traceparent: str | None
 
 
 class Notice(BaseModel):
@@ -158,6 +176,17 @@ class Verdict:
     suppresses_address: bool = False
 
 
+def reader_of(recipient: Recipient | None) -> Party | Withheld | Rejected:
+    """Whom to write to, or why nothing is sent."""
+    if recipient is None or not recipient.is_active:
+        return Withheld("the person is no longer active", is_lost=False)
+    if recipient.is_suppressed:
+        return Withheld("the mail server has refused this person's address before", is_lost=True)
+    if wire_address(recipient.address) is None:
+        return UNDELIVERABLE
+    return Party(recipient.name, recipient.address)
+
+
 def judge(outcome: Outcome | Withheld, claimed: Claimed, policy: RetryPolicy, now: datetime) -> Verdict:
     """What an attempt's outcome means for the delivery.
 
@@ -180,7 +209,7 @@ def judge(outcome: Outcome | Withheld, claimed: Claimed, policy: RetryPolicy, no
 
 def is_urgent(kind: NoticeKind) -> bool:
     """Whether mail of that kind has a lane of its own, which no announcement can block."""
-    return kind in ("alert_raised", "alert_resolved")
+    return kind in get_args(AlertNoticeKind)
 
 
 def thread_name(prefix: str, about: str) -> str:

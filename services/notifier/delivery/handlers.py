@@ -13,6 +13,7 @@ from services.notifier.delivery.domain import (
     Claimed,
     NewNotice,
     Notice,
+    Origin,
     Outcome,
     RetryPolicy,
     Verdict,
@@ -34,14 +35,14 @@ SETTLED = Counter("steward_deliveries_settled_total", "Deliveries by what became
 
 async def plan_notice(tx: Transaction, new: NewNotice) -> None:
     """Plans a notice once; planning it again moves it to the new due time if it has not been due yet."""
-    cause = (tx.correlation_id, tx.causation_id, telemetry.traceparent())
-    await store.upsert_notice(tx.conn, new_id(), new, tx.now, cause)
+    origin = Origin(tx.correlation_id, tx.causation_id, telemetry.traceparent())
+    await store.upsert_notice(tx.conn, new_id(), new, tx.now, origin)
     await store.ring(tx.conn)
 
 
 async def supersede_notices(tx: Transaction, about: str, *, before_revision: int) -> None:
     """Ends what is planned for older revisions and has not been sent."""
-    await store.supersede_older(tx.conn, about, before_revision)
+    await store.supersede_older(tx.conn, about, before_revision, tx.now)
 
 
 async def address_due_notices(tx: Transaction) -> datetime | None:
@@ -63,10 +64,12 @@ async def address_due_notices(tx: Transaction) -> datetime | None:
 async def tell_newcomer(tx: Transaction, event: Event[PersonChanged]) -> None:
     """Tells someone who has joined a site, or become its admin, of what still holds: open alerts, windows to come.
 
-    This also mends a notice that overtook its readers: topics have no order among each other.
+    This also mends a notice that overtook its readers: topics have no order among each other. What the person is by
+    now decides, not what an older event says that is replayed.
     """
-    kinds: list[NoticeKind] = [*TELL_TIMES, "alert_raised"] if event.data.active else []
-    wanted = [kind for kind in kinds if audience_of(kind) == "everyone" or "admin" in event.data.roles]
+    audiences = await audience.audiences_with(tx.conn, event.site_id, event.subject)
+    kinds: list[NoticeKind] = [*TELL_TIMES, "alert_raised"]
+    wanted = [kind for kind in kinds if audience_of(kind) in audiences]
     for notice in await store.select_told(tx.conn, event.site_id, wanted, tx.now):
         await _address(tx, notice, [event.subject])
         await store.ring(tx.conn)

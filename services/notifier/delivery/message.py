@@ -12,6 +12,7 @@ from typing import Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from services.notifier.delivery.addresses import Party
+from services.notifier.delivery.domain import SERVICE_DESK
 from services.notifier.delivery.text import clean, one_line
 from shared.mail_address import wire_address
 
@@ -96,7 +97,7 @@ class Stationery:
             "actions": [line for line in map(one_line, _block(template, "action", values).splitlines()) if line],
             "site_name": one_line(facts.site_name),
             "rows": [(label, clean(text).strip()) for label, text in facts.rows if text.strip()],
-            "contact": clean(facts.contact).strip() or "Your IT service desk",
+            "contact": clean(facts.contact).strip() or SERVICE_DESK,
             "tone": facts.tone,
         }
         return Content(

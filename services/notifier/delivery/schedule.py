@@ -10,17 +10,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.notifier.audience import handlers as audience
-from services.notifier.audience.domain import Recipient
 from services.notifier.delivery import handlers
 from services.notifier.delivery.addresses import Party
 from services.notifier.delivery.bell import LONGEST_REST, rest
-from services.notifier.delivery.domain import Claimed, Outcome, Rejected, RetryPolicy, Withheld
+from services.notifier.delivery.domain import Claimed, Outcome, RetryPolicy, Withheld, reader_of
 from services.notifier.delivery.message import Head, Letter, build_message, message_id
 from services.notifier.delivery.smtp import Mailer
 from shared import telemetry
 from shared.consumer import is_passing
 from shared.database import Connection, Pool
-from shared.mail_address import wire_address
 from shared.telemetry import log
 from shared.transactions import begin
 
@@ -113,11 +111,9 @@ class Lane:
 
     async def _attempt(self, claimed: Claimed) -> Outcome | Withheld:
         async with self.pool.acquire() as conn:
-            recipient = await audience.find_recipient(conn, claimed.person_id)
-            refusal = _refusal(recipient)
-            if recipient is None or refusal is not None:
-                return refusal or Withheld("nobody is known by that id", is_lost=False)
-            reader = Party(recipient.name, recipient.address)
+            reader = reader_of(await audience.find_recipient(conn, claimed.person_id))
+            if not isinstance(reader, Party):
+                return reader
             letter = await self._letter(conn, claimed, reader)
         if isinstance(letter, Withheld):
             return letter
@@ -133,16 +129,6 @@ class Lane:
                 raise
             log.error("mail.unwritable", delivery=claimed.id, exc_info=exc)
             return Withheld(f"it can't be put into words: {type(exc).__name__}", is_lost=True)
-
-
-def _refusal(recipient: Recipient | None) -> Withheld | Rejected | None:
-    if recipient is None or not recipient.is_active:
-        return Withheld("the person is no longer active", is_lost=False)
-    if recipient.is_suppressed:
-        return Withheld("the mail server has refused this person's address before", is_lost=True)
-    if wire_address(recipient.address) is None:
-        return Rejected(553, "not a mail address that SMTP can carry", recipient_refused=True)
-    return None
 
 
 def _seconds_until(instant: datetime | None) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiosmtplib
 
-from services.notifier.delivery.domain import Accepted, Deferred, Outcome, Rejected
+from services.notifier.delivery.domain import UNDELIVERABLE, Accepted, Deferred, Outcome, Rejected
 from services.notifier.delivery.text import one_line
 from shared.mail_address import wire_address
 
@@ -38,16 +38,11 @@ class Mailer:
         timeout: float = 30.0,
         ca_file: Path | None = None,
     ) -> None:
-        """`timeout`: seconds for one whole send. `ca_file`: certificates to trust in place of the system's.
+        """`sender`: an address as it goes on the wire, in ASCII. `timeout`: seconds for one whole send.
 
-        Raises ValueError for a sender that is no ASCII address and for a password that would travel in the clear.
+        `ca_file`: certificates to trust in place of the system's.
         """
-        wire_sender = wire_address(sender)
-        if wire_sender is None or not wire_sender.isascii():
-            raise ValueError(f"sender must be a mail address, for example steward@hospital.example, not {sender!r}")
-        if username is not None and tls is TlsMode.NONE:
-            raise ValueError("a username needs tls mode starttls or tls: the password would travel in the clear")
-        self._sender = wire_sender
+        self._sender = sender
         self._peer = f"{host}:{port}"
         self._host, self._port, self._tls, self._timeout = host, port, tls, timeout
         self._username, self._password = username, password
@@ -60,7 +55,7 @@ class Mailer:
         """
         address = wire_address(recipient)
         if address is None:
-            return Rejected(553, "not a mail address that SMTP can carry", recipient_refused=True)
+            return UNDELIVERABLE
         deadline = asyncio.get_running_loop().time() + self._timeout
         client = self._client()
         try:

@@ -5,7 +5,16 @@ from datetime import datetime
 
 import asyncpg
 
-from services.notifier.delivery.domain import Claimed, Delivery, DeliveryState, NewNotice, Notice, NoticeState, Verdict
+from services.notifier.delivery.domain import (
+    Claimed,
+    Delivery,
+    DeliveryState,
+    NewNotice,
+    Notice,
+    NoticeState,
+    Origin,
+    Verdict,
+)
 from shared.database import Connection
 
 CHANNEL = "steward_notifier"
@@ -25,9 +34,7 @@ async def ring(conn: Connection) -> None:
     await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
-async def upsert_notice(
-    conn: Connection, notice_id: str, new: NewNotice, now: datetime, cause: tuple[str, str | None, str | None]
-) -> None:
+async def upsert_notice(conn: Connection, notice_id: str, new: NewNotice, now: datetime, origin: Origin) -> None:
     """Plans the notice. One that is planned already gets the new due time; one that is past that keeps its own."""
     await conn.execute(
         """INSERT INTO notices (id, site_id, about, kind, revision, due_at, expires_at, breaches_lead_time, planned_at,
@@ -45,11 +52,11 @@ async def upsert_notice(
         new.expires_at,
         new.breaches_lead_time,
         now,
-        *cause,
+        *origin,
     )
 
 
-async def supersede_older(conn: Connection, about: str, revision: int) -> None:
+async def supersede_older(conn: Connection, about: str, revision: int, now: datetime) -> None:
     """Ends all that was planned for older revisions. What is leased just now is judged again by its sender."""
     await conn.execute(
         "UPDATE notices SET state = 'superseded' WHERE about = $1 AND revision < $2 AND state = 'planned'",
@@ -57,10 +64,11 @@ async def supersede_older(conn: Connection, about: str, revision: int) -> None:
         revision,
     )
     await conn.execute(
-        """UPDATE deliveries d SET state = 'superseded', settled_at = now(), answer = 'a newer notice took its place'
+        """UPDATE deliveries d SET state = 'superseded', settled_at = $3, answer = 'a newer notice took its place'
            FROM notices n WHERE n.id = d.notice_id AND n.about = $1 AND n.revision < $2 AND d.state = 'planned'""",
         about,
         revision,
+        now,
     )
 
 
@@ -97,7 +105,7 @@ async def select_told(conn: Connection, site_id: str, kinds: Collection[str], no
 
 
 async def update_notice_state(conn: Connection, notice_id: str, state: NoticeState) -> None:
-    """Moves a notice on."""
+    """Keeps what became of a notice that was due."""
     await conn.execute("UPDATE notices SET state = $2 WHERE id = $1", notice_id, state)
 
 

@@ -70,6 +70,20 @@ async def test_alert_at_a_site_without_an_admin_is_kept_and_told_to_the_one_who_
         assert mail.message["References"] == "<alert-alert-open@group.example>"
 
 
+async def test_who_is_no_longer_an_admin_is_not_told_because_an_older_event_comes_again(stage: Open) -> None:
+    """What the person is by now decides."""
+    async with stage() as on:
+        await on.settle_person("ana", "clinician", version=2)
+        await on.tell_alert(raised())
+        await on.until("SELECT count(*) = 1 FROM notices WHERE state = 'nobody'")
+        await on.settle_person("ana", "admin", version=1)
+        await on.settle_person("ana", "clinician", version=3)
+        await on.settle_person("ben", "admin")
+        [mail] = await on.mails(1)
+        assert mail.rcpt_to == "ben@north.example"
+        assert await on.steward.pools["notifier"].fetchval("SELECT count(*) FROM deliveries") == 1
+
+
 async def test_resolve_that_overtakes_its_raise_waits_for_it(stage: Open) -> None:
     """First that it is wrong, then that it is over."""
     async with stage() as on:
