@@ -46,7 +46,12 @@ class BackupSettings(ServiceSettings):
     backup_restic: str = Field("restic", description="the restic program", examples=["/usr/bin/restic"])
     backup_timeout: float = Field(86_400, gt=0, description="longest time of a run, in seconds", examples=[86_400])
     backup_lease: float = Field(
-        60, ge=1, le=3600, description="seconds after which the run of a runner that died is taken up", examples=[60]
+        180,
+        ge=1,
+        le=3600,
+        description="seconds after which the run of a runner that died is taken up; a run outlives a database that is"
+        " away for less than two thirds of it",
+        examples=[180],
     )
     backup_parallel: int = Field(
         2, ge=1, le=16, description="runs at the same time, each on a repository of its own", examples=[2]
