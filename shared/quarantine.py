@@ -38,7 +38,8 @@ async def hold(tx: Transaction, topic: str, partition: int, offset: int, raw: by
         partition,
         offset,
         raw,
-        reason[:2000],
+        # A reason may quote the message, and PostgreSQL's text takes every character but this one.
+        reason[:2000].replace("\0", "\\0"),
         tx.now,
     )
     telemetry.QUARANTINED.labels(tx.service, topic).inc()
