@@ -3,6 +3,7 @@
 import socket
 import threading
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Literal
@@ -58,9 +59,7 @@ class Node:
                 evt_handlers=self._handlers(),
             )
             self.port = int(listener.server_address[1])
-            threading.Thread(
-                target=listener.serve_forever, args=(_POLL_SECONDS,), name=f"dicom-{self.ae_title}", daemon=True
-            ).start()
+            listener.serving.start()
             self._listener = listener
 
     def stop(self) -> None:
@@ -85,6 +84,18 @@ class Node:
 
 
 class _Listener(ThreadedAssociationServer):
+    @cached_property
+    def serving(self) -> threading.Thread:
+        """The thread that takes connections."""
+        return threading.Thread(
+            target=self.serve_forever, args=(_POLL_SECONDS,), name=f"dicom-{self.ae_title}", daemon=True
+        )
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Take a connection, as a socket that pynetdicom always closes."""
+        accepted, address = super().get_request()
+        return _Connection(fileno=accepted.detach()), address
+
     def service_actions(self) -> None:
         """Do nothing: the base class collects all garbage at every 60th poll, a fleet's largest use of the CPU."""
 
@@ -94,13 +105,23 @@ class _Listener(ThreadedAssociationServer):
         if self.socket is not None:
             self.socket.shutdown(socket.SHUT_RDWR)
         BaseServer.shutdown(self)
+        self.serving.join()
         self.server_close()
         for assoc in self.active_associations:
             _abort(assoc)
 
 
+class _Connection(socket.socket):
+    def shutdown(self, how: int) -> None:
+        """Do nothing when the peer is already gone: pynetdicom takes that error for a closed socket, and leaks it."""
+        with suppress(OSError):
+            super().shutdown(how)
+
+
 def _abort(assoc: Association) -> None:
     """Abort and disconnect; pynetdicom's own abort would wait for the peer to close the connection."""
+    # An association that was just accepted starts its state machine now, and ends none that it has not started yet.
+    assoc._dul_ready.wait(_POLL_SECONDS)
     connection = assoc.dul.socket.socket if assoc.dul.socket else None
     if connection is not None:
         with suppress(OSError):
@@ -108,6 +129,8 @@ def _abort(assoc: Association) -> None:
                 connection.send(A_ABORT_RQ(_user_abort()).encode())
             connection.shutdown(socket.SHUT_RDWR)
     assoc.kill()
+    if connection is not None:
+        connection.close()
 
 
 def _user_abort() -> A_ABORT:
