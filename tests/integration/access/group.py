@@ -1,0 +1,221 @@
+"""All six services that own data, with two hospitals in them, and the list of their routes."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from services.compliance.__main__ import build as build_compliance
+from services.compliance.settings import ComplianceSettings
+from services.inventory.__main__ import build as build_inventory
+from services.inventory.settings import InventorySettings
+from services.maintenance.__main__ import build as build_maintenance
+from services.maintenance.settings import MaintenanceSettings
+from shared.grants import Role
+from shared.http.call import RoleRequired
+from tests.harness import Harness
+from tests.integration.backup.machine import Machine
+from tests.integration.conftest import Run
+from tests.integration.notifier.stage import notifier
+from tests.integration.probes.fleet import probes
+from tests.news import until
+from tests.parts.smtp import SmtpServer
+
+SITES = ("north", "south")
+EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
+GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/entries")
+HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
+          VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
+HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
+EXPECTED: Mapping[str, str] = {
+    "maintenance": "SELECT count(*) = 2 FROM systems",
+    "probes": "SELECT count(*) = 2 FROM alerts",
+    "backup": "SELECT count(*) = 2 FROM systems",
+    "notifier": "SELECT count(DISTINCT n.site_id) = 2 FROM deliveries d JOIN notices n ON n.id = d.notice_id",
+    "compliance": "SELECT count(*) = 2 FROM events WHERE type = 'window.scheduled'",
+}
+"""What each service must have heard before the tests ask."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one address, the role that it declares, its query parameters, and the example of its body."""
+
+    service: str
+    method: str
+    path: str
+    role: Role
+    query: frozenset[str]
+    example: Mapping[str, Any] | None
+
+    @property
+    def is_group_wide(self) -> bool:
+        """Whether what it tells belongs to no single site."""
+        return self.path.startswith(GROUP_WIDE)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it lists what the caller may see."""
+        return self.method == "GET" and "{" not in self.path
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of what stands in the address."""
+        return re.findall(r"{(\w+)}", self.path)
+
+    def __str__(self) -> str:
+        return f"{self.method} /{self.service}{self.path}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The running services, and by site the ids of what is there, under the names of the routes' parameters."""
+
+    steward: Harness
+    ids: Mapping[str, Mapping[str, str]]
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """All that can be asked, from the applications' own tables."""
+        app = cast(Starlette, cast(Any, self.steward.http._transport).app)
+        return [e for mount in app.routes if isinstance(mount, Mount) for e in _endpoints(mount)]
+
+    @staticmethod
+    def names(site_id: str) -> list[str]:
+        """How the things of a site are called, and none of another."""
+        things = ("hospital", "archive", "version", "node", "person", "work", "contact", "fix")
+        return [f"Secret {thing} {site_id}" for thing in things]
+
+    async def ask(
+        self, who: httpx.AsyncClient, endpoint: Endpoint, ids: Mapping[str, str], **query: str
+    ) -> httpx.Response:
+        """What ``who`` is answered about the things of these ids; what is to be changed has no such version."""
+        url = f"/{endpoint.service}{endpoint.path.format_map(ids)}"
+        headers = {"If-Match": '"999"'}
+        return await who.request(endpoint.method, url, params=query, json=body_of(endpoint, ids), headers=headers)
+
+
+def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None:
+    """The example of the route's body, about the things of these ids."""
+    if endpoint.example is None:
+        return None
+    starts_at = datetime.now(UTC) + timedelta(days=30)
+    fitting = {
+        "system_ids": [ids["system_id"]],
+        "starts_at": starts_at.isoformat(),
+        "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
+        "expires_at": starts_at.isoformat(),
+        "applied_at": None,
+        **ids,
+    }
+    return {name: fitting.get(name, value) for name, value in endpoint.example.items()}
+
+
+def _endpoints(mount: Mount) -> Iterator[Endpoint]:
+    app = cast(FastAPI, mount.app)
+    described: dict[str, Any] = app.openapi()["paths"]
+    for included in app.routes:
+        for route in getattr(getattr(included, "original_router", None), "routes", ()):
+            assert isinstance(route, APIRoute)
+            for method in route.methods or ():
+                parameters = described[f"/v1{route.path}"][method.lower()].get("parameters", ())
+                yield Endpoint(
+                    mount.path.removeprefix("/"),
+                    method,
+                    f"/v1{route.path}",
+                    next(d.call.role for d in route.dependant.dependencies if isinstance(d.call, RoleRequired)),
+                    frozenset(p["name"] for p in parameters if p["in"] == "query"),
+                    _example_of(route),
+                )
+
+
+def _example_of(route: APIRoute) -> Mapping[str, Any] | None:
+    if route.body_field is None:
+        return None
+    model = cast(Any, route.body_field.field_info.annotation)
+    return cast(Mapping[str, Any], model.model_config["json_schema_extra"]["examples"][0])
+
+
+@asynccontextmanager
+async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> AsyncIterator[Group]:
+    """Both hospitals have one of everything; what belongs to the group has the same id for both."""
+    started: dict[str, Any] = {
+        "inventory": (build_inventory, InventorySettings, {}),
+        "maintenance": (build_maintenance, MaintenanceSettings, {}),
+        "compliance": (build_compliance, ComplianceSettings, {}),
+        "backup": machine.services()["backup"],
+        **probes(alert_failures=1),
+        **notifier(mail_server),
+    }
+    async with run(**started) as steward, steward.as_("root", *EVERYTHING) as root:
+        ids = {site: await _register(root, site) for site in SITES}
+        for service in ("maintenance", "backup"):
+            await until(steward.pools[service], EXPECTED[service])
+        for site in SITES:
+            ids[site] |= await _work(root, ids[site], str(machine.archive))
+        for service, query in EXPECTED.items():
+            await until(steward.pools[service], query)
+        for pool in steward.pools.values():
+            await pool.execute(HOLD, HELD)
+        key = await _post(root, "/compliance/v1/keys", {"name": "robot", "grants": ["viewer:north"], **_soon()})
+        for site in SITES:
+            entries = await root.get("/compliance/v1/events", params={"site_id": site, "limit": 1})
+            index = str(entries.json()["items"][0]["index"])
+            ids[site] |= {"index": index, "key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
+        yield Group(steward, ids)
+
+
+async def _register(root: httpx.AsyncClient, site: str) -> dict[str, str]:
+    inventory = "/inventory/v1"
+    await _post(root, f"{inventory}/sites", {"id": site, "name": f"Secret hospital {site}", "time_zone": "UTC"})
+    software = {"vendor": "V", "product": "P", "version": f"Secret version {site}"}
+    system = await _post(
+        root, f"{inventory}/systems", {"site_id": site, "name": f"Secret archive {site}", "software": software}
+    )
+    address = {"ae_title": "SECRET", "host": f"secret-{site}.invalid", "port": 104, "role": "archive"}
+    node = await _post(
+        root, f"{inventory}/nodes", {"system_id": system["id"], "name": f"Secret node {site}", **address}
+    )
+    person = {"site_id": site, "name": f"Secret person {site}", "email": f"secret@{site}.example", "roles": ["admin"]}
+    ids = {"id": site, "site_id": site, "system_id": system["id"], "asset_id": system["id"], "node_id": node["id"]}
+    return ids | {"person_id": (await _post(root, f"{inventory}/people", person))["id"]}
+
+
+async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) -> dict[str, str]:
+    site, system_id = ids["site_id"], ids["system_id"]
+    plan = {"title": f"Secret work {site}", "reason": "r", "impact": "OUTAGE", "contact": f"Secret contact {site}"}
+    starts = datetime.now(UTC) + timedelta(days=3)
+    times = {"starts_at": starts.isoformat(), "ends_at": (starts + timedelta(hours=1)).isoformat()}
+    window = await _post(root, "/maintenance/v1/windows", {"site_id": site, "system_ids": [system_id], **plan, **times})
+    patch = await _post(
+        root, "/maintenance/v1/patches", {"system_id": system_id, "to_version": "2", "summary": f"Secret fix {site}"}
+    )
+    protected = {"system_id": system_id, "scope": "config", "path": folder, "repository": f"secret-{site}"}
+    made = await _post(root, "/backup/v1/sets", protected)
+    run = await _post(root, f"/backup/v1/sets/{made['id']}/runs", None)
+    return {
+        "window_id": window["id"],
+        "patch_id": patch["id"],
+        "set_id": made["id"],
+        "run_id": run["id"],
+        "path": folder,
+    }
+
+
+async def _post(root: httpx.AsyncClient, url: str, body: Any) -> dict[str, Any]:
+    answer = await root.post(url, json=body)
+    assert answer.is_success, f"{url}: {answer.text}"
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def _soon() -> dict[str, str]:
+    return {"expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
