@@ -25,13 +25,14 @@ async def lock_site(conn: Connection, site_id: str) -> Site | None:
 
 
 async def upsert_system(conn: Connection, system: System) -> None:
-    """Keeps a system as given."""
+    """Keeps a system as given, unless a newer version has been kept meanwhile."""
     await conn.execute(
         """INSERT INTO systems (id, site_id, name, state, version, reported_version, unconfirmed)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (id) DO UPDATE SET site_id = excluded.site_id, name = excluded.name, state = excluded.state,
                version = excluded.version, reported_version = excluded.reported_version,
-               unconfirmed = excluded.unconfirmed""",
+               unconfirmed = excluded.unconfirmed
+           WHERE systems.version <= excluded.version""",
         system.id,
         system.site_id,
         system.name,
