@@ -4,8 +4,8 @@ import uvloop
 
 from services.probes.alerts.api import router as alerts
 from services.probes.alerts.consumer import HANDLERS as WINDOWS
+from services.probes.kinds import KINDS
 from services.probes.kinds.api import router as kinds
-from services.probes.kinds.dicom_echo import DicomEcho
 from services.probes.runs.api import router as results
 from services.probes.runs.schedule import Runner, Sweeper
 from services.probes.settings import ProbesSettings
@@ -18,7 +18,7 @@ from shared.settings import load
 
 def build(pool: Pool, settings: ProbesSettings) -> Service:
     """Probes over its database."""
-    runner = Runner(pool, settings, [DicomEcho(settings.probe_ae_title)])
+    runner = Runner(pool, settings, [kind.configured(settings) for kind in KINDS])
     return Service(
         name="probes",
         routers=[targets, kinds, results, alerts],

@@ -3,8 +3,8 @@
 A result moves it by its outcome:
 
 - ``failed`` counts as a failure, ``ok`` as a success; enough of them in a row raise or resolve the alert.
-- ``degraded`` shows that the target lives: it ends a row of failures and never raises anything. It does not show that
-  the target is well: it ends a row of successes too, and never resolves anything.
+- ``degraded`` shows that the target lives: it ends a streak of failures and never raises anything. It does not show
+  that the target is well: it ends a streak of successes too, and never resolves anything.
 - ``probe_error`` and ``skipped`` say nothing about the target and change nothing.
 """
 
@@ -15,8 +15,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.events import Instant
 from shared.events.alerts import Severity
-from shared.events.contract import Instant
 from shared.events.probes import Outcome
 
 Phase = Literal["ok", "pending", "firing", "recovering"]
@@ -66,7 +66,7 @@ class Window:
 
 @dataclass(frozen=True)
 class AlertState:
-    """Where a probe stands. ``since`` is the row's first failure; ``is_held``: only a window kept it from firing."""
+    """Where a probe stands. ``since`` is the streak's first failure; ``is_held``: only a window kept it from firing."""
 
     phase: Phase = "ok"
     failures: int = 0
@@ -123,14 +123,14 @@ def is_held_back(windows: Sequence[Window], targets: Collection[str | None], now
 
 
 def judge(
-    state: AlertState, outcome: Outcome, is_held_back: bool, now: datetime, policy: Policy
+    state: AlertState, outcome: Outcome, held_back: bool, now: datetime, policy: Policy
 ) -> tuple[AlertState, Raise | Resolve | None]:
     """The state after a result of ``now``, and what is to be told.
 
     What is held back stays pending, is probed on, and is raised by the first failure after that.
     """
     if outcome == "failed":
-        return _fail(state, is_held_back, now, policy)
+        return _fail(state, held_back, now, policy)
     if outcome == "ok":
         return _succeed(state, policy)
     if outcome == "degraded":
@@ -138,14 +138,14 @@ def judge(
     return state, None
 
 
-def _fail(state: AlertState, is_held_back: bool, now: datetime, policy: Policy) -> tuple[AlertState, Raise | None]:
+def _fail(state: AlertState, held_back: bool, now: datetime, policy: Policy) -> tuple[AlertState, Raise | None]:
     if state.phase in ("firing", "recovering"):
         return replace(state, phase="firing", failures=state.failures + 1, successes=0), None
     since = state.since or now
     failed = AlertState("pending", failures=state.failures + 1, since=since, is_held=state.is_held)
     if failed.failures < policy.failures:
         return failed, None
-    if is_held_back:
+    if held_back:
         return replace(failed, is_held=True), None
     return replace(failed, phase="firing", is_held=False), Raise(since, persisted_past_window=state.is_held)
 

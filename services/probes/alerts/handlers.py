@@ -29,13 +29,13 @@ async def keep_window(tx: Transaction, event: Event[Any]) -> None:
 
 
 async def start_window(tx: Transaction, event: Event[Any]) -> None:
-    """The window is open from the event's time on, if it was not by its plan."""
+    """The window is open from the event's time on, unless its planned start came first."""
     await keep_window(tx, event)
     await store.mark_window(tx.conn, event.data.window_id, started_at=event.time)
 
 
 async def end_window(tx: Transaction, event: Event[Any]) -> None:
-    """The window is closed from the event's time on, if it was not by its plan."""
+    """The window is closed from the event's time on, unless its planned end came first."""
     await keep_window(tx, event)
     await store.mark_window(tx.conn, event.data.window_id, ended_at=event.time)
 
@@ -56,8 +56,8 @@ async def judge_result(
 ) -> bool:
     """Moves the probe's alert by a result and publishes what is to be told; true while the alert is undecided."""
     state = await store.select_state(tx.conn, probe.id)
-    is_held = is_held_back(windows, {probe.subject, probe.system_id}, result.started_at, policy)
-    moved, transition = judge(state, result.outcome, is_held, result.started_at, policy)
+    held_back = is_held_back(windows, {probe.subject, probe.system_id}, result.started_at, policy)
+    moved, transition = judge(state, result.outcome, held_back, result.started_at, policy)
     if moved != state:
         await store.upsert_state(tx.conn, probe.id, moved)
     if isinstance(transition, Raise):

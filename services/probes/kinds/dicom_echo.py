@@ -1,9 +1,11 @@
 """The kind ``dicom-echo``: does a node answer a C-ECHO (Verification, PS3.4 §A)?"""
 
+from typing import Self
+
 from pydantic import BaseModel
 
 from services.probes.dicom import EchoResult, Peer, echo
-from services.probes.kinds.domain import Kind, Observation
+from services.probes.kinds.domain import Configuration, Kind, Observation
 from shared.events.inventory import DicomAddress
 
 
@@ -24,6 +26,11 @@ class DicomEcho(Kind[DicomEchoSettings]):
 
     def __init__(self, calling_ae_title: str) -> None:
         self._calling_ae_title = calling_ae_title
+
+    @classmethod
+    def configured(cls, configuration: Configuration) -> Self:
+        """Calls by the AE title that was set."""
+        return cls(configuration.probe_ae_title)
 
     @classmethod
     def settings_for(cls, address: DicomAddress) -> DicomEchoSettings:

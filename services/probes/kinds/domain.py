@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -25,12 +25,25 @@ class Observation:
     status: str | None = None
 
 
+class Configuration(Protocol):
+    """What kinds need of the service's settings."""
+
+    @property
+    def probe_ae_title(self) -> str:
+        """Our own AE title."""
+
+
 class Kind(ABC, Generic[S]):
     """One kind of probe. ``name`` is also the check that its alerts name."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
     settings: type[S]
+
+    @classmethod
+    def configured(cls, configuration: Configuration) -> Self:
+        """The kind as this replica runs it."""
+        return cls()
 
     @classmethod
     @abstractmethod

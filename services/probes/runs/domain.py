@@ -1,6 +1,7 @@
 """Rules of runs: due = k·interval + hash(probe id) mod interval, so that probes neither drift nor come all at once."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.probes.kinds.domain import Observation
-from shared.events.contract import Instant
+from shared.events import Instant
 from shared.events.probes import Outcome
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +37,15 @@ class Probe:
     system_id: str | None
     name: str
     settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A probe whose time has come, ``due_at``, and the instant at which that was seen."""
+
+    probe: Probe
+    due_at: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True)
@@ -96,36 +106,36 @@ class Result(BaseModel):
     window_id: str | None
 
 
-def probe_id(kind: str, subject: str) -> str:
+def probe_id_of(kind: str, subject: str) -> str:
     """The id of the probe of that kind on that target: the same in every replica and after every restart."""
     return f"{kind}:{subject}"
 
 
-def slot_until(probe: str, interval: timedelta, now: datetime) -> datetime:
+def slot_until(probe_id: str, interval: timedelta, now: datetime) -> datetime:
     """The probe's last regular due time at or before ``now``."""
     length = interval // TICK
-    phase = int.from_bytes(hashlib.sha256(probe.encode()).digest()[:8]) % length
+    phase = int.from_bytes(hashlib.sha256(probe_id.encode()).digest()[:8]) % length
     elapsed = (now - EPOCH) // TICK - phase
     return EPOCH + (elapsed // length * length + phase) * TICK
 
 
-def slot_after(probe: str, interval: timedelta, now: datetime) -> datetime:
+def slot_after(probe_id: str, interval: timedelta, now: datetime) -> datetime:
     """The probe's first regular due time later than ``now``."""
-    return slot_until(probe, interval, now) + interval
+    return slot_until(probe_id, interval, now) + interval
 
 
-def next_due(probe: str, cadence: Cadence, due_at: datetime, is_undecided: bool) -> datetime:
+def next_due(probe_id: str, cadence: Cadence, due_at: datetime, is_undecided: bool) -> datetime:
     """When the probe is due after ``due_at``: at its next regular time, or earlier while its alert is undecided."""
-    regular = slot_after(probe, cadence.interval, due_at)
+    regular = slot_after(probe_id, cadence.interval, due_at)
     return min(regular, due_at + cadence.retry_interval) if is_undecided else regular
 
 
-def take_turn(probe: str, cadence: Cadence, due_at: datetime, now: datetime) -> Turn:
+def take_turn(probe_id: str, cadence: Cadence, due_at: datetime, now: datetime) -> Turn:
     """What to run of a probe that is due: ``due_at`` itself, or, a whole interval late, only the last regular time."""
     if now - due_at < cadence.interval:
         return Turn(due_at, 0)
-    slot = slot_until(probe, cadence.interval, now)
-    return Turn(slot, -(-(slot - due_at) // cadence.interval))
+    slot = slot_until(probe_id, cadence.interval, now)
+    return Turn(slot, math.ceil((slot - due_at) / cadence.interval))
 
 
 def left_out(count: int) -> Observation:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from services.probes.alerts.domain import Policy, Window, open_windows
 from services.probes.alerts.handlers import close_alert, judge_result, load_windows
@@ -26,7 +27,7 @@ from shared.transactions import Transaction, new_id
 
 
 @dataclass(frozen=True)
-class Practice:
+class RunRules:
     """How this replica makes runs: when, how they are judged, from where."""
 
     cadence: Cadence
@@ -46,33 +47,33 @@ async def stop_probe(tx: Transaction, probe_id: str, why: str) -> None:
         await close_alert(tx, probe, why)
 
 
-async def claim_runs(tx: Transaction, practice: Practice, limit: int, lease_seconds: float) -> list[Run]:
+async def claim_runs(tx: Transaction, rules: RunRules, limit: int, lease_seconds: float) -> list[Run]:
     """Takes up to ``limit`` due runs for ``lease_seconds``. Due times long past are told as skipped, in one result."""
-    due = await store.select_due(tx.conn, limit)
-    if not due:
+    dues = await store.select_due(tx.conn, limit)
+    if not dues:
         return []
     lease = new_id()
     runs: list[Run] = []
     skipped: list[Finished] = []
-    for probe, due_at, now in due:
-        turn = take_turn(probe.id, practice.cadence, due_at, now)
-        runs.append(Run(probe, turn.due_at, now, lease))
+    for due in dues:
+        turn = take_turn(due.probe.id, rules.cadence, due.due_at, due.seen_at)
+        runs.append(Run(due.probe, turn.due_at, due.seen_at, lease))
         if turn.left_out:
-            skipped.append(Finished(Run(probe, due_at, now, lease), left_out(turn.left_out)))
+            skipped.append(Finished(Run(due.probe, due.due_at, due.seen_at, lease), left_out(turn.left_out)))
     if skipped:
-        await _keep_results(tx, skipped, practice)
+        await _keep_results(tx, skipped, rules)
     await store.lease(tx.conn, {run.probe.id: run.due_at for run in runs}, lease, lease_seconds)
     return runs
 
 
-async def finish_runs(tx: Transaction, finished: Sequence[Finished], practice: Practice) -> None:
+async def finish_runs(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> None:
     """Stores, publishes and judges results, each in a flow of its own, and sets when their probes are due next.
 
     A result whose lease has passed to another replica, or whose probe was stopped, is dropped.
     """
     leases = await store.select_leases(tx.conn, [f.run.probe.id for f in finished])
     ours = [f for f in finished if leases.get(f.run.probe.id) == f.run.lease]
-    await store.end_leases(tx.conn, await _keep_results(tx, ours, practice))
+    await store.end_leases(tx.conn, await _keep_results(tx, ours, rules))
 
 
 async def find_last_results(conn: Connection, subjects: Collection[str]) -> dict[str, list[Result]]:
@@ -83,19 +84,24 @@ async def find_last_results(conn: Connection, subjects: Collection[str]) -> dict
     return found
 
 
-async def _keep_results(tx: Transaction, finished: Sequence[Finished], practice: Practice) -> list[Ended]:
-    windows = await load_windows(tx, practice.policy)
+async def forget_old_results(tx: Transaction, history: timedelta) -> None:
+    """Deletes what is older than ``history``."""
+    await store.delete_results_before(tx.conn, tx.now - history)
+
+
+async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
+    windows = await load_windows(tx, rules.policy)
     results: list[Result] = []
     ended: list[Ended] = []
     for one in finished:
         probe = one.run.probe
         with telemetry.span(f"probes {probe.kind}", attributes={"subject": probe.subject}):
             flow = replace(tx, correlation_id=new_id(), causation_id=None)
-            result = _record(flow, one.run, one.observation, practice.vantage, windows)
+            result = _record(flow, one.run, one.observation, rules.vantage, windows)
             caused = replace(flow, causation_id=result.id)
-            is_undecided = await judge_result(caused, probe, result, windows, practice.policy)
+            is_undecided = await judge_result(caused, probe, result, windows, rules.policy)
         results.append(result)
-        due_at = next_due(probe.id, practice.cadence, one.run.due_at, is_undecided)
+        due_at = next_due(probe.id, rules.cadence, one.run.due_at, is_undecided)
         ended.append(Ended(probe.id, result.id, due_at))
     await store.insert_results(tx.conn, results)
     return ended

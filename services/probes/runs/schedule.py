@@ -13,12 +13,12 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.runs import store
 from services.probes.runs.domain import Finished, Run
-from services.probes.runs.handlers import Practice, claim_runs, finish_runs
+from services.probes.runs.handlers import RunRules, claim_runs, finish_runs, forget_old_results
 from services.probes.settings import ProbesSettings
 from shared.database import Connection, Pool, connect, is_transient
 from shared.errors import Unavailable
 from shared.telemetry import log
-from shared.transactions import Transaction, begin
+from shared.transactions import begin
 
 SERVICE = "probes"
 ACTOR = f"service:{SERVICE}"
@@ -72,8 +72,8 @@ class Runner:
             listener.terminate()
 
     @property
-    def _practice(self) -> Practice:
-        return Practice(self.settings.cadence, self.settings.policy, self.settings.probe_vantage)
+    def _rules(self) -> RunRules:
+        return RunRules(self.settings.cadence, self.settings.policy, self.settings.probe_vantage)
 
     async def _claim(self) -> list[Run]:
         free = self.settings.probe_concurrency - len(self._running)
@@ -81,10 +81,10 @@ class Runner:
             return []
         async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
             lease_seconds = self.settings.timeout + LATE_SECONDS + STORE_SECONDS
-            return await claim_runs(tx, self._practice, min(free, BATCH), lease_seconds)
+            return await claim_runs(tx, self._rules, min(free, BATCH), lease_seconds)
 
     async def _sleep(self, conn: Connection) -> None:
-        """Until the next run is due, or there is news; with all hands busy, until one is free."""
+        """Until the next run is due, or there is news; when all slots are taken, until one is free."""
         is_full = len(self._running) >= self.settings.probe_concurrency
         seconds = None if is_full else await store.select_seconds_until_due(conn)
         # What is due this instant may be locked by a replica that is about to take it.
@@ -123,7 +123,7 @@ class Runner:
 
     async def _finish(self, finished: Sequence[Finished]) -> None:
         async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
-            await finish_runs(tx, finished, self._practice)
+            await finish_runs(tx, finished, self._rules)
         for one in finished:
             RUNS.labels(one.run.probe.kind, one.observation.outcome).inc()
             LAG.observe(max(0.0, (one.run.started_at - one.run.due_at).total_seconds()))
@@ -142,8 +142,3 @@ class Sweeper:
             async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
                 await forget_old_results(tx, self.history)
             await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def forget_old_results(tx: Transaction, history: timedelta) -> None:
-    """Deletes what is older than ``history``."""
-    await store.delete_results_before(tx.conn, tx.now - history)

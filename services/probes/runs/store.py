@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from services.probes.runs.domain import Ended, Probe, Result
+from services.probes.runs.domain import Due, Ended, Probe, Result
 from shared.database import Connection
 
 CHANNEL = "steward_probes"
@@ -34,18 +34,18 @@ async def delete_probe(conn: Connection, probe_id: str) -> Probe | None:
     if row is None:
         return None
     await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
-    return probe_of(row)
+    return _probe(row)
 
 
-async def select_due(conn: Connection, limit: int) -> list[tuple[Probe, datetime, datetime]]:
-    """Probes that are due and that nobody is at, each with its due time and the present time, locked."""
+async def select_due(conn: Connection, limit: int) -> list[Due]:
+    """Probes that are due and not leased; locked."""
     rows = await conn.fetch(
         """SELECT *, now() AS present FROM probes
            WHERE next_due <= now() AND (leased_until IS NULL OR leased_until <= now())
            ORDER BY next_due LIMIT $1 FOR UPDATE SKIP LOCKED""",
         limit,
     )
-    return [(probe_of(row), row["next_due"], row["present"]) for row in rows]
+    return [Due(_probe(row), row["next_due"], row["present"]) for row in rows]
 
 
 async def lease(conn: Connection, dues: Mapping[str, datetime], token: str, seconds: float) -> None:
@@ -129,6 +129,5 @@ async def delete_results_before(conn: Connection, instant: datetime) -> None:
     await conn.execute("DELETE FROM results WHERE started_at < $1", instant)
 
 
-def probe_of(row: asyncpg.Record) -> Probe:
-    """The probe of a row."""
+def _probe(row: asyncpg.Record) -> Probe:
     return Probe(**{name: row[name] for name in Probe.__dataclass_fields__})

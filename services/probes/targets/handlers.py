@@ -1,7 +1,7 @@
 """Events of inventory on targets: probes start and stop as the assets' states say."""
 
 from services.probes.kinds import KINDS
-from services.probes.runs.domain import Probe, probe_id
+from services.probes.runs.domain import Probe, probe_id_of
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets import store
 from services.probes.targets.domain import Target
@@ -33,10 +33,10 @@ async def _start_and_stop_probes(tx: Transaction, target: Target) -> None:
     for kind in KINDS:
         settings = kind.settings_for(target.dicom) if target.probed and target.dicom else None
         if settings is None:
-            await stop_probe(tx, probe_id(kind.name, target.id), target.reason or f"{kind.name} has nothing to ask")
+            await stop_probe(tx, probe_id_of(kind.name, target.id), target.reason or f"{kind.name} has nothing to ask")
             continue
         probe = Probe(
-            id=probe_id(kind.name, target.id),
+            id=probe_id_of(kind.name, target.id),
             kind=kind.name,
             subject=target.id,
             site_id=target.site_id,

@@ -17,6 +17,10 @@ from tests.harness import Voice
 from tests.news import until
 
 SITE = "north"
+
+DAY = 86_400
+"""Seconds between runs, where no regular one may come in between."""
+
 FAST = {
     "probe_interval": 0.3,
     "probe_retry_interval": 0.1,

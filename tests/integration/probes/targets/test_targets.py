@@ -5,6 +5,7 @@ import asyncio
 from shared.events.inventory import AssetChanged
 from tests.integration.conftest import Run, Speak
 from tests.integration.probes.fleet import (
+    DAY,
     address_of,
     listening_node,
     probes,
@@ -38,7 +39,7 @@ async def test_told_node_is_probed(run: Run, speak: Speak) -> None:
 
 async def test_target_carries_what_its_probe_saw_last(run: Run, speak: Speak) -> None:
     """Nothing before the first run; then the last result, as it stands in the list of results."""
-    async with run(**probes(probe_interval=60)) as steward, speak("inventory") as inventory:
+    async with run(**probes(probe_interval=DAY)) as steward, speak("inventory") as inventory:
         with listening_node() as node:
             asset_id = await tell_node(inventory, node)
             silent_id = await tell_node(inventory, node, state="isolated")
