@@ -14,7 +14,7 @@ from tests.source import ROOT
 TOP_LEVEL = {"name", "services", "volumes", "secrets"}
 OF_A_SERVICE = {
     *("build", "image", "command", "user", "restart", "depends_on", "environment", "secrets", "volumes", "tmpfs"),
-    *("ports", "healthcheck", "read_only", "cap_drop", "cap_add", "security_opt"),
+    *("stop_grace_period", "ports", "healthcheck", "read_only", "cap_drop", "cap_add", "security_opt"),
 }
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
 GIVEN_FOLDERS = {"${ARCHIVE:-./deploy/compose/archive}"}
@@ -130,3 +130,8 @@ def test_who_has_no_part_in_signing_does_not_get_the_key_that_signs(compose: Des
         if any(volume.startswith("issuer:") for volume in service.get("volumes", []))
     ]
     assert holders == ["issuer"]
+
+
+def test_stopped_backup_has_time_to_end_its_engine(compose: Described) -> None:
+    """An engine that is asked to end gives its repository's lock back; compose's own ten seconds could cut that off."""
+    assert compose["services"]["backup"]["stop_grace_period"] == "60s"
