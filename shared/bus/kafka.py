@@ -98,6 +98,7 @@ class KafkaBus:
             yield KafkaPublisher(producer, name)
         finally:
             await _close(producer)
+            _hear_failures(producer)
 
     @asynccontextmanager
     async def subscription(
@@ -238,3 +239,12 @@ async def _close(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
             await client.stop()
     except (KafkaError, OSError) as exc:
         log.info("kafka.closed_hard", error=repr(exc))
+
+
+def _hear_failures(producer: AIOKafkaProducer) -> None:
+    """Looks at what aiokafka told to futures that it hands to nobody: asyncio logs each as an error otherwise."""
+    unsent = [batch for batches in producer._message_accumulator._batches.values() for batch in batches]
+    told = [future for batch in unsent for future in (batch.future, batch._drain_waiter)]
+    for future in (producer._txn_manager.wait_for_transaction_end(), *told):
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()

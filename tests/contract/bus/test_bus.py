@@ -1,10 +1,12 @@
 """What every bus promises (shared/bus/protocol.py)."""
 
 import asyncio
+import gc
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -124,6 +126,18 @@ async def test_a_second_publisher_of_a_name_fences_the_first(bus: Bus, topic: st
     async with bus.subscription(group, [topic], from_start) as subscription:
         [messages] = (await read(subscription, 3)).values()
     assert [value for _, value in messages] == [b"0", b"1", b"2"]
+
+
+async def test_a_fenced_publisher_leaves_no_failure_unheard(bus: Bus, topic: str, group: str) -> None:
+    """Who was replaced has been told so once; nothing of it comes up again in the log when memory is collected."""
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    async with bus.publisher(group) as zombie, bus.publisher(group):
+        with pytest.raises(Fenced):
+            await zombie.publish(numbered(topic, "a", range(10)))
+    del zombie
+    gc.collect()
+    assert unheard == []
 
 
 async def test_a_batch_that_fails_in_part_is_not_seen_in_part(bus: Bus, topic: str, group: str) -> None:
