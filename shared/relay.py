@@ -5,7 +5,6 @@ the batch on its way stands in the row ``relay`` before the first of its events 
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -17,6 +16,7 @@ from shared.errors import Fenced
 from shared.events import with_sequence
 from shared.telemetry import log
 from shared.transactions import OUTBOX_CHANNEL
+from shared.waking import Listener
 
 BATCH = 2_000
 STANDBY_SECONDS = 1.0
@@ -48,20 +48,16 @@ class Relay:
             conn.terminate()
 
     async def _work(self, conn: "asyncpg.Connection[asyncpg.Record]", publisher: Publisher) -> None:
-        woken = asyncio.Event()
-        await conn.add_listener(OUTBOX_CHANNEL.format(service=self.service), lambda *_: woken.set())
-        conn.add_termination_listener(lambda _: woken.set())
+        listener = Listener(conn)
+        await listener.listen(OUTBOX_CHANNEL.format(service=self.service))
         messages = await in_flight(conn)
         while True:
             if messages:
                 await self._publish(publisher, messages)
-            woken.clear()
+            listener.woken.clear()
             messages = await take_batch(conn, BATCH)
             if not messages:
-                with suppress(TimeoutError):
-                    # Python 3.11's wait_for loses a cancellation that comes together with the news.
-                    async with asyncio.timeout(FALLBACK_SECONDS):
-                        await woken.wait()
+                await listener.wait(FALLBACK_SECONDS)
 
     async def _publish(self, publisher: Publisher, messages: list[Message]) -> None:
         with telemetry.span("relay.publish", attributes={"service": self.service}):

@@ -12,6 +12,7 @@ from shared.bus.protocol import Batch, Message, PartitionId, Positions
 from shared.database import Connection, connect, is_transient, open_pool
 from shared.errors import Fenced, Unavailable
 from shared.events import Topic
+from shared.waking import wait_at_most
 
 SCHEMA = "bus"
 CHANNEL = "steward_bus"
@@ -206,12 +207,7 @@ class PostgresSubscription:
                 left = deadline - loop.time()
                 if left <= 0:
                     return []
-                try:
-                    # Python 3.11's wait_for loses a cancellation that comes together with the news.
-                    async with asyncio.timeout(min(left, FALLBACK_SECONDS)):
-                        await self._woken.wait()
-                except TimeoutError:
-                    continue
+                await wait_at_most(self._woken, min(left, FALLBACK_SECONDS))
 
     async def _read(self, limit: int) -> Sequence[Batch]:
         heads = await self._conn.fetch(

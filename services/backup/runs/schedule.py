@@ -1,17 +1,16 @@
 """The runner: takes planned runs one by one, keeps its lease while the engine works, and tells how each ended."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
 from services.backup.runs import handlers, store
 from services.backup.runs.domain import Failure, Lease, Snapshot
 from services.backup.runs.restic import Restic
 from shared import telemetry
-from shared.database import Pool, connect, is_transient
-from shared.errors import Unavailable
+from shared.database import Pool, is_transient
 from shared.telemetry import log
 from shared.transactions import begin
+from shared.waking import listening
 
 SERVICE = "backup"
 FALLBACK_SECONDS = 5.0
@@ -30,19 +29,11 @@ class Runner:
 
     async def run(self) -> None:
         """Works off planned runs for ever; a run whose runner died is taken up when its lease ends."""
-        woken = asyncio.Event()
-        conn = await connect(self.dsn, schema=SERVICE, application="steward-backup-runner")
-        try:
-            await conn.add_listener(store.CHANNEL, lambda *_: woken.set())
-            while not conn.is_closed():
-                woken.clear()
+        async with listening(self.dsn, SERVICE, store.CHANNEL) as listener:
+            while True:
+                listener.woken.clear()
                 if not await self.work_off_one():
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(FALLBACK_SECONDS):
-                            await woken.wait()
-            raise Unavailable("the database has closed the connection that wakes this runner")
-        finally:
-            conn.terminate()
+                    await listener.wait(FALLBACK_SECONDS)
 
     async def work_off_one(self) -> bool:
         """Carries out the next run, if there is one, and tells how it ended."""

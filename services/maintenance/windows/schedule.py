@@ -4,16 +4,15 @@ Any number of schedules may run: each step is taken in a transaction that holds 
 first. After an outage the missed steps follow in their order.
 """
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.maintenance.windows import handlers, store
-from shared.database import Connection, Pool, connect
+from shared.database import Connection, Pool
 from shared.telemetry import log
 from shared.transactions import begin
+from shared.waking import listening
 
 SERVICE = "maintenance"
 LONGEST_PAUSE = 5.0
@@ -35,20 +34,11 @@ class WindowSchedule:
 
     async def run(self) -> None:
         """Works until the database goes away; the supervisor then starts it anew."""
-        conn = await connect(self.dsn, schema=SERVICE, application="steward-windows")
-        try:
-            woken = asyncio.Event()
-            await conn.add_listener(store.CHANNEL, lambda *_: woken.set())
+        async with listening(self.dsn, SERVICE, store.CHANNEL) as listener:
             while True:
-                woken.clear()
+                listener.woken.clear()
                 await self.advance_all_due()
-                pause = await self._pause(conn)
-                with suppress(TimeoutError):
-                    # Python 3.11's wait_for loses a cancellation that comes together with the news.
-                    async with asyncio.timeout(pause):
-                        await woken.wait()
-        finally:
-            conn.terminate()
+                await listener.wait(await self._pause(listener.conn))
 
     async def advance_all_due(self) -> None:
         """Takes every step that is due, each in its own transaction."""
