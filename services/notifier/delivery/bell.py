@@ -1,17 +1,13 @@
 """Wakes what waits for new notices and deliveries as soon as a transaction that made some has committed."""
 
 import asyncio
-from contextlib import suppress
 
 from services.notifier.delivery.store import CHANNEL
-from shared.database import connect
-from shared.errors import Unavailable
-
-LONGEST_REST = 5.0
+from shared.waking import listening
 
 
 class Bell:
-    """Rings in every replica. Who rests on it also looks by itself every few seconds, in case the bell is away."""
+    """Rings in every replica, over one connection. Who waits for it also looks by itself now and then."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -25,24 +21,12 @@ class Bell:
 
     async def listen(self) -> None:
         """Rings until the connection is lost; raises Unavailable then."""
-        conn = await connect(self._dsn, schema="notifier", application="steward-notifier-bell")
-        lost = asyncio.Event()
-        try:
-            conn.add_termination_listener(lambda _: lost.set())
-            await conn.add_listener(CHANNEL, lambda *_: self._ring())
-            self._ring()
-            await lost.wait()
-            raise Unavailable("the bell lost its connection to the database")
-        finally:
-            conn.terminate()
+        async with listening(self._dsn, "notifier", CHANNEL) as listener:
+            while True:
+                listener.woken.clear()
+                self._ring()
+                await listener.wait()
 
     def _ring(self) -> None:
         for event in self._sleepers:
             event.set()
-
-
-async def rest(woken: asyncio.Event, seconds: float) -> None:
-    """Waits for the bell, at most ``seconds`` and never longer than LONGEST_REST."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(max(0.0, min(seconds, LONGEST_REST))):
-            await woken.wait()

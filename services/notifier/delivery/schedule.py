@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from services.notifier.audience import handlers as audience
 from services.notifier.delivery import handlers
 from services.notifier.delivery.addresses import Party
-from services.notifier.delivery.bell import LONGEST_REST, rest
 from services.notifier.delivery.domain import Claimed, Outcome, RetryPolicy, Withheld, reader_of
 from services.notifier.delivery.message import Head, Letter, build_message, message_id
 from services.notifier.delivery.smtp import Mailer
@@ -21,10 +20,12 @@ from shared.consumer import is_passing
 from shared.database import Connection, Pool
 from shared.telemetry import log
 from shared.transactions import begin
+from shared.waking import wait_at_most
 
 SERVICE = "notifier"
 ACTOR = f"service:{SERVICE}"
 SLOTS = 4
+LONGEST_REST = 5.0
 
 Write = Callable[[Connection, Claimed, Party, datetime], Awaitable[Letter | Withheld]]
 """Puts a delivery's notice into words for one reader by what is known at that moment, or says why it stays here."""
@@ -43,7 +44,7 @@ class Addressing:
             self.woken.clear()
             async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
                 next_due = await handlers.address_due_notices(tx)
-            await rest(self.woken, _seconds_until(next_due))
+            await wait_at_most(self.woken, _seconds_until(next_due))
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Lane:
                 while True:
                     self.woken.clear()
                     next_try_at = await self._send_due(group)
-                    await rest(self.woken, _seconds_until(next_try_at))
+                    await wait_at_most(self.woken, _seconds_until(next_try_at))
         except ExceptionGroup as faults:
             raise faults.exceptions[0] from faults
 
@@ -132,4 +133,5 @@ class Lane:
 
 
 def _seconds_until(instant: datetime | None) -> float:
-    return LONGEST_REST if instant is None else (instant - datetime.now(UTC)).total_seconds()
+    """Until that time, at most LONGEST_REST in case the bell is away."""
+    return LONGEST_REST if instant is None else min((instant - datetime.now(UTC)).total_seconds(), LONGEST_REST)

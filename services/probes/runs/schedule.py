@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,10 +14,10 @@ from services.probes.runs import store
 from services.probes.runs.domain import Finished, Run
 from services.probes.runs.handlers import RunRules, claim_runs, finish_runs, forget_old_results
 from services.probes.settings import ProbesSettings
-from shared.database import Connection, Pool, connect, is_transient
-from shared.errors import Unavailable
+from shared.database import Connection, Pool, is_transient
 from shared.telemetry import log
 from shared.transactions import begin
+from shared.waking import listening
 
 SERVICE = "probes"
 ACTOR = f"service:{SERVICE}"
@@ -51,25 +50,22 @@ class Runner:
 
     async def run(self) -> None:
         """Works until the database is lost; runs under way are then abandoned and made again when their leases end."""
-        listener = await connect(self.settings.database, schema=SERVICE, application=f"steward-{SERVICE}-runs")
-        listener.add_termination_listener(lambda _: self._news.set())
         results: asyncio.Queue[Finished] = asyncio.Queue()
         try:
-            await listener.add_listener(store.CHANNEL, lambda *_: self._news.set())
-            async with asyncio.TaskGroup() as tasks:
+            async with (
+                listening(self.settings.database, SERVICE, store.CHANNEL, self._news) as listener,
+                asyncio.TaskGroup() as tasks,
+            ):
                 tasks.create_task(self._store(results))
-                while not listener.is_closed():
+                while True:
                     self._news.clear()
                     for run in await self._claim():
                         task = tasks.create_task(self._make(run, results))
                         self._running.add(task)
                         task.add_done_callback(self._running.discard)
-                    await self._sleep(listener)
-                raise Unavailable("the connection that wakes the runner was lost")
+                    await listener.wait(await self._seconds_until_work(listener.conn))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from group
-        finally:
-            listener.terminate()
 
     @property
     def _rules(self) -> RunRules:
@@ -83,15 +79,12 @@ class Runner:
             lease_seconds = self.settings.timeout + LATE_SECONDS + STORE_SECONDS
             return await claim_runs(tx, self._rules, min(free, BATCH), lease_seconds)
 
-    async def _sleep(self, conn: Connection) -> None:
-        """Until the next run is due, or there is news; when all slots are taken, until one is free."""
+    async def _seconds_until_work(self, conn: Connection) -> float:
+        """Until the next run is due; when all slots are taken, until news of a free one, or a while."""
         is_full = len(self._running) >= self.settings.probe_concurrency
         seconds = None if is_full else await store.select_seconds_until_due(conn)
         # What is due this instant may be locked by a replica that is about to take it.
-        pause = LONGEST_SLEEP if seconds is None else min(max(seconds, SHORTEST_SLEEP), LONGEST_SLEEP)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await self._news.wait()
+        return LONGEST_SLEEP if seconds is None else min(max(seconds, SHORTEST_SLEEP), LONGEST_SLEEP)
 
     async def _make(self, run: Run, results: asyncio.Queue[Finished]) -> None:
         results.put_nowait(Finished(run, await self._observe(run)))
