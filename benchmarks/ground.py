@@ -15,7 +15,7 @@ from shared.bus import Bus
 from shared.bus.kafka import KafkaAccess, KafkaBus
 from shared.bus.postgres import PostgresBus
 from shared.migrate import create_topics, migrate_bus, migrate_service
-from tests.parts.kafka import KafkaBroker, running_broker
+from tests.parts.kafka import KafkaBroker
 
 PROJECT = Path(__file__).parents[1]
 PASSWORD = secrets.token_urlsafe(16)
@@ -33,25 +33,26 @@ class Ground:
         """A server as `steward up` runs it: every commit is on disk before it is answered."""
         return self._stack.enter_context(EmbeddedPostgres(self.folder / "postgres"))
 
-    @cached_property
-    def kafka(self) -> str:
-        """The address of the broker that STEWARD_KAFKA names, or of our own."""
-        return running_broker() or self._stack.enter_context(KafkaBroker(self.folder / "kafka")).bootstrap
-
     @asynccontextmanager
     async def house(self, kind: str) -> AsyncIterator["House"]:
-        """A new database with every service's tables, and every topic on the bus of that kind."""
+        """A new database with every service's tables, and every topic on an empty bus of that kind."""
         name = f"bench_{secrets.token_hex(4)}"
         await execute(self.postgres.dsn(), f"CREATE DATABASE {name}")
-        house = House(self.postgres, name, self.kafka if kind == "kafka" else None)
+        with ExitStack() as stack:
+            broker = stack.enter_context(KafkaBroker(self.folder / name)) if kind == "kafka" else None
+            house = House(self.postgres, name, broker.bootstrap if broker else None)
+            await self._furnish(house)
+            yield house
+        await execute(self.postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
+
+    @staticmethod
+    async def _furnish(house: "House") -> None:
         for service in OWNING_DATA:
             await migrate_service(house.owner, service, migrations(service), PASSWORD)
         await migrate_bus(house.owner, PASSWORD)
         bus = house.bus()
         await create_topics(bus)
-        yield house
         await bus.close()
-        await execute(self.postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class House:
