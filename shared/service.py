@@ -22,7 +22,7 @@ from shared.database import Pool, close_pool, open_pool
 from shared.events import EventData
 from shared.http import mount_services, service_app
 from shared.http.app import Health
-from shared.http.call import Desk
+from shared.http.call import RouteContext
 from shared.identity import Identity, Keys
 from shared.quarantine_api import quarantine_router
 from shared.relay import Relay
@@ -35,16 +35,21 @@ if TYPE_CHECKING:
 SWEEP_SECONDS = 3600.0
 
 
+HandlerTable = Mapping[type[EventData], Handler]
+
+
 @dataclass(frozen=True)
 class Service:
     """What one service consists of. ``work`` are its schedules and effect runners, each a coroutine that never ends.
+
+    ``handlers`` are the tables of its capabilities; an event that several of them handle is handled in their order.
 
     A service with a ``batch_handler`` hears the events of every contract, in batches.
     """
 
     name: str
     routers: Sequence[APIRouter] = ()
-    handlers: Handlers = field(default_factory=dict)
+    handlers: Sequence[HandlerTable] = ()
     batch_handler: BatchHandler | None = None
     work: Mapping[str, Work] = field(default_factory=dict)
 
@@ -60,7 +65,7 @@ class Opened:
 Build = Callable[[Pool], Service]
 
 
-def handler_table(*tables: Mapping[type[EventData], Handler]) -> Handlers:
+def handler_table(*tables: HandlerTable) -> Handlers:
     """Joins the tables of a service's capabilities; an event that several handle is handled in their order."""
     joined: dict[type[EventData], list[Handler]] = defaultdict(list)
     for table in tables:
@@ -76,7 +81,7 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
     tasks: list[asyncio.Task[None]] = []
     try:
         service = build(pool)
-        handlers = handler_table(*_as_tables(service.handlers), api_keys.HANDLERS)
+        handlers = handler_table(*service.handlers, api_keys.HANDLERS)
         consumer = Consumer(name, pool, bus, handlers, service.batch_handler)
         supervisor = Supervisor(name)
         identity = Identity(settings.oidc_issuer, settings.oidc_audience, Keys(settings.oidc_jwks), pool)
@@ -96,7 +101,7 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
             return Health(True, dict(supervisor.faults))
 
         routers = [*service.routers, quarantine_router(consumer)]
-        yield Opened(service, service_app(Desk(name, pool, identity), routers, ready))
+        yield Opened(service, service_app(RouteContext(name, pool, identity), routers, ready))
     finally:
         for task in tasks:
             task.cancel()
@@ -113,10 +118,6 @@ async def measure(pool: Pool, service: str) -> None:
     assert row is not None  # noqa: S101 -- a SELECT without FROM has a row
     telemetry.OUTBOX_PENDING.labels(service).set(row["pending"])
     telemetry.QUARANTINE_HELD.labels(service).set(row["held"])
-
-
-def _as_tables(handlers: Handlers) -> list[dict[type[EventData], Handler]]:
-    return [{contract: handler} for contract, several in handlers.items() for handler in several]
 
 
 async def run_alone(name: str, build: Build, settings: ServiceSettings) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from shared.consumer import is_passing
-from shared.errors import Fenced
 from shared.telemetry import log
 
 FIRST_PAUSE = 0.1
@@ -37,7 +36,7 @@ class Supervisor:
                 if isinstance(exc, asyncio.CancelledError) and (task is None or task.cancelling()):
                     raise
                 self.faults[name] = repr(exc)
-                if is_passing(exc) or isinstance(exc, Fenced):
+                if is_passing(exc):
                     log.warning("work.interrupted", service=self.service, work=name, reason=str(exc) or repr(exc))
                 else:
                     log.error("work.failed", service=self.service, work=name, exc_info=exc)

@@ -10,7 +10,7 @@ from services.backup.sets.api import sets_router
 from services.backup.sets.roots import Roots
 from services.backup.settings import BackupSettings
 from shared.database import Pool
-from shared.service import Service, handler_table, run_alone
+from shared.service import Service, run_alone
 from shared.settings import load
 
 
@@ -29,7 +29,7 @@ def build(pool: Pool, settings: BackupSettings) -> Service:
     return Service(
         name="backup",
         routers=[sets_router(roots), runs],
-        handlers=handler_table(sets.HANDLERS),
+        handlers=[sets.HANDLERS],
         work={f"runner-{number}": runner.run for number in range(settings.backup_parallel)},
     )
 

@@ -9,7 +9,7 @@ from services.inventory.people.api import router as people
 from services.inventory.settings import InventorySettings
 from services.inventory.sites.api import router as sites
 from shared.database import Pool
-from shared.service import Service, handler_table, run_alone
+from shared.service import Service, run_alone
 from shared.settings import load
 
 
@@ -18,7 +18,7 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
     return Service(
         name="inventory",
         routers=[sites, assets, lifecycle, people],
-        handlers=handler_table(consumer.HANDLERS),
+        handlers=[consumer.HANDLERS],
     )
 
 

@@ -8,7 +8,7 @@ from services.maintenance.settings import MaintenanceSettings
 from services.maintenance.windows.api import router as windows
 from services.maintenance.windows.schedule import WindowSchedule
 from shared.database import Pool
-from shared.service import Service, handler_table, run_alone
+from shared.service import Service, run_alone
 from shared.settings import load
 
 
@@ -17,7 +17,7 @@ def build(pool: Pool, settings: MaintenanceSettings) -> Service:
     return Service(
         name="maintenance",
         routers=[windows, patches],
-        handlers=handler_table(fleet.HANDLERS),
+        handlers=[fleet.HANDLERS],
         work={"windows": WindowSchedule(pool, settings.database).run},
     )
 

@@ -18,7 +18,7 @@ from services.notifier.delivery.schedule import Addressing, Lane, Outbound
 from services.notifier.delivery.smtp import Mailer
 from services.notifier.settings import NotifierSettings
 from shared.database import Pool
-from shared.service import Service, handler_table, run_alone
+from shared.service import Service, run_alone
 from shared.settings import load
 
 
@@ -31,7 +31,7 @@ def build(pool: Pool, settings: NotifierSettings) -> Service:
         name="notifier",
         routers=[delivery],
         # The audience comes first: who has just joined is told what still holds by what is known of him then.
-        handlers=handler_table(AUDIENCE, ANNOUNCEMENTS, ALERTS, DELIVERY),
+        handlers=[AUDIENCE, ANNOUNCEMENTS, ALERTS, DELIVERY],
         work={
             "bell": bell.listen,
             "addressing": Addressing(pool, bell.sleeper()).run,

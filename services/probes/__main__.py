@@ -12,7 +12,7 @@ from services.probes.settings import ProbesSettings
 from services.probes.targets.api import router as targets
 from services.probes.targets.consumer import HANDLERS as ASSETS
 from shared.database import Pool
-from shared.service import Service, handler_table, run_alone
+from shared.service import Service, run_alone
 from shared.settings import load
 
 
@@ -22,7 +22,7 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
     return Service(
         name="probes",
         routers=[targets, kinds, results, alerts],
-        handlers=handler_table(ASSETS, WINDOWS),
+        handlers=[ASSETS, WINDOWS],
         work={"runs": runner.run, "sweep": Sweeper(pool, settings.history).run},
     )
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.errors import TooLarge
 from shared.http import problems
-from shared.http.call import CORRELATION_ID, Desk, RoleRequired
+from shared.http.call import CORRELATION_ID, RoleRequired, RouteContext
 from shared.transactions import new_id
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -42,20 +42,20 @@ Ready = Callable[[], Awaitable[Health]]
 """Looks at the service's health, and brings the gauges up to date that only its database knows."""
 
 
-def service_app(desk: Desk, routers: Sequence[APIRouter], ready: Ready) -> FastAPI:
+def service_app(context: RouteContext, routers: Sequence[APIRouter], ready: Ready) -> FastAPI:
     """The application of one service, to be mounted at ``/{service}``.
 
     Raises ValueError for a route that declares no role.
     """
-    app = FastAPI(title=f"Steward {desk.service}", version="1", redoc_url=None)
-    app.state.desk = desk
+    app = FastAPI(title=f"Steward {context.service}", version="1", redoc_url=None)
+    app.state.context = context
     problems.install(app)
     for router in routers:
         refuse_undeclared(router)
         app.include_router(router, prefix="/v1")
     add_operations(app, ready)
     app.add_middleware(LimitBody)
-    app.add_middleware(Observe, service=desk.service)
+    app.add_middleware(Observe, service=context.service)
     return app
 
 

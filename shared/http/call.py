@@ -37,7 +37,7 @@ S = TypeVar("S", bound=Placed)
 
 
 @dataclass(frozen=True)
-class Desk:
+class RouteContext:
     """What a service's routes work with; the application holds one."""
 
     service: str
@@ -49,7 +49,7 @@ class Desk:
 class Call:
     """A request whose caller is known and holds the route's role at one site at least."""
 
-    desk: Desk
+    context: RouteContext
     caller: Caller
     correlation_id: str
     response: Response
@@ -60,7 +60,7 @@ class Call:
     ) -> R:
         """Carries out a command in one transaction, once for its Idempotency-Key, and answers with its result."""
         async with begin(
-            self.desk.pool, self.desk.service, actor=self.caller.name, correlation_id=self.correlation_id
+            self.context.pool, self.context.service, actor=self.caller.name, correlation_id=self.correlation_id
         ) as tx:
             if self.key is not None:
                 await claim(tx, self.key)
@@ -74,7 +74,7 @@ class Call:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
         """A connection in a read-only transaction that sees one moment."""
-        async with self.desk.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        async with self.context.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             yield conn
 
     async def find(self, role: Role, what: str, select: Callable[[Connection, str], Awaitable[S]], thing_id: str) -> S:
@@ -108,8 +108,8 @@ class RoleRequired:
     ) -> Call:
         """Raises Unauthenticated without a valid token, Forbidden without the role at any site, Malformed for a
         query parameter that the route does not know: a filter that was mistyped must not show everything."""
-        desk: Desk = request.app.state.desk
-        caller = await desk.identity.recognize(request.headers.get("authorization"))
+        context: RouteContext = request.app.state.context
+        caller = await context.identity.recognize(request.headers.get("authorization"))
         sites = caller.sites(self.role)
         if sites is not None and not sites:
             raise Forbidden(f"this needs the role {self.role}")
@@ -118,7 +118,7 @@ class RoleRequired:
         if request.method == "POST" and idempotency_key is not None:
             path = request.url.path + ("?" + request.url.query if request.url.query else "")
             key = RequestKey.of(caller.name, idempotency_key, request.method, path, await request.body())
-        return Call(desk, caller, request.state.correlation_id, response, key)
+        return Call(context, caller, request.state.correlation_id, response, key)
 
 
 def parameters_of(dependant: Dependant) -> set[str]:

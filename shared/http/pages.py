@@ -16,7 +16,7 @@ class Page(BaseModel, Generic[T]):
     next: str | None
 
 
-class Window:
+class PageRequest:
     """Which page is asked for. ``after`` is the key of the last item seen."""
 
     def __init__(
@@ -33,4 +33,4 @@ class Window:
         return Page(items=items, next=key(items[-1]) if len(found) > self.limit else None)
 
 
-Paging = Annotated[Window, Depends()]
+Paging = Annotated[PageRequest, Depends()]

@@ -53,8 +53,3 @@ class Frontier:
         if not self.hashes:
             return EMPTY_ROOT
         return reduce(lambda right, left: node_hash(left, right), reversed(self.hashes))
-
-
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over leaves given by their hashes."""
-    return Frontier().extend(leaves).root

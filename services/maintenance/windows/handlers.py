@@ -27,9 +27,9 @@ async def schedule_window(tx: Transaction, plan: Plan) -> Window:
     return window
 
 
-async def reschedule_window(tx: Transaction, window_id: str, seen: int, times: Times) -> Window:
+async def reschedule_window(tx: Transaction, window_id: str, expected_version: int, times: Times) -> Window:
     """Moves a window, or prolongs an open one. Raises NotFound, Stale, Malformed, Conflict."""
-    old = await _lock_seen(tx, window_id, seen)
+    old = await _lock_version(tx, window_id, expected_version)
     await fleet.lock_site(tx, old.site_id)
     window = domain.reschedule(old, times, tx.now)
     if window is old:
@@ -40,17 +40,17 @@ async def reschedule_window(tx: Transaction, window_id: str, seen: int, times: T
     return window
 
 
-async def cancel_window(tx: Transaction, window_id: str, seen: int, reason: str) -> Window:
+async def cancel_window(tx: Transaction, window_id: str, expected_version: int, reason: str) -> Window:
     """Calls a window off. Raises NotFound, Stale, Conflict."""
-    window = domain.cancel(await _lock_seen(tx, window_id, seen), reason, tx.now)
+    window = domain.cancel(await _lock_version(tx, window_id, expected_version), reason, tx.now)
     await store.update_window(tx.conn, window)
     _record(tx, WindowCancelled, window)
     return window
 
 
-async def end_window(tx: Transaction, window_id: str, seen: int) -> Window:
+async def end_window(tx: Transaction, window_id: str, expected_version: int) -> Window:
     """Closes an open window before its time. Raises NotFound, Stale, Conflict."""
-    window = domain.end_early(await _lock_seen(tx, window_id, seen), tx.now)
+    window = domain.end_early(await _lock_version(tx, window_id, expected_version), tx.now)
     await store.update_window(tx.conn, window)
     _record(tx, WindowEnded, window)
     return window
@@ -67,9 +67,9 @@ async def advance_due_window(tx: Transaction) -> Window | None:
     return window
 
 
-async def _lock_seen(tx: Transaction, window_id: str, seen: int) -> Window:
+async def _lock_version(tx: Transaction, window_id: str, expected_version: int) -> Window:
     window = await store.lock_window(tx.conn, window_id)
-    if window.version != seen:
+    if window.version != expected_version:
         raise Stale(f"window {window_id} has version {window.version}; get it again")
     return window
 

@@ -20,7 +20,7 @@ from services.registry import OWNING_DATA, SERVICES, builder, settings_class
 from shared.consumer import Consumer
 from shared.database import Pool
 from shared.http import service_app
-from shared.http.call import Desk
+from shared.http.call import RouteContext
 from shared.quarantine_api import quarantine_router
 from shared.settings import MigrateSettings, ServiceSettings, load, variable
 from tests.source import ROOT
@@ -49,9 +49,9 @@ def _described(name: str) -> dict[tuple[str, str], frozenset[str]]:
     settings = load(kind, {name: str((about.examples or [""])[0]) for name, about in needed.items()})
     pool = cast(Pool, object())
     routers = [*builder(name, settings)(pool).routers, quarantine_router(cast(Consumer, object()))]
-    paths: dict[str, Any] = service_app(Desk(name, pool, cast(Any, object())), routers, cast(Any, object())).openapi()[
-        "paths"
-    ]
+    paths: dict[str, Any] = service_app(
+        RouteContext(name, pool, cast(Any, object())), routers, cast(Any, object())
+    ).openapi()["paths"]
     return {
         (method.upper(), f"/{name}{path}"): frozenset(
             parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
