@@ -183,13 +183,27 @@ class PostgresSubscription:
         self._woken = asyncio.Event()
 
     async def start(self, positions: Positions) -> None:
-        """Listens first and looks second, so that nothing published in between is overlooked."""
+        """Listens first and looks second, so that nothing published in between is overlooked.
+
+        Raises Unavailable when the reader has read more than there is: the bus was put back to an earlier moment, and
+        to read on would pass over what is published until then.
+        """
         await self._conn.add_listener(CHANNEL, self._hear)
         self._conn.add_termination_listener(lambda _: self._woken.set())
-        rows = await self._conn.fetch("SELECT topic, partition FROM heads WHERE topic = ANY($1)", list(self._topics))
-        partitions = [(row["topic"], row["partition"]) for row in rows]
-        stored = await positions(partitions)
-        self._next = {where: stored.get(where, 0) for where in partitions}
+        heads = {
+            (topic, partition): head
+            for topic, partition, head in await self._conn.fetch(
+                "SELECT topic, partition, next_offset FROM heads WHERE topic = ANY($1)", list(self._topics)
+            )
+        }
+        stored = await positions(list(heads))
+        for (topic, partition), offset in stored.items():
+            if offset > heads[topic, partition]:
+                raise Unavailable(
+                    f"{topic}/{partition} ends at {heads[topic, partition]} but was read to {offset}: the bus was put"
+                    " back to an earlier moment; restore it and its readers to the same one"
+                )
+        self._next = {where: stored.get(where, 0) for where in heads}
 
     def _hear(self, _conn: object, _pid: int, _channel: str, news: object) -> None:
         if not news or not self._topics.isdisjoint(str(news).split(",")):
