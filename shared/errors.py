@@ -12,7 +12,9 @@ StewardError
 │   └── TooLarge       413  the body, or the event it would make
 ├── Unreadable         a message that breaks its contract; goes to quarantine
 ├── Unavailable        the bus or the database is away; try again
-├── WrongSetting       a setting is missing or wrong; the process does not start (shared/settings.py)
+├── WrongSetting       a setting is missing or wrong; the process does not start
+├── MigrationError     the database is not as its record of migrations tells (shared/migrate.py)
+├── AlreadyAnswered    the request was carried out before; answered the same (shared/http/idempotency.py)
 ├── Fenced             a newer producer has taken over this one's name
 └── Replaced           a newer consumer has taken over this one's partition
 """
@@ -107,6 +109,10 @@ class Unreadable(StewardError):
 
 class Unavailable(StewardError):
     """The bus or the database did not answer; the same step will be tried again."""
+
+
+class WrongSetting(StewardError):
+    """A setting is missing or wrong; the text is for the person who set it."""
 
 
 class Fenced(StewardError):

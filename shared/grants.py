@@ -7,11 +7,12 @@ from typing import Any, Literal, get_args
 
 from shared.errors import Forbidden, Malformed, NotFound
 from shared.events import GROUP
+from shared.events.contract import SITE_ID
 
 Role = Literal["viewer", "operator", "approver", "site-admin", "auditor", "group-admin", "service"]
 ROLES: tuple[str, ...] = get_args(Role)
 EVERYWHERE = "*"
-GRANT = re.compile(r"(?P<role>[a-z-]+):(?P<site>\*|[a-z][a-z0-9-]{0,62})")
+GRANT = re.compile(rf"(?P<role>[a-z-]+):(?P<site>\*|{SITE_ID})")
 GRANT_EXAMPLE = '"auditor:north" or "operator:*"'
 
 INCLUDES: Mapping[str, frozenset[str]] = {

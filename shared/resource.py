@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shared.events.contract import Instant, SiteId
+from shared.errors import Stale
+from shared.events import Instant
 
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_MOMENT = datetime(2200, 1, 1, tzinfo=UTC)
@@ -58,4 +59,7 @@ class Resource(BaseModel):
     version: int
 
 
-__all__ = ["Body", "Id", "Instant", "Line", "Moment", "Prose", "Resource", "SiteId"]
+def check_version(what: str, resource: Resource, expected_version: int) -> None:
+    """Raises Stale unless the resource still has the version that a change of it is based on."""
+    if resource.version != expected_version:
+        raise Stale(f"{what} has version {resource.version}; get it again")

@@ -19,14 +19,15 @@ from shared import api_keys, telemetry
 from shared.bus import Bus
 from shared.consumer import BatchHandler, Consumer, Handler, Handlers
 from shared.database import Pool, close_pool, open_pool
+from shared.errors import WrongSetting
 from shared.events import EventData
 from shared.http import mount_services, service_app
 from shared.http.app import Health
 from shared.http.call import RouteContext
+from shared.http.quarantine import quarantine_router
 from shared.identity import Identity, Keys
-from shared.quarantine_api import quarantine_router
 from shared.relay import Relay
-from shared.settings import HttpSettings, ServiceSettings, WrongSetting
+from shared.settings import HttpSettings, ServiceSettings
 from shared.supervise import Supervisor, Work
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.bus import Bus
 from shared.bus.kafka import KafkaAccess, KafkaBus
 from shared.bus.postgres import PostgresBus
-from shared.errors import StewardError
+from shared.errors import WrongSetting
 from shared.issuer import AUDIENCE, ISSUER
 
 PREFIX = "STEWARD_"
@@ -36,10 +36,6 @@ def _brokers(text: str) -> str:
 
 Dsn = Annotated[str, AfterValidator(_dsn)]
 DSN_EXAMPLE = "postgresql://steward_inventory:secret@db:5432/steward"
-
-
-class WrongSetting(StewardError):
-    """A setting is missing or wrong; the text is for the person who set it."""
 
 
 class BusSettings(BaseSettings):
@@ -127,28 +123,3 @@ def _faults(kind: type[BaseSettings], exc: ValidationError) -> Iterator[str]:
         name = str(fault["loc"][0])
         examples = kind.model_fields[name].examples or ["(none)"]
         yield f"{variable(name)}: {fault['msg']}, for example {examples[0]}"
-
-
-class MigrateSettings(BusSettings):
-    """What `steward migrate` needs: the owner's login, and the passwords that the services' roles get."""
-
-    admin_database: Dsn = Field(
-        description="database and login of who owns the schemas and may create roles",
-        examples=["postgresql://steward_owner:secret@db:5432/steward"],
-    )
-    inventory_role_password: str | None = Field(None, description="password for steward_inventory", examples=["secret"])
-    maintenance_role_password: str | None = Field(
-        None, description="password for steward_maintenance", examples=["secret"]
-    )
-    probes_role_password: str | None = Field(None, description="password for steward_probes", examples=["secret"])
-    backup_role_password: str | None = Field(None, description="password for steward_backup", examples=["secret"])
-    compliance_role_password: str | None = Field(
-        None, description="password for steward_compliance", examples=["secret"]
-    )
-    notifier_role_password: str | None = Field(None, description="password for steward_notifier", examples=["secret"])
-    bus_role_password: str | None = Field(None, description="password for steward_bus", examples=["secret"])
-
-    def password_of(self, schema: str) -> str | None:
-        """The password that the role of ``schema`` gets; None leaves it as it is."""
-        password: str | None = getattr(self, f"{schema}_role_password")
-        return password

@@ -70,15 +70,23 @@ class Transaction:
 
 @asynccontextmanager
 async def begin(
-    pool: Pool, service: str, *, actor: str, correlation_id: str | None = None, now: datetime | None = None
+    pool: Pool,
+    service: str,
+    *,
+    actor: str | None = None,
+    correlation_id: str | None = None,
+    now: datetime | None = None,
 ) -> AsyncIterator[Transaction]:
-    """Opens a transaction; commits it with its outbox rows at the end, rolls back when the block raises."""
+    """Opens a transaction; commits it with its outbox rows at the end, rolls back when the block raises.
+
+    Without an ``actor`` it is the service itself that acts.
+    """
     async with pool.acquire() as conn, conn.transaction():
         tx = Transaction(
             conn=conn,
             service=service,
             now=now or datetime.now(UTC),
-            actor=actor,
+            actor=actor or f"service:{service}",
             correlation_id=correlation_id or new_id(),
         )
         yield tx

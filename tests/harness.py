@@ -93,7 +93,7 @@ class Voice:
 
     async def say(self, *events: EventData, subject: str, site_id: str, now: datetime | None = None) -> None:
         """Publishes events about one subject, in one flow, in their order."""
-        async with begin(self.pool, self.service, actor=f"service:{self.service}", now=now) as tx:
+        async with begin(self.pool, self.service, now=now) as tx:
             for event in events:
                 tx.record(event, subject=subject, site_id=site_id)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic_settings import BaseSettings
 
-    from shared.settings import MigrateSettings
+    from services.cli.settings import MigrateSettings
 
 HOME = Path(".steward")
 
@@ -45,7 +45,8 @@ def run(service: str) -> None:
 @click.argument("services", nargs=-1, type=click.Choice(OWNING_DATA))
 def migrate(services: tuple[str, ...]) -> None:
     """Bring schemas, roles, tables and topics up to date: of all services, or of those named."""
-    from shared.settings import MigrateSettings, load
+    from services.cli.settings import MigrateSettings
+    from shared.settings import load
 
     asyncio.run(_migrate(load(MigrateSettings), services or OWNING_DATA))
 
@@ -87,7 +88,8 @@ def token(subject: str, grants: tuple[str, ...], keys: Path, hours: int) -> None
 @click.argument("service", type=click.Choice([*SERVICES, "migrate"]), required=False)
 def settings(service: str | None) -> None:
     """Print every setting with its meaning, default and example."""
-    from shared.settings import MigrateSettings, variable
+    from services.cli.settings import MigrateSettings
+    from shared.settings import variable
 
     kinds: dict[str, type[BaseSettings]] = {name: settings_class(name) for name in SERVICES}
     kinds["migrate"] = MigrateSettings

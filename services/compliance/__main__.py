@@ -4,7 +4,7 @@ import uvloop
 
 from services.compliance.access.api import router as access
 from services.compliance.log.api import router as log
-from services.compliance.log.handlers import append_events
+from services.compliance.log.consumer import BATCH_HANDLER
 from services.compliance.search.api import router as search
 from services.compliance.settings import ComplianceSettings
 from shared.database import Pool
@@ -14,7 +14,7 @@ from shared.settings import load
 
 def build(pool: Pool, settings: ComplianceSettings) -> Service:
     """Compliance over its database; it hears every event there is."""
-    return Service(name="compliance", routers=[log, search, access], batch_handler=append_events)
+    return Service(name="compliance", routers=[log, search, access], batch_handler=BATCH_HANDLER)
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, Stri
 
 CONTRACTS: dict[str, type["EventData"]] = {}
 
-SiteId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+SITE_ID = r"[a-z][a-z0-9-]{0,62}"
+SiteId = Annotated[str, StringConstraints(pattern=f"^{SITE_ID}$")]
 """A site's short name, as it stands in tokens, URLs and the audit log: ``north``."""
 
 GROUP = "group"

@@ -12,7 +12,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, ValidationError
 
 from shared.errors import TooLarge, Unreadable
-from shared.events.contract import CONTRACTS, EventData
+from shared.events.contract import CONTRACTS, EventData, SiteId
 
 MAX_EVENT_BYTES = 48 * 1024
 """Largest event on the wire. tlog-tiles gives an entry 16 bits of length; this leaves room for the entry's header."""
@@ -54,7 +54,7 @@ class Envelope(BaseModel):
     subject: Text
     time: AwareDatetime
     dataschema: Text
-    siteid: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    siteid: SiteId
     actor: Text
     correlationid: Text
     causationid: Text | None = None

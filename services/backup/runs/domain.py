@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from services.backup.sets.domain import Engine, ProtectionSet
+from shared.events import Instant
 from shared.events.backup import BackupCompleted, BackupFailed, Scope
-from shared.resource import Instant, Resource
+from shared.resource import Resource
 
 RunState = Literal["planned", "leased", "done", "failed"]
 

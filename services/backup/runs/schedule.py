@@ -37,7 +37,7 @@ class Runner:
 
     async def work_off_one(self) -> bool:
         """Carries out the next run, if there is one, and tells how it ended."""
-        async with begin(self.pool, SERVICE, actor=f"service:{SERVICE}") as tx:
+        async with begin(self.pool, SERVICE) as tx:
             lease = await handlers.lease_run(tx, self.lease_seconds)
         if lease is None:
             return False

@@ -3,10 +3,10 @@
 from services.backup.sets import store
 from services.backup.sets.domain import Engine, ProtectionSet, System, check_has_data
 from shared.database import Connection
-from shared.errors import Stale
 from shared.events import Event
 from shared.events.backup import Scope
 from shared.events.inventory import AssetChanged
+from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
@@ -43,8 +43,7 @@ async def create_set(
 async def change_set(tx: Transaction, set_id: str, expected_version: int, path: str, repository: str) -> ProtectionSet:
     """Replaces path and repository; a run that is planned already keeps its own. Raises NotFound, Stale, Conflict."""
     old = await store.select_set(tx.conn, set_id)
-    if old.version != expected_version:
-        raise Stale(f"protection set {set_id} has version {old.version}; get it again")
+    check_version(f"protection set {set_id}", old, expected_version)
     changed = old.model_copy(update={"path": path, "repository": repository, "version": old.version + 1})
     await store.update_set(tx.conn, changed, expected_version)
     return changed

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from services.compliance.access import store
 from services.compliance.access.domain import Key, check_expiry, revoke
-from shared.errors import Stale
 from shared.events import GROUP
 from shared.events.compliance import KeyChanged
+from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
@@ -33,8 +33,7 @@ async def issue_key(tx: Transaction, name: str, grants: list[str], expires_at: d
 async def revoke_key(tx: Transaction, key_id: str, expected_version: int) -> Key:
     """Ends a key before its time. Raises NotFound, Stale, Conflict."""
     old = await store.select_key(tx.conn, key_id)
-    if old.version != expected_version:
-        raise Stale(f"key {key_id} has version {old.version}; get it again")
+    check_version(f"key {key_id}", old, expected_version)
     key = revoke(old, tx.actor, tx.now)
     _record(tx, key, await store.update_revocation(tx.conn, key, expected_version))
     return key

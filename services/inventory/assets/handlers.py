@@ -16,8 +16,9 @@ from services.inventory.assets.domain import (
     parse_software,
 )
 from shared.database import Connection
-from shared.errors import NotFound, Stale
+from shared.errors import NotFound
 from shared.events.inventory import DicomAddress, LifecycleState
+from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 A = TypeVar("A", bound=Asset)
@@ -83,7 +84,7 @@ async def change_node(
 async def lock_asset(tx: Transaction, asset_id: str, expected_version: int) -> Asset:
     """The asset, which nobody else changes until the transaction ends. Raises NotFound, Stale."""
     asset = await store.lock_asset(tx.conn, asset_id)
-    _check_version(asset, expected_version)
+    check_version(f"{asset.kind} {asset.id}", asset, expected_version)
     return asset
 
 
@@ -112,13 +113,8 @@ async def take_version_over(tx: Transaction, system_id: str, site_id: str, versi
 
 
 def _check_changeable(asset: Asset, expected_version: int) -> None:
-    _check_version(asset, expected_version)
+    check_version(f"{asset.kind} {asset.id}", asset, expected_version)
     check_not_ended(asset)
-
-
-def _check_version(asset: Asset, expected_version: int) -> None:
-    if asset.version != expected_version:
-        raise Stale(f"{asset.kind} {asset.id} has version {asset.version}; get it again")
 
 
 async def _save(tx: Transaction, new: A, old_version: int) -> A:

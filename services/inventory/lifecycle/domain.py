@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import Conflict
+from shared.events import Instant
 from shared.events.inventory import LifecycleState
-from shared.resource import Instant
 
 MOVES: Mapping[LifecycleState, tuple[LifecycleState, ...]] = {
     "proposed": ("planned", "cancelled"),

@@ -2,8 +2,8 @@
 
 from services.inventory.people import store
 from services.inventory.people.domain import Person, full_state
-from shared.errors import Stale
 from shared.events.inventory import PersonRole
+from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
@@ -28,8 +28,7 @@ async def change_person(
 ) -> Person:
     """Replaces all about a person but the site. Raises NotFound, Stale, Conflict."""
     old = await store.select_person(tx.conn, person_id)
-    if old.version != expected_version:
-        raise Stale(f"person {person_id} has version {old.version}; get it again")
+    check_version(f"person {person_id}", old, expected_version)
     changes = {"name": name, "email": email, "roles": roles, "active": active, "version": old.version + 1}
     person = old.model_copy(update=changes)
     await store.update_person(tx.conn, person, expected_version)

@@ -2,8 +2,8 @@
 
 from services.inventory.sites import store
 from services.inventory.sites.domain import Site, check_site
-from shared.errors import Stale
 from shared.events.inventory import SiteChanged
+from shared.resource import check_version
 from shared.transactions import Transaction
 
 
@@ -20,8 +20,7 @@ async def change_site(tx: Transaction, site_id: str, expected_version: int, name
     """Replaces a site's name and zone. Raises NotFound, Stale, Malformed."""
     check_site(site_id, time_zone)
     old = await store.select_site(tx.conn, site_id)
-    if old.version != expected_version:
-        raise Stale(f"site {site_id} has version {old.version}; get it again")
+    check_version(f"site {site_id}", old, expected_version)
     site = Site(id=site_id, name=name, time_zone=time_zone, version=old.version + 1)
     await store.update_site(tx.conn, site, expected_version)
     _record(tx, site)

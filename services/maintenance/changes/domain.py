@@ -6,7 +6,8 @@ from pydantic import Field
 
 from services.maintenance.fleet.domain import System
 from shared.errors import Conflict, Malformed
-from shared.resource import Instant, Resource
+from shared.events import Instant
+from shared.resource import Resource
 
 CLOCK_SKEW = timedelta(minutes=5)
 

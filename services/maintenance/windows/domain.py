@@ -12,9 +12,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from services.maintenance.fleet.domain import Site, System
 from shared.errors import Conflict, Malformed, TooLarge
-from shared.events import MAX_EVENT_BYTES, SiteId
+from shared.events import MAX_EVENT_BYTES, Instant, SiteId
 from shared.events.maintenance import Impact, SystemRef
-from shared.resource import Body, Id, Instant, Line, Moment, Prose, Resource
+from shared.resource import Body, Id, Line, Moment, Prose, Resource
 
 LONGEST = timedelta(days=7)
 FURTHEST = timedelta(days=731)

@@ -3,7 +3,6 @@
 from services.maintenance.fleet import handlers as fleet
 from services.maintenance.windows import domain, store
 from services.maintenance.windows.domain import Plan, Times, Window
-from shared.errors import Stale
 from shared.events import EventData
 from shared.events.maintenance import (
     WindowCancelled,
@@ -12,6 +11,7 @@ from shared.events.maintenance import (
     WindowScheduled,
     WindowStarted,
 )
+from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
@@ -69,8 +69,7 @@ async def advance_due_window(tx: Transaction) -> Window | None:
 
 async def _lock_version(tx: Transaction, window_id: str, expected_version: int) -> Window:
     window = await store.lock_window(tx.conn, window_id)
-    if window.version != expected_version:
-        raise Stale(f"window {window_id} has version {window.version}; get it again")
+    check_version(f"window {window_id}", window, expected_version)
     return window
 
 

@@ -43,7 +43,7 @@ class WindowSchedule:
     async def advance_all_due(self) -> None:
         """Takes every step that is due, each in its own transaction."""
         while True:
-            async with begin(self.pool, SERVICE, actor=f"service:{SERVICE}", now=self.clock()) as tx:
+            async with begin(self.pool, SERVICE, now=self.clock()) as tx:
                 window = await handlers.advance_due_window(tx)
             if window is None:
                 return

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings
 
+from services.cli.settings import MigrateSettings
 from services.registry import settings_class
-from shared.settings import PREFIX, BusSettings, MigrateSettings, load, variable
+from shared.settings import PREFIX, BusSettings, load, variable
 from tests.contract.deploy.image import image_environment
 
 

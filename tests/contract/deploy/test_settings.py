@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.settings import WrongSetting
+from shared.errors import WrongSetting
 from tests.contract.deploy.settings import assert_fits
 
 COMPLETE = {"STEWARD_OIDC_JWKS": "keys.json", "STEWARD_DATABASE": "postgresql://steward_probes:secret@db/steward"}

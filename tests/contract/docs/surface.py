@@ -13,6 +13,7 @@ from starlette.routing import Route
 from services.__main__ import steward
 from services.cli.rest import ADDRESSES
 from services.cli.rest import variable as address_variable
+from services.cli.settings import MigrateSettings
 from services.console.contracts.api import router as contracts
 from services.console.overview.api import router as overview
 from services.console.sign_in.api import router as sign_in
@@ -21,8 +22,8 @@ from shared.consumer import Consumer
 from shared.database import Pool
 from shared.http import service_app
 from shared.http.call import RouteContext
-from shared.quarantine_api import quarantine_router
-from shared.settings import MigrateSettings, ServiceSettings, load, variable
+from shared.http.quarantine import quarantine_router
+from shared.settings import ServiceSettings, load, variable
 from tests.source import ROOT
 
 OPERATIONS = ("/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")

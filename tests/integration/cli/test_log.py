@@ -37,4 +37,4 @@ def test_database_that_does_not_answer_is_no_verdict(
 ) -> None:
     """Nor where there is no database: a sentence and 2, no traceback."""
     assert exit_code(monkeypatch, "log", "verify", "--database", dsn.format(port=free_port())) == 2
-    assert "steward: the log can't be read" in capsys.readouterr().err
+    assert "steward: the database can't be reached" in capsys.readouterr().err

@@ -4,8 +4,9 @@ import socket
 
 import pytest
 
+from shared.errors import WrongSetting
 from shared.service import listen
-from shared.settings import HttpSettings, WrongSetting
+from shared.settings import HttpSettings
 
 
 def test_a_port_that_is_taken_is_named() -> None:

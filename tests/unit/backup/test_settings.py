@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.backup.settings import BackupSettings
-from shared.settings import WrongSetting, load
+from shared.errors import WrongSetting
+from shared.settings import load
 
 GOOD = {
     "STEWARD_DATABASE": "postgresql://steward_backup:secret@db:5432/steward",

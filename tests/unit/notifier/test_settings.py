@@ -3,7 +3,8 @@
 import pytest
 
 from services.notifier.settings import NotifierSettings
-from shared.settings import WrongSetting, load
+from shared.errors import WrongSetting
+from shared.settings import load
 
 RIGHT = {
     "STEWARD_DATABASE": "postgresql://steward_notifier:x@db/steward",

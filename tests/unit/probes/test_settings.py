@@ -3,7 +3,8 @@
 import pytest
 
 from services.probes.settings import ProbesSettings
-from shared.settings import WrongSetting, load
+from shared.errors import WrongSetting
+from shared.settings import load
 
 NEEDED = {"STEWARD_DATABASE": "postgresql://steward_probes:secret@db/steward", "STEWARD_OIDC_JWKS": "/keys.json"}
 

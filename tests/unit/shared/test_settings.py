@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.inventory.settings import InventorySettings
-from shared.settings import BusSettings, WrongSetting, load
+from shared.errors import WrongSetting
+from shared.settings import BusSettings, load
 
 GOOD = {
     "STEWARD_DATABASE": "postgresql://steward_inventory:secret@db:5432/steward",
