@@ -23,7 +23,6 @@ from shared.transactions import begin
 from shared.waking import wait_at_most
 
 SERVICE = "notifier"
-ACTOR = f"service:{SERVICE}"
 SLOTS = 4
 LONGEST_REST = 5.0
 
@@ -42,7 +41,7 @@ class Addressing:
         """Works for ever; any number may run beside each other."""
         while True:
             self.woken.clear()
-            async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+            async with begin(self.pool, SERVICE) as tx:
                 next_due = await handlers.address_due_notices(tx)
             await wait_at_most(self.woken, _seconds_until(next_due))
 
@@ -84,7 +83,7 @@ class Lane:
             raise faults.exceptions[0] from faults
 
     async def _send_due(self, group: asyncio.TaskGroup) -> datetime | None:
-        async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+        async with begin(self.pool, SERVICE) as tx:
             claimed, next_try_at = await handlers.lease_deliveries(
                 tx,
                 urgent=self.urgent,
@@ -107,7 +106,7 @@ class Lane:
         with telemetry.span("notifier deliver", notice.traceparent, {"notice.kind": notice.kind}):
             outcome = await self._attempt(claimed)
             name = message_id(claimed.id, self.outbound.sender.address)
-            async with begin(self.pool, SERVICE, actor=ACTOR, correlation_id=notice.correlation_id) as tx:
+            async with begin(self.pool, SERVICE, correlation_id=notice.correlation_id) as tx:
                 await handlers.settle_delivery(tx, claimed, outcome, name, self.outbound.policy)
 
     async def _attempt(self, claimed: Claimed) -> Outcome | Withheld:

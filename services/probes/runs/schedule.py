@@ -20,7 +20,6 @@ from shared.transactions import begin
 from shared.waking import listening
 
 SERVICE = "probes"
-ACTOR = f"service:{SERVICE}"
 BATCH = 100
 SHORTEST_SLEEP = 0.005
 LONGEST_SLEEP = 30.0
@@ -75,7 +74,7 @@ class Runner:
         free = self.settings.probe_concurrency - len(self._running)
         if free <= 0:
             return []
-        async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+        async with begin(self.pool, SERVICE) as tx:
             lease_seconds = self.settings.timeout + LATE_SECONDS + STORE_SECONDS
             return await claim_runs(tx, self._rules, min(free, BATCH), lease_seconds)
 
@@ -115,7 +114,7 @@ class Runner:
             self._news.set()
 
     async def _finish(self, finished: Sequence[Finished]) -> None:
-        async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+        async with begin(self.pool, SERVICE) as tx:
             await finish_runs(tx, finished, self._rules)
         for one in finished:
             RUNS.labels(one.run.probe.kind, one.observation.outcome).inc()
@@ -132,6 +131,6 @@ class Sweeper:
     async def run(self) -> None:
         """Works for ever."""
         while True:
-            async with begin(self.pool, SERVICE, actor=ACTOR) as tx:
+            async with begin(self.pool, SERVICE) as tx:
                 await forget_old_results(tx, self.history)
             await asyncio.sleep(SWEEP_SECONDS)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 
 from services.probes.dicom import Peer
 
@@ -18,28 +18,36 @@ _IMPLICIT_LITTLE_ENDIAN = b"1.2.840.10008.1.2"
 @asynccontextmanager
 async def listening(behave: Behaviour) -> AsyncIterator[Peer]:
     """A peer on a free port that behaves so on each connection; at the end nothing of it is left."""
+    loop = asyncio.get_running_loop()
     tasks: list[asyncio.Task[None]] = []
     writers: list[asyncio.StreamWriter] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
         writers.append(writer)
-        # A connection that ends, or this peer's own end, ends its behaviour.
-        with closing(writer), suppress(OSError, EOFError, asyncio.CancelledError):
+        with closing(writer), suppress(OSError, EOFError):
             await behave(reader, writer)
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.append(asyncio.create_task(serve(reader, writer)))
+    # asyncio's own server, when it is closed, forgets the connections that it is about to hand over.
+    with ExitStack() as connections, socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield Peer("127.0.0.1", server.sockets[0].getsockname()[1], "HOSTILE")
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks)
-        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
-        await server.wait_closed()
+        def accept() -> None:
+            connection = connections.enter_context(listener.accept()[0])
+            tasks.append(loop.create_task(serve(connection)))
+
+        loop.add_reader(listener, accept)
+        try:
+            yield Peer("127.0.0.1", listener.getsockname()[1], "HOSTILE")
+        finally:
+            loop.remove_reader(listener)
+            for task in tasks:
+                task.cancel()
+            told = await asyncio.gather(*tasks, return_exceptions=True)
+            for writer in writers:
+                writer.transport.abort()
+            await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+    assert [error for error in told if isinstance(error, Exception)] == []
 
 
 async def read_pdu(reader: asyncio.StreamReader) -> bytes:

@@ -118,7 +118,7 @@ async def test_run_of_a_replica_that_died_is_made_by_another(run: RunServices, s
             assert row is not None
             probe = Probe(taken_over.data.probe_id, "dicom-echo", taken_over.subject, "north", None, "north-pacs", {})
             late = Finished(Run(probe, due_at, due_at, "dead"), Observation("failed", "refused", "late"))
-            async with begin(pool, "probes", actor="service:probes") as tx:
+            async with begin(pool, "probes") as tx:
                 await finish_runs(tx, [late], RULES)
             assert await pool.fetchval("SELECT count(*) FROM results WHERE outcome <> 'ok'") == 0
             assert await pool.fetchrow("SELECT * FROM probes") == row
@@ -145,7 +145,7 @@ async def test_old_results_are_forgotten(run: RunServices, speak: Speak) -> None
         pool = steward.pools["probes"]
         for later, left in ((timedelta(days=13), 1), (timedelta(days=15), 0)):
             now = result.data.started_at + later
-            async with begin(pool, "probes", actor="service:probes", now=now) as tx:
+            async with begin(pool, "probes", now=now) as tx:
                 await forget_old_results(tx, timedelta(days=14))
             assert await pool.fetchval("SELECT count(*) FROM results") == left
 
