@@ -5,7 +5,7 @@ import asyncio
 from shared.database import Pool
 
 CHANGED = "test_changed"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 TELL = """
     CREATE FUNCTION public.tell_test() RETURNS trigger LANGUAGE plpgsql
         AS $$ BEGIN PERFORM pg_notify('test_changed', ''); RETURN NULL; END $$;

@@ -80,7 +80,7 @@ class SmtpServer:
         """Do these at the next times this step is reached, one a time; afterwards behave well again."""
         self._script.setdefault(step, []).extend(actions)
 
-    async def wait_for(self, predicate: Callable[[list[Received]], bool], timeout: float = 10.0) -> None:
+    async def wait_for(self, predicate: Callable[[list[Received]], bool], timeout: float = 60.0) -> None:
         """Return as soon as the predicate holds for the messages received; TimeoutError if it does not in time."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: predicate(self.messages))

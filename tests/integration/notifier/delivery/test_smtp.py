@@ -141,7 +141,7 @@ async def test_a_message_kept_by_a_server_that_dropped_after_data_comes_again_un
 async def test_what_was_accepted_stays_accepted_however_the_server_says_goodbye(action: Hang | Drop | Reply) -> None:
     async with SmtpServer() as server:
         server.script("quit", action)
-        outcome = await plain_mailer(server, timeout=0.6).send(MESSAGE, READER)
+        outcome = await plain_mailer(server, timeout=2.0).send(MESSAGE, READER)
     assert isinstance(outcome, Accepted)
 
 

@@ -32,8 +32,8 @@ from tests.integration.probes.dicom.peers import (
 )
 
 TIMEOUT = 10.0
-SHORT_TIMEOUT = 0.5
-SLACK = 1.0
+SHORT_TIMEOUT = 1.0
+SLACK = 4.0
 
 OK = fragment(echo_response())
 HALVES = fragment(echo_response()[:30], is_last=False) + fragment(echo_response()[30:])

@@ -67,7 +67,7 @@ async def until_each_has_run(steward: Harness, probes: int, times: int) -> None:
 async def test_hung_peer_delays_no_other(run: RunServices, speak: Speak) -> None:
     """While a peer that says nothing takes its whole timeout, another node's runs keep their times."""
     async with (
-        run(**probes(probe_interval=2, probe_timeout=1.6, probe_retry_interval=0.2)) as steward,
+        run(**probes(probe_interval=5, probe_timeout=4, probe_retry_interval=0.2)) as steward,
         speak("inventory") as inventory,
         listening(answering()) as hung,
     ):
@@ -77,7 +77,7 @@ async def test_hung_peer_delays_no_other(run: RunServices, speak: Speak) -> None
             timeout = await steward.heard.until("probe.result", lambda e: e.subject == silent)
             answered = await steward.heard.until("probe.result", lambda e: e.subject == healthy)
             assert timeout.data.failure == "timeout_association"
-            assert (timeout.time - timeout.data.started_at).total_seconds() >= 1.6
+            assert (timeout.time - timeout.data.started_at).total_seconds() >= 4
             assert answered.data.started_at < timeout.time
             assert answered.time < timeout.time
 
