@@ -1,4 +1,4 @@
-"""Commands of who runs Steward: up, run, migrate, token, settings.
+"""Commands for operators: up, run, migrate, token, settings.
 
 What a command needs is imported when it is called, so that commands in a shell's loop need not wait for all of it.
 """

@@ -34,39 +34,46 @@ def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | N
 
 def install(app: FastAPI) -> None:
     """Makes every error of ``app`` a problem document."""
-
-    @app.exception_handler(Refused)
-    async def refused(_: Request, exc: Refused) -> Response:
-        headers = {"WWW-Authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else None
-        return problem(exc.status, exc.title, exc.detail, headers, **exc.extra)
-
-    @app.exception_handler(RequestValidationError)
-    async def malformed(request: Request, exc: RequestValidationError) -> Response:
-        example = _example_body(request.scope.get("route"))
-        errors = [_fault(fault, example) for fault in exc.errors()]
-        first = errors[0]
-        detail = f"{first['field']}: {first['rule']}, for example {first['example']}"
-        return problem(422, "Malformed input", detail, errors=errors)
-
-    @app.exception_handler(AlreadyAnswered)
-    async def already_answered(request: Request, exc: AlreadyAnswered) -> Response:
-        status = getattr(request.scope.get("route"), "status_code", None) or 200
-        headers = {"Idempotency-Replayed": "true"}
-        if isinstance(version := json.loads(exc.answer).get("version"), int):
-            headers["ETag"] = f'"{version}"'
-        return Response(exc.answer, status, headers, "application/json")
-
-    @app.exception_handler(Exception)
-    async def failed(request: Request, exc: Exception) -> Response:
-        if is_transient(exc):
-            log.warning("http.unavailable", path=request.url.path, error=repr(exc))
-            return problem(503, "Try again", "a part of the system does not answer", {"Retry-After": "2"})
-        log.error("http.failed", path=request.url.path, exc_info=exc)
-        return problem(500, "Internal error", "the request failed; nothing was changed")
-
+    app.exception_handler(Refused)(refused)
+    app.exception_handler(RequestValidationError)(malformed)
+    app.exception_handler(AlreadyAnswered)(already_answered)
     app.add_exception_handler(HTTPException, http_problem)
-    for passing in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable):
-        app.exception_handler(passing)(failed)
+    # What is named here is answered and no more; what is only an Exception is also raised again to the server.
+    for kind in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable, Exception):
+        app.exception_handler(kind)(failed)
+
+
+async def refused(_: Request, exc: Refused) -> Response:
+    """A command that was not carried out."""
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else None
+    return problem(exc.status, exc.title, exc.detail, headers, **exc.extra)
+
+
+async def malformed(request: Request, exc: RequestValidationError) -> Response:
+    """Input that breaks a rule: each field with its rule and an example, the first of them in a sentence."""
+    example = _example_body(request.scope.get("route"))
+    errors = [_fault(fault, example) for fault in exc.errors()]
+    first = errors[0]
+    detail = f"{first['field']}: {first['rule']}, for example {first['example']}"
+    return problem(422, "Malformed input", detail, errors=errors)
+
+
+async def already_answered(request: Request, exc: AlreadyAnswered) -> Response:
+    """No error to the caller: the answer of the first time, marked as such."""
+    status = getattr(request.scope.get("route"), "status_code", None) or 200
+    headers = {"Idempotency-Replayed": "true"}
+    if isinstance(version := json.loads(exc.answer).get("version"), int):
+        headers["ETag"] = f'"{version}"'
+    return Response(exc.answer, status, headers, "application/json")
+
+
+async def failed(request: Request, exc: Exception) -> Response:
+    """A fault that is not the caller's: 503 where it will pass by itself, else 500."""
+    if is_transient(exc):
+        log.warning("http.unavailable", path=request.url.path, error=repr(exc))
+        return problem(503, "Try again", "a part of the system does not answer", {"Retry-After": "2"})
+    log.error("http.failed", path=request.url.path, exc_info=exc)
+    return problem(500, "Internal error", "the request failed; nothing was changed")
 
 
 async def http_problem(_: Request, exc: Exception) -> Response:

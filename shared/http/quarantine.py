@@ -74,6 +74,7 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
     async def list_held(
         call: Annotated[Call, requires("operator")], paging: Paging, state: Annotated[State, Query()] = "held"
     ) -> Page[HeldMessage]:
+        """The messages in a state, oldest first."""
         call.caller.require("operator", GROUP, "quarantine")
         after = check_cursor(paging.after)
         async with call.read() as conn:
@@ -82,12 +83,14 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
 
     @router.get("/{held_id}")
     async def get_held(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
+        """The message, raw, with why it was set aside."""
         call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         async with call.read() as conn:
             return HeldMessage.of(await quarantine.select_one(conn, held_id))
 
     @router.post("/{held_id}/replay")
     async def replay(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
+        """Applies the message now; 409 says why that still fails, or that it was decided before."""
         call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         async with call.read() as conn:
             held = await quarantine.select_one(conn, held_id)
@@ -97,6 +100,7 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
 
     @router.post("/{held_id}/discard")
     async def discard_held(held_id: Id, body: Discard, call: Annotated[Call, requires("operator")]) -> HeldMessage:
+        """Gives the message up; the reason stays with it."""
         call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         return await call.run(discard, held_id, body.reason)
 

@@ -69,7 +69,7 @@ def sets_router(roots: Roots) -> APIRouter:
 
     @router.get("/{set_id}")
     async def get_set(set_id: Id, call: Annotated[Call, requires("viewer")]) -> ProtectionSet:
-        """One protection set."""
+        """The set, with the ETag that its next change must name; 404 also where it is not yours to see."""
         return call.tag(await call.find("viewer", "protection set", store.select_set, set_id))
 
     @router.put("/{set_id}")

@@ -63,7 +63,7 @@ async def list_keys(call: Annotated[Call, requires("group-admin")], paging: Pagi
 
 @router.get("/{key_id}")
 async def get_key(key_id: Id, call: Annotated[Call, requires("group-admin")]) -> Key:
-    """One key."""
+    """The key without its secret, with the ETag that its revocation must name."""
     call.caller.require("group-admin", GROUP, f"key {key_id}")
     async with call.read() as conn:
         return call.tag(await store.select_key(conn, key_id))

@@ -96,7 +96,7 @@ async def list_systems(
 
 @router.get("/systems/{system_id}")
 async def get_system(system_id: Id, call: Annotated[Call, requires("viewer")]) -> System:
-    """One system."""
+    """The system, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "system", store.select_system, system_id))
 
 
@@ -133,7 +133,7 @@ async def list_nodes(
 
 @router.get("/nodes/{node_id}")
 async def get_node(node_id: Id, call: Annotated[Call, requires("viewer")]) -> Node:
-    """One node."""
+    """The node, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "node", store.select_node, node_id))
 
 
@@ -165,5 +165,5 @@ async def list_assets(
 
 @router.get("/assets/{asset_id}")
 async def get_asset(asset_id: Id, call: Annotated[Call, requires("viewer")]) -> Asset:
-    """One system or node."""
+    """The system or node, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "asset", handlers.find_asset, asset_id))

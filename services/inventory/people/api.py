@@ -57,7 +57,7 @@ async def list_people(
 
 @router.get("/{person_id}")
 async def get_person(person_id: Id, call: Annotated[Call, requires("viewer")]) -> Person:
-    """One person."""
+    """The person, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "person", store.select_person, person_id))
 
 

@@ -56,7 +56,7 @@ async def list_sites(call: Annotated[Call, requires("viewer")], paging: Paging) 
 
 @router.get("/{site_id}")
 async def get_site(site_id: SiteId, call: Annotated[Call, requires("viewer")]) -> Site:
-    """One site."""
+    """The site, with the ETag that its next change must name; 404 also where it is not yours to see."""
     call.caller.require("viewer", site_id)
     async with call.read() as conn:
         return call.tag(await store.select_site(conn, site_id))

@@ -60,5 +60,5 @@ async def list_patches(
 
 @router.get("/{patch_id}")
 async def get_patch(patch_id: Id, call: Annotated[Call, requires("viewer")]) -> Patch:
-    """One patch."""
+    """The patch as it was recorded; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "patch", store.select_patch, patch_id))

@@ -58,7 +58,7 @@ async def list_windows(
 
 @router.get("/{window_id}")
 async def get_window(window_id: Id, call: Annotated[Call, requires("viewer")]) -> Window:
-    """One window."""
+    """The window as it stands, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "window", store.select_window, window_id))
 
 
