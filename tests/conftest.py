@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -13,6 +14,7 @@ from tests.parts.dcmtk import Dcmqrscp
 from tests.parts.kafka import KafkaBroker, running_broker
 from tests.parts.orthanc import Orthanc
 from tests.parts.smtp import SmtpServer
+from tests.sharing import SharedParts, rank_of
 
 # A machine that is busy with other tests makes any single example slow now and then.
 hypothesis.settings.register_profile("steward", deadline=None)
@@ -22,11 +24,19 @@ UNIT_TESTS = Path(__file__).parent / "unit"
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Unit tests get no socket at all, apart from the one that asyncio wakes itself with."""
     for item in items:
         if item.path.is_relative_to(UNIT_TESTS):
             item.add_marker(pytest.mark.disable_socket)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedParts:
+    """The tests are shared out to the processes of `pytest -n` so that no slow part is started more often than needed."""
+    config.option.loadscopereorder = False
+    return SharedParts(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
