@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedParts:
-    """The tests are shared out to the processes of `pytest -n` so that no slow part is started more often than needed."""
+    """The processes of `pytest -n` share the tests so that no slow part is started more often than needed."""
     config.option.loadscopereorder = False
     return SharedParts(config, log)
 
