@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 TESTS ?= tests
 SEEDS ?= 30
+WORKERS ?= 3
 
 bin := .venv/bin
 pip := $(bin)/pip --quiet --disable-pip-version-check --no-input install --root-user-action=ignore --only-binary=:all:
@@ -25,7 +26,7 @@ up: ## Set up what is missing, then run all of Steward with a simulated group of
 
 test: ## Set up what is missing (Kafka, Orthanc, DCMTK, restic, curl, kustomize), then run every test; TESTS=path runs some.
 	@$(MAKE) -j3 .set-up-to-test
-	@$(bin)/pytest $(TESTS)
+	@$(bin)/pytest -n $(WORKERS) $(TESTS)
 
 check: ## Format, lint, types and architecture rules, in seconds.
 	@$(MAKE) .venv/dev
