@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -197,7 +198,9 @@ class _Connection(SMTP):
 
 def _abort(transport: asyncio.BaseTransport | None) -> None:
     if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
+        # Older releases of Python 3.11 take the protocol from a TLS transport that is closed twice, and then miss it.
+        with suppress(AttributeError):
+            transport.abort()
 
 
 class _Handler:
