@@ -1,12 +1,12 @@
 """The folder of `steward up`: what it keeps from one run to the next, and who may read it."""
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.registry import OWNING_DATA
+from services.up.files import write_private
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,3 @@ class Home:
     def keep_ports(self, ports: dict[str, int]) -> None:
         """Remembers the nodes' ports, so that what was registered stays true."""
         write_private(self.folder / "fleet" / "ports.json", json.dumps(ports))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that its owner alone can read, whole or not at all."""
-    fresh = path.with_suffix(".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)

@@ -17,6 +17,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from services.up.account import Account
+from services.up.files import write_private
 from shared.errors import StewardError
 
 SUPERUSER = "postgres"
@@ -248,13 +249,6 @@ def is_ready(pid_file: Path) -> bool:
     with suppress(FileNotFoundError):
         return "".join(pid_file.read_text().splitlines()[7:8]).strip() == "ready"
     return False
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that its owner alone may read, from its first byte on."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 def last_words(output: str) -> str:

@@ -15,8 +15,9 @@ from services.console.__main__ import build_app as build_console
 from services.console.settings import ConsoleSettings
 from services.registry import OWNING_DATA, builder, migrations, settings_class
 from services.up.control import control_app
+from services.up.files import write_private
 from services.up.fleet import register
-from services.up.home import Home, write_private
+from services.up.home import Home
 from services.up.postgres import EmbeddedPostgres
 from services.up.progress import step
 from shared import telemetry

@@ -1,15 +1,14 @@
 """The log over HTTP: its head and roots for everyone who audits, all sites' entries for group-wide auditors."""
 
 from base64 import b64encode
-from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from services.compliance.log import store
 from services.compliance.log.bundle import CHUNK
-from services.compliance.log.domain import Root, Stored
+from services.compliance.log.domain import Indexed, Root, Stored
 from shared.errors import Malformed
 from shared.events import GROUP, Instant
 from shared.http import Call, Page, Paging, requires
@@ -46,30 +45,13 @@ class RecordedRoot(BaseModel):
         )
 
 
-class IndexRow(BaseModel):
-    """What an entry is found by."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    site_id: str
-    site_sequence: int
-    type: str
-    subject: str
-    actor: str
-    correlation_id: str
-    causation_id: str | None
-    event_id: str
-    time: datetime
-    recorded_at: datetime
-
-
 class LogEntry(BaseModel):
     """All that is stored under an index. ``entry`` holds the exact bytes; a part that is null is missing or damaged."""
 
     index: int
     entry: Base64 | None
     leaf_hash: Base64 | None
-    indexed: IndexRow | None
+    indexed: Indexed | None
 
     @classmethod
     def of(cls, stored: Stored) -> Self:
@@ -78,7 +60,7 @@ class LogEntry(BaseModel):
             index=stored.index,
             entry=None if stored.entry is None else encode(stored.entry),
             leaf_hash=None if stored.leaf_hash is None else encode(stored.leaf_hash),
-            indexed=None if stored.indexed is None else IndexRow.model_validate(stored.indexed),
+            indexed=stored.indexed,
         )
 
 
