@@ -94,6 +94,7 @@ async def test_missed_steps_are_caught_up_in_their_order(run: Run) -> None:
         after = plan(starts_at=first["ends_at"], ends_at=(datetime.now(UTC) + 9 * HOUR).isoformat())
         second = (await steward.admin.post(WINDOWS, json=after)).json()
         await schedule(steward, ahead=2 * HOUR).advance_all_due()
+        await steward.heard.until("window.ended", about(first))
         await steward.heard.until("window.started", about(second))
         steps = [event for event in in_sequence(steward) if event.type != "window.scheduled"]
         assert [(event.type, event.data.window_id) for event in steps] == [
