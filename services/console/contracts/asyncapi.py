@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from pydantic.json_schema import models_json_schema
 
 from shared.events import CONTRACTS, EventData
@@ -86,10 +87,9 @@ def _message(contract: type[EventData], data: Json) -> Json:
 
 
 def _envelope() -> Json:
-    schema = _without_titles(Envelope.model_json_schema())
+    schema = _without_titles(msgspec.json.schema(Envelope)["$defs"]["Envelope"])
     schema["properties"]["data"] = {"type": "object"}
     schema["properties"]["datacontenttype"] = {"const": "application/json"}
-    schema["required"] = [*schema["required"], "data"]
     return schema
 
 

@@ -104,3 +104,20 @@ def test_fields_of_a_newer_producer_are_ignored() -> None:
     message["data"]["new_field"] = 1
     message["newextension"] = "x"
     assert decode(json.dumps(message).encode(), topic=TOPIC, now=NOW).subject == "asset-1"
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [("siteid", "north\n"), ("sequence", "1" * 20 + "\n"), ("source", "/services/x\n")]
+)
+def test_a_line_feed_behind_a_name_is_unreadable(member: str, value: str) -> None:
+    """It would otherwise reach the audit log's header, whose end is a line feed."""
+    message = json.loads(wire())
+    message[member] = value
+    with pytest.raises(Unreadable, match=member):
+        decode(json.dumps(message).encode(), topic=TOPIC, now=NOW)
+
+
+def test_bytes_that_are_no_utf_8_are_unreadable_wherever_they_stand() -> None:
+    """Also in a member that nobody reads."""
+    with pytest.raises(Unreadable, match="utf-8"):
+        decode(wire()[:-1] + b',"unknown":"\xe9"}', topic=TOPIC, now=NOW)
