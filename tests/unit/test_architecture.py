@@ -27,7 +27,7 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
-    *("append", "bundle", "entry", "tree", "verify"),
+    *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree", "verify"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
 }
@@ -35,7 +35,7 @@ OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("process", "restic", "roots", "sources"),
-    *("publish", "rest", "visitor"),
+    *("directory", "publish", "rest", "visitor"),
 }
 NO_CAPABILITY = {"migrations", "templates", "static", "__pycache__"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
