@@ -1,0 +1,36 @@
+"""Entries as lines of JSON: each is an answer of the audit trail, and the last line says that nothing was left out.
+
+``{"complete":true,"entries":N}`` closes a whole export. A file without it was cut.
+"""
+
+import json
+from base64 import b64encode
+
+from services.compliance.export.domain import ShownEntry
+from services.compliance.log.entry import format_time, parse_entry
+
+LINE_BREAKS = frozenset(b"\r\n")
+
+
+def line(shown: ShownEntry) -> bytes:
+    """The entry as the audit trail answers it, with the event's own text, its spaces and the order of its members.
+
+    An event that was written in several lines has them joined, and ``entry`` has the exact bytes in Base64.
+    """
+    entry = parse_entry(shown.raw)
+    head = {
+        "index": shown.index,
+        "site_id": entry.site_id,
+        "site_sequence": entry.site_sequence,
+        "recorded_at": format_time(entry.recorded_at),
+        "leaf_hash": b64encode(shown.leaf_hash).decode(),
+    }
+    if LINE_BREAKS & set(entry.event):
+        head["entry"] = b64encode(shown.raw).decode()
+    in_one_line = entry.event.replace(b"\r", b" ").replace(b"\n", b" ")
+    return b'%s,"event":%s}\n' % (json.dumps(head, separators=(",", ":")).encode()[:-1], in_one_line)
+
+
+def closing_line(entries: int) -> bytes:
+    """The line behind the last of ``entries``."""
+    return b'{"complete":true,"entries":%d}\n' % entries
