@@ -27,7 +27,7 @@ from shared.http.call import RouteContext
 from shared.http.quarantine import quarantine_router
 from shared.identity import Identity, Keys
 from shared.relay import Relay
-from shared.settings import HttpSettings, ServiceSettings
+from shared.settings import ListenSettings, ServiceSettings
 from shared.supervise import Supervisor, Work
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ async def run_alone(name: str, build: Build, settings: ServiceSettings) -> None:
         await bus.close()
 
 
-def listen(settings: HttpSettings) -> socket.socket:
+def listen(settings: ListenSettings) -> socket.socket:
     """A listening socket, so that the port is known before anything is announced. Raises WrongSetting."""
     family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
     try:
@@ -147,7 +147,7 @@ def listen(settings: HttpSettings) -> socket.socket:
     return sock
 
 
-async def serve(apps: "Mapping[str, ASGIApp]", settings: HttpSettings, sock: socket.socket) -> None:
+async def serve(apps: "Mapping[str, ASGIApp]", settings: ListenSettings, sock: socket.socket) -> None:
     """Serves the applications on ``sock`` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         mount_services(dict(apps)),

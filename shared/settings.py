@@ -68,20 +68,25 @@ class BusSettings(BaseSettings):
         return PostgresBus(self.bus_database)
 
 
-class HttpSettings(BaseSettings):
-    """How the service is reached, and whom it believes."""
+class ListenSettings(BaseSettings):
+    """Where a program listens, and what it says."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     http_host: str = Field("127.0.0.1", description="address to listen on", examples=["0.0.0.0"])  # noqa: S104 -- an example
     http_port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one", examples=[8080])
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log lines shown", examples=["info"]
+    )
+
+
+class HttpSettings(ListenSettings):
+    """How the service is reached, and whom it believes."""
+
     oidc_issuer: str = Field(ISSUER, description="`iss` of accepted tokens", examples=["https://login.example.org"])
     oidc_audience: str = Field(AUDIENCE, description="`aud` of accepted tokens", examples=["steward"])
     oidc_jwks: str = Field(
         description="the issuer's keys: a URL or a file", examples=["https://login.example.org/jwks.json"]
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe log lines shown", examples=["info"]
     )
     otlp_endpoint: str | None = Field(None, description="where traces go (OTLP/HTTP)", examples=["http://otel:4318"])
 
