@@ -22,7 +22,7 @@ class NotProved(StewardError):
     """The proof does not show what it should; says why."""
 
 
-class Subtree(NamedTuple):
+class PerfectSubtree(NamedTuple):
     """The perfect subtree over the 2**level leaves from index ``number * 2**level`` on."""
 
     level: int
@@ -43,7 +43,7 @@ class Plan:
     answers: Sequence[Sequence[Span]]
 
     @property
-    def subtrees(self) -> set[Subtree]:
+    def subtrees(self) -> set[PerfectSubtree]:
         """All perfect subtrees that the answers are made of."""
         return {subtree for spans in self.answers for span in spans for subtree in subtrees_of(span)}
 
@@ -54,8 +54,8 @@ class Plan:
 
     def solve(self, tiles: Mapping[Tile, bytes]) -> list[Proof]:
         """The answers, from the bytes of the tiles. Raises NotATile when one is missing or has another width."""
-        nodes = _Nodes(self.size, tiles)
-        return [[nodes.over(span) for span in spans] for spans in self.answers]
+        hashes = _Hashes(self.size, tiles)
+        return [[hashes.over(span) for span in spans] for spans in self.answers]
 
 
 def plan_inclusions(indices: Iterable[int], size: int) -> Plan:
@@ -68,15 +68,19 @@ def plan_consistency(old_size: int, new_size: int) -> Plan:
     return Plan(new_size, [consistency_spans(old_size, new_size)])
 
 
-def plan_root(size: int) -> Plan:
-    """The only answer's only hash is the root at ``size``, which an empty tree needs nothing for: see `root_at`."""
-    return Plan(size, [[(0, size)]] if size else [])
+def plan_roots(sizes: Iterable[int], size: int) -> Plan:
+    """The root that the tree had at each of ``sizes``, one for an answer. Raises ValueError for one beyond ``size``."""
+    spans = [(0, smaller) for smaller in sizes]
+    if any(not 0 <= smaller <= size for _, smaller in spans):
+        raise ValueError(f"a tree of {size} leaves has had no other sizes than 0 to {size}")
+    return Plan(size, [[span] for span in spans])
 
 
 def root_at(size: int, read: Callable[[set[Tile]], Mapping[Tile, bytes]]) -> bytes:
     """The root that the tree had at ``size``, from the partial tiles that it then had."""
-    plan = plan_root(size)
-    return plan.solve(read(plan.tiles))[0][0] if size else EMPTY_ROOT
+    plan = plan_roots([size], size)
+    [[root]] = plan.solve(read(plan.tiles))
+    return root
 
 
 def inclusion_spans(index: int, size: int) -> list[Span]:
@@ -104,12 +108,12 @@ def consistency_spans(old_size: int, new_size: int) -> list[Span]:
     return spans[::-1]
 
 
-def subtrees_of(span: Span) -> Iterator[Subtree]:
+def subtrees_of(span: Span) -> Iterator[PerfectSubtree]:
     """The perfect subtrees that a span of a tree is made of, largest first."""
     start, end = span
     while start < end:
         level = (end - start).bit_length() - 1
-        yield Subtree(level, start >> level)
+        yield PerfectSubtree(level, start >> level)
         start += 1 << level
 
 
@@ -174,26 +178,26 @@ def _descend(index: int, size: int) -> Iterator[tuple[Span, Span]]:
         yield aside, (start, end)
 
 
-class _Nodes:
+class _Hashes:
     """The nodes of a tree, each computed once from the tiles."""
 
     def __init__(self, size: int, tiles: Mapping[Tile, bytes]) -> None:
         self._size = size
         self._tiles = tiles
-        self._hashes: dict[Subtree, bytes] = {}
+        self._hashes: dict[PerfectSubtree, bytes] = {}
 
     def over(self, span: Span) -> bytes:
-        """The hash over a span."""
-        hashes = [self._perfect(subtree) for subtree in subtrees_of(span)]
+        """The hash over a span; over none, the hash of nothing."""
+        hashes = [self._perfect(subtree) for subtree in subtrees_of(span)] or [EMPTY_ROOT]
         return reduce(lambda right, left: node_hash(left, right), reversed(hashes))
 
-    def _perfect(self, subtree: Subtree) -> bytes:
+    def _perfect(self, subtree: PerfectSubtree) -> bytes:
         if subtree not in self._hashes:
             if subtree.level % TILE_BITS == 0:
                 self._split(subtree.tile(self._size))
             else:
-                left = Subtree(subtree.level - 1, 2 * subtree.number)
-                right = Subtree(subtree.level - 1, 2 * subtree.number + 1)
+                left = PerfectSubtree(subtree.level - 1, 2 * subtree.number)
+                right = PerfectSubtree(subtree.level - 1, 2 * subtree.number + 1)
                 self._hashes[subtree] = node_hash(self._perfect(left), self._perfect(right))
         return self._hashes[subtree]
 
@@ -201,4 +205,4 @@ class _Nodes:
         if tile not in self._tiles:
             raise NotATile(f"{tile.path} is missing")
         for number, value in enumerate(split_tile(tile, self._tiles[tile]), start=tile.number * TILE_WIDTH):
-            self._hashes[Subtree(tile.level * TILE_BITS, number)] = value
+            self._hashes[PerfectSubtree(tile.level * TILE_BITS, number)] = value

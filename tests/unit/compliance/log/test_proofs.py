@@ -14,7 +14,7 @@ from services.compliance.log.proofs import (
     Proof,
     plan_consistency,
     plan_inclusions,
-    plan_root,
+    plan_roots,
     root_at,
     verify_consistency,
     verify_inclusion,
@@ -133,7 +133,7 @@ def test_trees_of_three_levels_of_tiles(data: st.DataObject) -> None:
     inclusion, consistency = plan_inclusions([index], size), plan_consistency(old, size)
     assert solve(inclusion, LARGE) == [LARGE.path(index, 0, size)]
     assert solve(consistency, LARGE) == [LARGE.subproof(old, 0, size, True)]
-    assert solve(plan_root(size), LARGE) == [[root]]
+    assert solve(plan_roots([old, 0], size), LARGE) == [[LARGE.root(0, old)], [EMPTY_ROOT]]
     verify_inclusion(index, size, LARGE.leaves[index], LARGE.path(index, 0, size), root)
     verify_consistency(old, size, LARGE.root(0, old), root, LARGE.subproof(old, 0, size, True))
     assert max(len(inclusion.tiles), len(consistency.tiles)) <= 2 * 3
@@ -251,3 +251,5 @@ def test_plans_beyond_the_tree_are_refused() -> None:
     for old in (-1, 8):
         with pytest.raises(ValueError, match="must be 0 to 7"):
             plan_consistency(old, 7)
+        with pytest.raises(ValueError, match="no other sizes than 0 to 7"):
+            plan_roots([old], 7)
