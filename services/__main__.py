@@ -6,9 +6,11 @@ import click
 
 from services.cli.client import client_commands
 from services.cli.demo import demo
+from services.cli.keygen import log_keygen
 from services.cli.log import log
 from services.cli.operate import migrate, run, settings, token, up
 from services.cli.quarantine import quarantine
+from services.cli.witness import witness
 from shared.errors import StewardError
 
 
@@ -17,8 +19,9 @@ def steward() -> None:
     """Runs the life of a hospital group's PACS."""
 
 
-for command in (up, run, migrate, token, settings, log, quarantine, *client_commands, demo):
+for command in (up, run, migrate, token, settings, log, witness, quarantine, *client_commands, demo):
     steward.add_command(command)
+log.add_command(log_keygen)
 
 
 def main() -> None:

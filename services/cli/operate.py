@@ -85,14 +85,15 @@ def token(subject: str, grants: tuple[str, ...], keys: Path, hours: int) -> None
 
 
 @click.command()
-@click.argument("service", type=click.Choice([*SERVICES, "migrate"]), required=False)
+@click.argument("service", type=click.Choice([*SERVICES, "migrate", "witness"]), required=False)
 def settings(service: str | None) -> None:
     """Print every setting with its meaning, default and example."""
     from services.cli.settings import MigrateSettings
+    from services.compliance.witness.settings import WitnessSettings
     from shared.settings import variable
 
     kinds: dict[str, type[BaseSettings]] = {name: settings_class(name) for name in SERVICES}
-    kinds["migrate"] = MigrateSettings
+    kinds |= {"migrate": MigrateSettings, "witness": WitnessSettings}
     for name, kind in kinds.items():
         if service in (None, name):
             click.echo(f"# {name}")

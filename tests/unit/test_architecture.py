@@ -30,12 +30,15 @@ PURE_PARTS = {
     *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree", "verify"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
+    *("checkpoint", "cosignature", "note", "proof_file", "submission"),
+    *("csv", "dicom", "evidence", "fhir", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("process", "restic", "roots", "sources"),
     *("directory", "publish", "rest", "visitor"),
+    *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }
 NO_CAPABILITY = {"migrations", "templates", "static", "__pycache__"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}

@@ -14,6 +14,7 @@ from services.__main__ import steward
 from services.cli.rest import ADDRESSES
 from services.cli.rest import variable as address_variable
 from services.cli.settings import MigrateSettings
+from services.compliance.witness.settings import WitnessSettings
 from services.console.contracts.api import router as contracts
 from services.console.overview.api import router as overview
 from services.console.sign_in.api import router as sign_in
@@ -66,7 +67,7 @@ def _described(name: str) -> dict[tuple[str, str], frozenset[str]]:
 @cache
 def variables() -> frozenset[str]:
     """Every environment variable that the project reads: settings, addresses, and what tests take."""
-    kinds: list[type[BaseSettings]] = [*map(settings_class, SERVICES), MigrateSettings]
+    kinds: list[type[BaseSettings]] = [*map(settings_class, SERVICES), MigrateSettings, WitnessSettings]
     settings = {variable(field) for kind in kinds for field in kind.model_fields}
     addresses = {address_variable(name) for name in ADDRESSES}
     sources = [*ROOT.glob("tests/**/*.py"), ROOT / "Makefile"]
