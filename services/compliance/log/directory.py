@@ -16,9 +16,9 @@ from services.compliance.log.tiles import (
     Bundle,
     NotATile,
     Tile,
+    check_tile,
     edge_of,
     split_bundle,
-    split_tile,
 )
 from services.compliance.log.tiling import Tiling, edge_from
 from services.compliance.log.tree import Edge
@@ -54,7 +54,7 @@ class TileDirectory:
         """
         found = self._find(tile)
         body = self._read(found.path, found.byte_count)
-        split_tile(found, body)
+        check_tile(found, body)
         return body[: tile.byte_count]
 
     def tiles(self, tiles: Iterable[Tile]) -> dict[Tile, bytes]:

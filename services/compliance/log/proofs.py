@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
-from services.compliance.log.tiles import TILE_BITS, TILE_WIDTH, NotATile, Tile, split_tile
-from services.compliance.log.tree import EMPTY_ROOT, HASH_BYTES, node_hash
+from services.compliance.log.tiles import TILE_BITS, TILE_WIDTH, NotATile, Tile, check_tile
+from services.compliance.log.tree import EMPTY_ROOT, HASH_BYTES, TILE_BYTES, fold, node_hash
 from shared.errors import StewardError
 
 Proof = list[bytes]
@@ -184,25 +184,22 @@ class _Hashes:
     def __init__(self, size: int, tiles: Mapping[Tile, bytes]) -> None:
         self._size = size
         self._tiles = tiles
-        self._hashes: dict[PerfectSubtree, bytes] = {}
+        self._hashes: dict[Span, bytes] = {}
 
     def over(self, span: Span) -> bytes:
         """The hash over a span; over none, the hash of nothing."""
-        hashes = [self._perfect(subtree) for subtree in subtrees_of(span)] or [EMPTY_ROOT]
-        return reduce(lambda right, left: node_hash(left, right), reversed(hashes))
+        found = self._hashes.get(span)
+        if found is None:
+            hashes = [fold(self._below(subtree)) for subtree in subtrees_of(span)] or [EMPTY_ROOT]
+            found = self._hashes[span] = reduce(lambda right, left: node_hash(left, right), reversed(hashes))
+        return found
 
-    def _perfect(self, subtree: PerfectSubtree) -> bytes:
-        if subtree not in self._hashes:
-            if subtree.level % TILE_BITS == 0:
-                self._split(subtree.tile(self._size))
-            else:
-                left = PerfectSubtree(subtree.level - 1, 2 * subtree.number)
-                right = PerfectSubtree(subtree.level - 1, 2 * subtree.number + 1)
-                self._hashes[subtree] = node_hash(self._perfect(left), self._perfect(right))
-        return self._hashes[subtree]
-
-    def _split(self, tile: Tile) -> None:
+    def _below(self, subtree: PerfectSubtree) -> bytes:
+        """The hashes of the tile that the subtree is over."""
+        tile = subtree.tile(self._size)
         if tile not in self._tiles:
             raise NotATile(f"{tile.path} is missing")
-        for number, value in enumerate(split_tile(tile, self._tiles[tile]), start=tile.number * TILE_WIDTH):
-            self._hashes[PerfectSubtree(tile.level * TILE_BITS, number)] = value
+        check_tile(tile, self._tiles[tile])
+        width = HASH_BYTES << subtree.level % TILE_BITS
+        at = subtree.number * width % TILE_BYTES
+        return self._tiles[tile][at : at + width]

@@ -123,11 +123,10 @@ def is_in_tree(resource: Tile | Bundle, size: int) -> bool:
     return resource.number * TILE_WIDTH + resource.width <= size >> TILE_BITS * level
 
 
-def split_tile(tile: Tile, body: bytes) -> list[bytes]:
-    """The hashes of a tile. Raises NotATile unless there are exactly as many as its name says."""
+def check_tile(tile: Tile, body: bytes) -> None:
+    """Raises NotATile unless there are exactly as many hashes as the tile's name says."""
     if len(body) != tile.byte_count:
         raise NotATile(f"{tile.path} must have {tile.byte_count} bytes for {tile.width} hashes, and has {len(body)}")
-    return [body[at : at + HASH_BYTES] for at in range(0, len(body), HASH_BYTES)]
 
 
 def split_bundle(bundle: Bundle, body: bytes) -> list[bytes]:
