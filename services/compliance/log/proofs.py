@@ -45,7 +45,8 @@ class Plan:
     @property
     def subtrees(self) -> set[PerfectSubtree]:
         """All perfect subtrees that the answers are made of."""
-        return {subtree for spans in self.answers for span in spans for subtree in subtrees_of(span)}
+        spans = {span for answer in self.answers for span in answer}
+        return {subtree for span in spans for subtree in subtrees_of(span)}
 
     @property
     def tiles(self) -> set[Tile]:
