@@ -9,7 +9,7 @@ supervisor starts it anew from the stored positions.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_attempt, wait_exponential
 
@@ -17,38 +17,41 @@ from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
 from shared.database import Pool, is_transient
 from shared.errors import Conflict, Replaced, Unavailable, Unreadable
-from shared.events import CONTRACTS, Event, EventData, decode
+from shared.events import Event, EventData, decode
 from shared.positions import Move, Position, move_positions, select_positions, stored_offsets
 from shared.telemetry import log
 from shared.transactions import Transaction, begin, flush_outbox, new_id
 
 Handler = Callable[[Transaction, Event[Any]], Awaitable[None]]
 Handlers = Mapping[type[EventData], Sequence[Handler]]
-BatchHandler = Callable[[Transaction, Sequence[Event[Any]]], Awaitable[None]]
-"""Is given the new events of a batch together, in order, after their handlers and in the same transaction."""
 
 BATCH = 500
 POLL_SECONDS = 5.0
 ATTEMPTS = 3
 
 
+class Reader(Protocol):
+    """What reads the bus for a service."""
+
+    async def run(self) -> None:
+        """Reads and applies until something fails."""
+
+    async def replay(self, held: quarantine.Held, decided_by: str) -> None:
+        """Applies a quarantined message now. Raises Conflict when it was decided before, or still can't be."""
+
+
 @dataclass(frozen=True)
 class Consumer:
-    """The consumer of one service: which handlers apply which events.
-
-    With a ``batch_handler`` it reads the events of every contract, whether or not they have a handler besides.
-    """
+    """The consumer of one service: which handlers apply which events."""
 
     service: str
     pool: Pool
     bus: Bus
     handlers: Handlers
-    batch_handler: BatchHandler | None = None
 
     async def run(self) -> None:
         """Reads and applies until the bus or the database fails, or another member has taken a partition over."""
-        contracts = self.handlers if self.batch_handler is None else CONTRACTS.values()
-        topics = sorted(contract.event_type for contract in contracts)
+        topics = sorted(contract.event_type for contract in self.handlers)
 
         async def positions(partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
             return await stored_offsets(self.pool, partitions)
@@ -94,39 +97,35 @@ class Consumer:
             now = datetime.now(UTC)
             tx = Transaction(conn, self.service, now, f"service:{self.service}", new_id())
             moves: list[Move] = []
-            applied: list[Event[EventData]] = []
             olds = await select_positions(conn, [(batch.topic, batch.partition) for batch in batches])
             for batch, old in zip(batches, olds, strict=True):
                 sequences = dict(old.sequences)
                 for offset, raw in batch.messages:
                     if old.next_offset is not None and offset < old.next_offset:
                         raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was applied by another consumer")
-                    applied += await self._apply_message(tx, batch, offset, raw, sequences, refuse)
+                    await self._apply_message(tx, batch, offset, raw, sequences, refuse)
                 new = Position(batch.messages[-1][0] + 1, sequences)
                 moves.append(Move(batch.topic, batch.partition, old, new))
-            if self.batch_handler is not None and applied:
-                await self.batch_handler(tx, applied)
             await move_positions(conn, moves)
             await flush_outbox(tx)
 
     async def _apply_message(
         self, tx: Transaction, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int], refuse: str | None
-    ) -> Sequence[Event[EventData]]:
-        """Applies one message and returns its event, or nothing when it was a repeat or went to quarantine."""
+    ) -> None:
+        """Applies one message, unless it is a repeat or goes to quarantine."""
         try:
             event = decode(raw, topic=batch.topic, now=tx.now)
         except Unreadable as exc:
             await quarantine.hold(tx, batch.topic, batch.partition, offset, raw, str(exc))
-            return []
+            return
         if event.sequence <= sequences.get(event.source, 0):
             telemetry.REPEATED.labels(self.service).inc()
-            return []
+            return
         sequences[event.source] = event.sequence
         if refuse is not None:
             await quarantine.hold(tx, batch.topic, batch.partition, offset, raw, refuse)
-            return []
+            return
         await self.handle(tx, event)
-        return [event]
 
     async def handle(self, tx: Transaction, event: Event[EventData]) -> None:
         """Runs the event's handlers in ``tx``, in its trace and in its actor's name."""
@@ -149,8 +148,6 @@ class Consumer:
             try:
                 event = decode(held.raw, topic=held.topic, now=tx.now)
                 await self.handle(tx, event)
-                if self.batch_handler is not None:
-                    await self.batch_handler(tx, [event])
             except Exception as exc:
                 if is_passing(exc):
                     raise

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -79,14 +79,16 @@ async def close_pool(pool: Pool) -> None:
         pool.terminate()
 
 
-async def connect(dsn: str, *, schema: str, application: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(
+    dsn: str, *, schema: str, application: str, settings: Mapping[str, str] | None = None
+) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection outside any pool, for locks and LISTEN, which belong to a session. Raises Unavailable."""
     with _reaching():
         conn: asyncpg.Connection[Any] = await asyncpg.connect(
             dsn,
             timeout=CONNECT_SECONDS,
             command_timeout=60,
-            server_settings={"search_path": schema, "application_name": application},
+            server_settings={"search_path": schema, "application_name": application, **(settings or {})},
         )
         await _prepare(conn)
     return conn

@@ -17,7 +17,7 @@ from fastapi import APIRouter
 
 from shared import api_keys, telemetry
 from shared.bus import Bus
-from shared.consumer import BatchHandler, Consumer, Handler, Handlers
+from shared.consumer import Consumer, Handler, Handlers, Reader
 from shared.database import Pool, close_pool, open_pool
 from shared.errors import WrongSetting
 from shared.events import EventData
@@ -45,13 +45,13 @@ class Service:
 
     ``handlers`` are the tables of its capabilities; an event that several of them handle is handled in their order.
 
-    A service with a ``batch_handler`` hears the events of every contract, in batches.
+    ``reader`` makes what reads the bus in the place of the consumer; a service that has one has no handlers.
     """
 
     name: str
     routers: Sequence[APIRouter] = ()
     handlers: Sequence[HandlerTable] = ()
-    batch_handler: BatchHandler | None = None
+    reader: Callable[[Bus], Reader] | None = None
     work: Mapping[str, Work] = field(default_factory=dict)
 
 
@@ -83,12 +83,12 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
     try:
         service = build(pool)
         handlers = handler_table(*service.handlers, api_keys.HANDLERS)
-        consumer = Consumer(name, pool, bus, handlers, service.batch_handler)
+        reader = service.reader(bus) if service.reader else Consumer(name, pool, bus, handlers)
         supervisor = Supervisor(name)
         identity = Identity(settings.oidc_issuer, settings.oidc_audience, Keys(settings.oidc_jwks), pool)
         work = {
             "relay": Relay(name, settings.database, bus).run,
-            "consumer": consumer.run,
+            "consumer": reader.run,
             "bus_sweep": lambda: sweep_bus(bus),
             **service.work,
         }
@@ -101,7 +101,7 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
                 return Health(False, supervisor.faults | {"database": repr(exc)})
             return Health(True, dict(supervisor.faults))
 
-        routers = [*service.routers, quarantine_router(consumer)]
+        routers = [*service.routers, quarantine_router(reader)]
         yield Opened(service, service_app(RouteContext(name, pool, identity), routers, ready))
     finally:
         for task in tasks:

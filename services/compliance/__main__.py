@@ -1,12 +1,16 @@
 """Wires compliance."""
 
+from datetime import timedelta
+
+import httpx
 import uvloop
 
 from services.compliance.access.api import router as access
-from services.compliance.log.api import router as log
-from services.compliance.log.consumer import BATCH_HANDLER
-from services.compliance.search.api import router as search
+from services.compliance.checkpoints.publish import Publisher, Unsigned
+from services.compliance.checkpoints.witnesses import Witnesses
+from services.compliance.log.writer import Writer
 from services.compliance.settings import ComplianceSettings
+from shared.bus import Bus
 from shared.database import Pool
 from shared.service import Service, run_alone
 from shared.settings import load
@@ -14,7 +18,15 @@ from shared.settings import load
 
 def build(pool: Pool, settings: ComplianceSettings) -> Service:
     """Compliance over its database; it hears every event there is."""
-    return Service(name="compliance", routers=[log, search, access], batch_handler=BATCH_HANDLER)
+    keyring, path = settings.keyring(), settings.log_published
+    witnesses = Witnesses(settings.witnesses(), httpx.AsyncClient())
+    publisher = Unsigned() if keyring is None or path is None else Publisher(pool, keyring, path, witnesses)
+
+    def writer(bus: Bus) -> Writer:
+        every = timedelta(seconds=settings.log_checkpoint_interval)
+        return Writer(settings.database, pool, bus, every, publisher)
+
+    return Service(name="compliance", routers=[access], reader=writer, work={"checkpoints": publisher.run})
 
 
 def main() -> None:

@@ -39,6 +39,9 @@ class ComplianceSettings(ServiceSettings):
         " the database",
         examples=["/var/lib/steward/published/checkpoint"],
     )
+    log_checkpoint_interval: float = Field(
+        10.0, gt=0, description="seconds between two checkpoints of the audit log while it grows", examples=[60]
+    )
     log_witnesses: str = Field(
         "",
         description="witnesses of the log: the public key and the URL of each, all separated by spaces",

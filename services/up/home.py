@@ -5,8 +5,11 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.compliance.checkpoints.keys import generate_key_file
 from services.registry import OWNING_DATA
 from services.up.files import write_private
+
+LOG_ORIGIN = "steward.example/log"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Home:
     def make(self) -> None:
         """Creates the folders. Others may pass through the home, since PostgreSQL runs as a user of its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("keys", "mailbox", "repositories", "backup", "fleet"):
+        for name in ("keys", "mailbox", "repositories", "backup", "fleet", "log"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 
     def secrets(self) -> dict[str, str]:
@@ -34,6 +37,13 @@ class Home:
             write_private(file, json.dumps({name: secrets.token_urlsafe(24) for name in names}))
         found: dict[str, str] = json.loads(file.read_text())
         return found
+
+    def log_key(self) -> str:
+        """The private key that signs the audit log."""
+        file = self.folder / "keys" / "log.key"
+        if not file.exists():
+            generate_key_file(file, LOG_ORIGIN)
+        return file.read_text()
 
     def ports(self) -> dict[str, int]:
         """The ports that the simulated nodes had before, by AE title."""

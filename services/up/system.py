@@ -166,6 +166,11 @@ class _System:
                 "backup_work": folder / "backup",
                 "backup_password": self._secrets["repositories"],
             },
+            "compliance": {
+                "log_key": self._home.log_key(),
+                "log_published": folder / "log" / "checkpoint",
+                "log_checkpoint_interval": 2,
+            },
             "notifier": {
                 "smtp_host": "127.0.0.1",
                 "smtp_port": self._mailbox.port,

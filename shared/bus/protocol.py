@@ -28,11 +28,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Successive messages of one partition: (offset, value). Offsets rise, not always by one."""
+    """Successive messages of one partition: (offset, value). Offsets rise, not always by one.
+
+    ``lost`` are the offsets, from the first up to the second, that this group should have read before these messages
+    and that the bus no longer had.
+    """
 
     topic: str
     partition: int
     messages: Sequence[tuple[int, bytes]]
+    lost: tuple[int, int] | None = None
 
 
 PartitionId = tuple[str, int]

@@ -1,4 +1,6 @@
-"""Events of compliance: who may do what."""
+"""Events of compliance: who may do what, and what befell the audit log."""
+
+from typing import Literal
 
 from shared.events.contract import EventData, Instant
 
@@ -11,3 +13,21 @@ class KeyChanged(EventData, event_type="key.changed", compacted=True, partitions
     grants: list[str]
     expires_at: Instant
     revoked_at: Instant | None = None
+
+
+class EventsLost(EventData, event_type="log.events_lost", partitions=1):
+    """The bus dropped messages that the audit log had not read: the offsets from ``first`` up to ``end``."""
+
+    topic_name: str
+    partition: int
+    first: int
+    end: int
+
+
+class WitnessRefused(EventData, event_type="witness.refused", partitions=1):
+    """A witness of the audit log does not cosign it at ``size`` entries; the subject is the witness."""
+
+    witness: str
+    size: int
+    refusal: Literal["forked", "shrunk", "declined"]
+    reason: str

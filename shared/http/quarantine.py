@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared import quarantine
-from shared.consumer import Consumer
+from shared.consumer import Reader
 from shared.errors import Malformed
 from shared.events import GROUP
 from shared.http.call import Call, requires
@@ -66,7 +66,7 @@ def check_cursor(cursor: str | None) -> str | None:
     return cursor
 
 
-def quarantine_router(consumer: Consumer) -> APIRouter:
+def quarantine_router(reader: Reader) -> APIRouter:
     """The routes of one service's quarantine."""
     router = APIRouter(prefix="/quarantine", tags=["quarantine"])
 
@@ -94,7 +94,7 @@ def quarantine_router(consumer: Consumer) -> APIRouter:
         call.caller.require("operator", GROUP, f"quarantined message {held_id}")
         async with call.read() as conn:
             held = await quarantine.select_one(conn, held_id)
-        await consumer.replay(held, call.caller.name)
+        await reader.replay(held, call.caller.name)
         async with call.read() as conn:
             return HeldMessage.of(await quarantine.select_one(conn, held_id))
 

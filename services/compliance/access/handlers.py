@@ -4,6 +4,7 @@ from datetime import datetime
 
 from services.compliance.access import store
 from services.compliance.access.domain import Key, check_expiry, revoke
+from shared.api_keys import upsert_key
 from shared.events import GROUP
 from shared.events.compliance import KeyChanged
 from shared.resource import check_version
@@ -26,7 +27,7 @@ async def issue_key(tx: Transaction, name: str, grants: list[str], expires_at: d
         version=1,
     )
     await store.insert_key(tx.conn, key, sha256)
-    _record(tx, key, sha256)
+    await _tell(tx, key, sha256)
     return key
 
 
@@ -35,12 +36,14 @@ async def revoke_key(tx: Transaction, key_id: str, expected_version: int) -> Key
     old = await store.select_key(tx.conn, key_id)
     check_version(f"key {key_id}", old, expected_version)
     key = revoke(old, tx.actor, tx.now)
-    _record(tx, key, await store.update_revocation(tx.conn, key, expected_version))
+    await _tell(tx, key, await store.update_revocation(tx.conn, key, expected_version))
     return key
 
 
-def _record(tx: Transaction, key: Key, sha256: str) -> None:
+async def _tell(tx: Transaction, key: Key, sha256: str) -> None:
+    """Makes the key known here, at once, and to the other services."""
     changed = KeyChanged(
         name=key.name, sha256=sha256, grants=key.grants, expires_at=key.expires_at, revoked_at=key.revoked_at
     )
+    await upsert_key(tx.conn, key.id, changed)
     tx.record(changed, subject=key.id, site_id=GROUP)

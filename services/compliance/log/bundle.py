@@ -1,41 +1,67 @@
 """How entries are laid side by side: the entry bundles of C2SP tlog-tiles, each entry behind its length in 16 bits.
 
-The log stores a bundle of 256 in chunks that never cross a multiple of CHUNK, and their bodies joined are the bundle:
-rows are only ever added, however few entries a batch has.
+The log stores a bundle of 256 in four chunks, each compressed by itself: to show one entry, 63 others are read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
+
+import zstandard
 
 from services.compliance.log.entry import MAX_ENTRY_BYTES
 
-CHUNK = 32
-"""A chunk compresses nearly as well as a bundle, and to find one entry, 31 others are read at the most."""
+BUNDLE = 256
+"""How many entries a complete bundle has."""
+
+CHUNK = 64
+"""How many entries a complete chunk has."""
 
 LENGTH_BYTES = 2
+MAX_CHUNK_BYTES = CHUNK * (LENGTH_BYTES + MAX_ENTRY_BYTES)
+
+_compressor = zstandard.ZstdCompressor(level=1, write_checksum=False, write_content_size=True)
+_decompressor = zstandard.ZstdDecompressor()
 
 
-def join_entries(entries: Sequence[bytes]) -> bytes:
+class NotABundle(ValueError):
+    """The bytes do not divide into entries."""
+
+
+def join_entries(entries: Iterable[bytes]) -> bytes:
     """The entries behind each other. Raises ValueError when one is empty or passes 65,535 bytes."""
-    if any(not 0 < len(entry) <= MAX_ENTRY_BYTES for entry in entries):
-        raise ValueError(f"an entry has 1 to {MAX_ENTRY_BYTES} bytes")
-    return b"".join(len(entry).to_bytes(LENGTH_BYTES) + entry for entry in entries)
+    parts = []
+    for entry in entries:
+        if not 0 < len(entry) <= MAX_ENTRY_BYTES:
+            raise ValueError(f"an entry has 1 to {MAX_ENTRY_BYTES} bytes")
+        parts += [len(entry).to_bytes(LENGTH_BYTES), entry]
+    return b"".join(parts)
 
 
-def split_entries(body: bytes) -> tuple[list[bytes], bytes]:
-    """The whole entries of a body, and what is left behind them: nothing, unless the body is damaged."""
-    entries, at = [], 0
-    while at + LENGTH_BYTES <= len(body):
-        end = at + LENGTH_BYTES + int.from_bytes(body[at : at + LENGTH_BYTES])
-        if end > len(body):
-            break
-        entries.append(body[at + LENGTH_BYTES : end])
-        at = end
-    return entries, body[at:]
+def split_entries(body: bytes) -> list[bytes]:
+    """The entries of a body. Raises NotABundle when one is empty or cut."""
+    entries: list[bytes] = []
+    at, end = 0, len(body)
+    while at < end:
+        start = at + LENGTH_BYTES
+        at = start + int.from_bytes(body[at:start])
+        if at == start or at > end:
+            raise NotABundle(f"entry {len(entries)} of these is {'empty' if at == start else 'cut off'}")
+        entries.append(body[start:at])
+    return entries
 
 
-def chunk_bounds(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cuts the indices from ``start`` up to ``end`` where a chunk must end."""
-    while start < end:
-        stop = min(end, start - start % CHUNK + CHUNK)
-        yield start, stop
-        start = stop
+def pack(body: bytes) -> bytes:
+    """The body as it is stored; of nothing, nothing."""
+    return _compressor.compress(body) if body else b""
+
+
+def unpack(packed: bytes) -> bytes:
+    """The body of what is stored. Raises NotABundle."""
+    if not packed:
+        return b""
+    try:
+        size = zstandard.frame_content_size(packed)
+        if not 0 < size <= MAX_CHUNK_BYTES:
+            raise NotABundle(f"a chunk unpacks to at most {MAX_CHUNK_BYTES} bytes, and this one says {size}")
+        return _decompressor.decompress(packed, max_output_size=size)
+    except zstandard.ZstdError as exc:
+        raise NotABundle(f"does not unpack: {exc}") from exc

@@ -1,37 +1,55 @@
-"""What the log keeps: entries in chunks, the index beside them, a root for each batch, and the head."""
+"""What the log is between two batches, and what a batch adds to it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from services.compliance.log.bundle import CHUNK, split_entries
-from services.compliance.log.tree import HASH_BYTES, Frontier
+from services.compliance.log.index import Told
+from services.compliance.log.tree import Edge, Subtree
 from shared.errors import StewardError
+from shared.events.envelope import Envelope
 
 
 class Damaged(StewardError):
     """What is stored contradicts itself; `steward log verify` names where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """What an entry is found by. All but the first two and the last are members of its event's envelope."""
+class Arrival(NamedTuple):
+    """An event to append: its exact bytes, and what was read of them."""
 
-    site_id: str
-    site_sequence: int
-    type: str
-    subject: str
-    actor: str
-    correlation_id: str
-    causation_id: str | None
-    event_id: str
-    time: datetime
-    recorded_at: datetime
+    raw: bytes
+    envelope: Envelope
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site's number in the index, and the sequence that its next entry gets."""
+
+    number: int
+    next_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the next batch builds on. ``tail`` are the entries that do not fill a chunk yet."""
+
+    edge: Edge = field(default_factory=Edge)
+    tail: Sequence[bytes] = ()
+    recorded_at: datetime | None = None
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    types: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has; the next one gets this index."""
+        return self.edge.size
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Successive entries from index ``start`` on, as stored: a piece of a bundle and of the level-0 hash tile."""
+    """A complete chunk as it is stored: ``body`` packed, ``hashes`` side by side."""
 
     start: int
     body: bytes
@@ -39,72 +57,33 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """All that is stored under one index. What should be there and is not, or can't be read, is None."""
-
-    index: int
-    entry: bytes | None
-    leaf_hash: bytes | None
-    indexed: Indexed | None
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """The root that the log had when it grew from ``previous_size`` to ``size``."""
-
-    size: int
-    previous_size: int
-    root: bytes
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How far the log has come. ``recorded_at`` is None while it is empty."""
-
-    frontier: Frontier
-    root: bytes
-    recorded_at: datetime | None
-    epoch: int
-
-    @property
-    def size(self) -> int:
-        """How many entries the log has; the next one gets this index."""
-        return self.frontier.size
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What the log says of itself, unchecked. The last two are None where the teller does not show them."""
+class Manifest:
+    """A manifest at the end of a log of ``size`` entries whose root is ``root``; ``lines`` are those of its sites."""
 
     size: int
     root: bytes
-    recorded_at: datetime | None
-    frontier: tuple[bytes, ...] | None = None
-    next_sequences: Mapping[str, int] | None = None
+    lines: Sequence[bytes]
 
 
-def read_chunk(chunk: Chunk) -> Iterator[tuple[int, bytes | None, bytes]]:
-    """The chunk's indices, each with its entry and its leaf hash.
+class Indexed(NamedTuple):
+    """The index rows of one entry, and what partitions and days are told of it."""
 
-    The hashes say how many entries there should be. Where the body ends early, the entries are None; where it, or the
-    chunk, holds more than it may, the last one is.
-    """
-    hashes = [chunk.hashes[at : at + HASH_BYTES] for at in range(0, len(chunk.hashes), HASH_BYTES)]
-    hashes = hashes[: CHUNK - chunk.start % CHUNK]
-    whole, rest = split_entries(chunk.body)
-    entries: list[bytes | None] = [*whole, *[None] * (len(hashes) - len(whole))]
-    if rest or len(whole) > len(hashes) or len(chunk.hashes) != len(hashes) * HASH_BYTES:
-        entries[len(hashes) - 1] = None
-    for offset, (entry, leaf) in enumerate(zip(entries, hashes, strict=False)):
-        yield chunk.start + offset, entry, leaf
+    entry: int
+    time: int
+    day: tuple[int, int, int]
+    row: bytes
+    mentions: bytes
 
 
-def join_stored(chunks: Sequence[Chunk], indexed: Sequence[tuple[int, Indexed]], start: int, end: int) -> list[Stored]:
-    """What is stored from ``start`` up to ``end``, by rising index; an index that is held twice comes twice."""
-    rows = dict(indexed)
-    entries = [found for chunk in chunks for found in read_chunk(chunk) if start <= found[0] < end]
-    stored = [Stored(index, entry, leaf, rows.get(index)) for index, entry, leaf in entries]
-    without = rows.keys() - {index for index, _, _ in entries}
-    stored += [Stored(index, None, None, rows[index]) for index in without]
-    return sorted(stored, key=lambda item: item.index)
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a batch adds, and the state after it. ``sites`` and ``types`` are those that are new or have grown."""
+
+    before: State
+    after: State
+    chunks: Sequence[Chunk]
+    subtrees: Sequence[Subtree]
+    indexed: Sequence[Indexed]
+    sites: Mapping[str, Site]
+    types: Mapping[str, int]
+    manifest: Manifest | None

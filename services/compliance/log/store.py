@@ -1,125 +1,295 @@
-"""SQL of the log. Entries, roots and index rows are only ever added; the role could not change them."""
+"""SQL of the log. Entries, subtrees and index rows are only ever added; the role could not change them."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
-from operator import attrgetter
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from io import BytesIO
 
-from services.compliance.log.append import Growth
-from services.compliance.log.bundle import CHUNK
-from services.compliance.log.domain import Chunk, Claim, Damaged, Head, Indexed, Root, Stored, join_stored
-from services.compliance.log.tree import Frontier
+from services.compliance.log.append import tail_hashes
+from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
+from services.compliance.log.domain import Damaged, Growth, Indexed, Site, State
+from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
+from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
-
-INDEXED = [field.name for field in fields(Indexed)]
-_indexed_values = attrgetter(*INDEXED)
+from shared.errors import Replaced
 
 
-async def lock_head(conn: Connection) -> Head:
-    """The head, held by this transaction alone until it ends; whoever else wants to append waits.
+async def take_lease(conn: Connection, holder: str, seconds: float) -> int | None:
+    """Makes ``holder`` the writer and returns its epoch, or None while another one's lease lasts.
 
-    Raises Damaged when its size and its frontier do not fit.
+    Raises LockNotAvailable while the other one holds the head's lock.
     """
-    row = await conn.fetchrow("SELECT size, root, frontier, recorded_at, epoch FROM head FOR UPDATE")
+    epoch: int | None = await conn.fetchval(
+        """UPDATE head SET epoch = epoch + 1, holder = $1, leased_until = clock_timestamp() + $2 * interval '1 second'
+           WHERE leased_until < clock_timestamp() RETURNING epoch""",
+        holder,
+        seconds,
+    )
+    return epoch
+
+
+async def select_lapsed_holder(conn: Connection) -> str | None:
+    """The writer whose lease has ended without its being given back."""
+    holder: str | None = await conn.fetchval("SELECT holder FROM head WHERE leased_until < clock_timestamp()")
+    return holder
+
+
+async def end_sessions(conn: Connection, application: str) -> None:
+    """Ends the database sessions of a writer that has stopped, and with them the locks that it holds."""
+    await conn.execute(
+        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()""",
+        application,
+    )
+
+
+async def lock_epoch(conn: Connection) -> int:
+    """The epoch of the writer, which can't append until this transaction ends."""
+    epoch: int = await conn.fetchval("SELECT epoch FROM head FOR UPDATE")
+    return epoch
+
+
+async def give_lease_back(conn: Connection, epoch: int) -> None:
+    """Ends the lease of ``epoch``, so that the next writer need not wait for its end."""
+    await conn.execute("UPDATE head SET leased_until = '-infinity' WHERE epoch = $1", epoch)
+
+
+async def select_state(conn: Connection) -> State:
+    """The log as it stands. Raises Damaged when its parts do not fit."""
+    row = await conn.fetchrow("SELECT size, tail, tail_hashes, recorded_at FROM head")
     if row is None:
         raise Damaged("the log has no head")
-    size, root, frontier, recorded_at, epoch = row
     try:
-        return Head(Frontier(size, tuple(frontier)), root, recorded_at, epoch)
+        edge = Edge(row["size"], await _select_edge(conn, row["size"], row["tail_hashes"]))
+        tail = split_entries(unpack(row["tail"]))
     except ValueError as exc:
         raise Damaged(f"the log's head: {exc}") from exc
-
-
-async def select_claim(conn: Connection) -> Claim:
-    """What the log says of itself. Raises Damaged when there is no head."""
-    row = await conn.fetchrow("SELECT size, root, recorded_at, frontier FROM head")
-    if row is None:
-        raise Damaged("the log has no head")
-    size, root, recorded_at, frontier = row
-    return Claim(size, root, recorded_at, tuple(frontier), await select_next_sequences(conn, None))
-
-
-async def select_next_sequences(conn: Connection, sites: Collection[str] | None) -> dict[str, int]:
-    """The next sequence of each of ``sites`` that has an entry; None stands for all."""
-    rows = await conn.fetch(
-        "SELECT site_id, next_sequence FROM sites WHERE $1::text[] IS NULL OR site_id = ANY($1)",
-        None if sites is None else list(sites),
-    )
-    return {row["site_id"]: row["next_sequence"] for row in rows}
-
-
-async def insert_growth(conn: Connection, growth: Growth) -> None:
-    """Writes all that a batch adds. The caller holds the head's lock."""
-    chunks = [(chunk.start, chunk.body, chunk.hashes) for chunk in growth.chunks]
-    await conn.copy_records_to_table("entries", records=chunks, columns=["start", "body", "hashes"])
-    rows = [(index, *_indexed_values(indexed)) for index, indexed in growth.indexed]
-    await conn.copy_records_to_table("events", records=rows, columns=["index", *INDEXED])
-    await conn.execute(
-        "INSERT INTO roots (size, previous_size, root, recorded_at) VALUES ($1, $2, $3, $4)",
-        growth.root.size,
-        growth.root.previous_size,
-        growth.root.root,
-        growth.root.recorded_at,
-    )
-    await _upsert_next_sequences(conn, growth.next_sequences)
-    await conn.execute(
-        "UPDATE head SET size = $1, root = $2, frontier = $3, recorded_at = $4",
-        growth.head.size,
-        growth.head.root,
-        growth.head.frontier.hashes,
-        growth.head.recorded_at,
+    if len(tail) != row["size"] % CHUNK:
+        raise Damaged(f"the log's head counts {row['size']} entries, and its tail holds {len(tail)}")
+    sites = await conn.fetch("SELECT site_id, number, next_sequence FROM sites")
+    types = await conn.fetch("SELECT type, number FROM types")
+    return State(
+        edge=edge,
+        tail=tail,
+        recorded_at=row["recorded_at"],
+        sites={site_id: Site(number, next_sequence) for site_id, number, next_sequence in sites},
+        types=dict(types),  # type: ignore[arg-type]  # -- a record of two is a pair
     )
 
 
-async def _upsert_next_sequences(conn: Connection, next_sequences: Mapping[str, int]) -> None:
-    await conn.execute(
-        """INSERT INTO sites (site_id, next_sequence) SELECT * FROM unnest($1::text[], $2::bigint[])
-           ON CONFLICT (site_id) DO UPDATE SET next_sequence = excluded.next_sequence""",
-        list(next_sequences),
-        list(next_sequences.values()),
-    )
-
-
-async def select_stored(conn: Connection, start: int, end: int) -> list[Stored]:
-    """Entries and index rows from index ``start`` up to ``end``, also where one of the two is missing."""
+async def _select_edge(conn: Connection, size: int, tail: bytes) -> tuple[bytes, ...]:
+    if not size:
+        return ()
     chunks = await conn.fetch(
-        "SELECT start, body, hashes FROM entries WHERE start >= $1 AND start < $2 ORDER BY start",
-        start - start % CHUNK,
+        "SELECT hashes FROM chunks WHERE start >= $1 AND start < $2 ORDER BY start", size - size % BUNDLE, size
+    )
+    tiles = [b"".join([row["hashes"] for row in chunks]) + tail]
+    while size >> (8 * len(tiles)):
+        width = size >> (8 * len(tiles))
+        tiles.append(await select_subtrees(conn, len(tiles), width - width % TILE, width))
+    return tuple(tiles)
+
+
+async def append(conn: Connection, growth: Growth, *, epoch: int, lease_seconds: float) -> None:
+    """Writes all that a batch adds and renews the writer's lease.
+
+    Raises Replaced when another writer has taken over, or the head is not where this batch begins.
+    """
+    after = growth.after
+    moved = await conn.fetchval(
+        """UPDATE head SET size = $3, tail = $4, tail_hashes = $5, recorded_at = $6,
+                  leased_until = clock_timestamp() + $7 * interval '1 second'
+           WHERE epoch = $1 AND size = $2 RETURNING partition_entries""",
+        epoch,
+        growth.before.size,
+        after.size,
+        pack(join_entries(after.tail)),
+        tail_hashes(after),
+        after.recorded_at,
+        lease_seconds,
+    )
+    if moved is None:
+        raise Replaced(f"another writer has taken over the audit log from epoch {epoch}")
+    if growth.indexed:
+        await _insert_names(conn, growth)
+        for number, first, last in _partitions(growth, moved):
+            await _insert_part(conn, growth, number, first, last)
+        await _insert_subtrees(conn, growth.subtrees)
+        await _count_days(conn, growth.indexed)
+    if growth.manifest is not None:
+        manifest = growth.manifest
+        await conn.execute(
+            "INSERT INTO manifests (size, root, lines) VALUES ($1, $2, $3)",
+            manifest.size,
+            manifest.root,
+            pack(b"\n".join(manifest.lines)),
+        )
+
+
+async def _insert_names(conn: Connection, growth: Growth) -> None:
+    await conn.execute(
+        """INSERT INTO sites (site_id, number, next_sequence)
+           SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[])
+           ON CONFLICT (number) DO UPDATE SET next_sequence = excluded.next_sequence""",
+        list(growth.sites),
+        [site.number for site in growth.sites.values()],
+        [site.next_sequence for site in growth.sites.values()],
+    )
+    if growth.types:
+        await conn.execute(
+            "INSERT INTO types (type, number) SELECT * FROM unnest($1::text[], $2::smallint[])",
+            list(growth.types),
+            list(growth.types.values()),
+        )
+
+
+def _partitions(growth: Growth, width: int) -> Iterator[tuple[int, int, int]]:
+    """Each partition that the batch touches, with the first index of the batch in it and the one after its last."""
+    start = growth.before.size
+    while start < growth.after.size:
+        number = start // width
+        end = min(growth.after.size, (number + 1) * width)
+        yield number, start, end
+        start = end
+
+
+async def _insert_part(conn: Connection, growth: Growth, number: int, first: int, last: int) -> None:
+    """Writes what falls into one partition, straight into it: COPY does not go together with row-level security."""
+    indexed = growth.indexed[first - growth.before.size : last - growth.before.size]
+    if not await _extend_partition(conn, number, indexed, growth.after.recorded_at):
+        await conn.execute("SELECT make_partition($1)", number)
+        await _extend_partition(conn, number, indexed, growth.after.recorded_at)
+    chunks = [chunk for chunk in growth.chunks if first < chunk.start + CHUNK <= last]
+    if chunks:
+        await conn.copy_records_to_table(
+            f"chunks_{number}",
+            records=[(chunk.start, chunk.body, chunk.hashes, growth.after.recorded_at) for chunk in chunks],
+            columns=["start", "body", "hashes", "recorded_at"],
+        )
+    await _copy(conn, f"events_{number}", EVENT_COLUMNS, [row.row for row in indexed])
+    await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, [row.mentions for row in indexed if row.mentions])
+
+
+async def _extend_partition(
+    conn: Connection, number: int, indexed: Sequence[Indexed], recorded_at: datetime | None
+) -> bool:
+    """Brings a partition's times up to date, and says whether there is that partition."""
+    times = [row.time for row in indexed]
+    return bool(
+        await conn.fetchval(
+            """UPDATE partitions
+               SET first_time = least(first_time, timestamptz '2000-01-01Z' + $2 * interval '1 microsecond'),
+                   last_time = greatest(last_time, timestamptz '2000-01-01Z' + $3 * interval '1 microsecond'),
+                   first_recorded = coalesce(first_recorded, $4), last_recorded = $4
+               WHERE number = $1 RETURNING true""",
+            number,
+            min(times),
+            max(times),
+            recorded_at,
+        )
+    )
+
+
+async def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Sequence[bytes]) -> None:
+    if rows:
+        source = BytesIO(b"".join([COPY_HEADER, *rows, COPY_TRAILER]))
+        await conn.copy_to_table(table, source=source, columns=columns, format="binary")
+
+
+async def _insert_subtrees(conn: Connection, subtrees: Sequence[Subtree]) -> None:
+    if subtrees:
+        await conn.execute(
+            """INSERT INTO subtrees (level, number, hash)
+               SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])""",
+            [subtree.level for subtree in subtrees],
+            [subtree.number for subtree in subtrees],
+            [subtree.hash for subtree in subtrees],
+        )
+
+
+async def _count_days(conn: Connection, indexed: Sequence[Indexed]) -> None:
+    counts = Counter([row.day for row in indexed])
+    await conn.execute(
+        """INSERT INTO days (day, site, type, count)
+           SELECT date '2000-01-01' + day, site, type, count
+           FROM unnest($1::int[], $2::smallint[], $3::smallint[], $4::bigint[]) AS fresh(day, site, type, count)
+           ON CONFLICT (site, type, day) DO UPDATE SET count = days.count + excluded.count""",
+        *map(list, zip(*counts, strict=True)),
+        list(counts.values()),
+    )
+
+
+async def select_sealed_size(conn: Connection) -> int:
+    """The size of the log up to its last manifest."""
+    size: int = await conn.fetchval("SELECT coalesce(max(size), 0) FROM manifests")
+    return size
+
+
+async def select_size(conn: Connection) -> int:
+    """How many entries the log has."""
+    size: int = await conn.fetchval("SELECT size FROM head")
+    return size
+
+
+async def select_subtrees(conn: Connection, level: int, start: int, end: int) -> bytes:
+    """The hashes of complete subtrees from number ``start`` up to ``end``, side by side. Raises Damaged."""
+    rows = await conn.fetch(
+        "SELECT hash FROM subtrees WHERE level = $1 AND number >= $2 AND number < $3 ORDER BY number", level, start, end
+    )
+    if len(rows) != end - start:
+        raise Damaged(f"of the subtrees {start} to {end - 1} of level {level}, {end - start - len(rows)} are missing")
+    return b"".join([row["hash"] for row in rows])
+
+
+async def select_leaf_hashes(conn: Connection, start: int, end: int) -> bytes:
+    """The leaf hashes from index ``start`` up to ``end``, side by side. Raises Damaged where one is missing."""
+    first = start - start % CHUNK
+    rows = await conn.fetch(
+        """SELECT start, hashes FROM chunks WHERE start >= $1 AND start < $2
+           UNION ALL SELECT size - size % $3, tail_hashes FROM head WHERE size - size % $3 BETWEEN $1 AND $2 - 1
+           ORDER BY start""",
+        first,
         end,
+        CHUNK,
     )
+    hashes = b"".join([row["hashes"] for row in rows])[(start - first) * HASH_BYTES : (end - first) * HASH_BYTES]
+    if len(hashes) != (end - start) * HASH_BYTES:
+        raise Damaged(f"leaf hashes are missing between the entries {start} and {end - 1}; run `steward log verify`")
+    return hashes
+
+
+async def select_chunks(conn: Connection, starts: Collection[int]) -> dict[int, list[bytes]]:
+    """The entries of the chunks that begin at ``starts``, the unfinished one among them.
+
+    Raises Damaged where one can't be read; one that is not there is left out.
+    """
     rows = await conn.fetch(
-        f"SELECT index, {', '.join(INDEXED)} FROM events WHERE index >= $1 AND index < $2",  # noqa: S608 -- our columns
-        start,
-        end,
+        """SELECT start, body FROM chunks WHERE start = ANY($1::bigint[])
+           UNION ALL SELECT size - size % $2, tail FROM head WHERE size - size % $2 = ANY($1::bigint[])""",
+        list(starts),
+        CHUNK,
     )
-    indexed = [(row["index"], Indexed(*list(row)[1:])) for row in rows]
-    return join_stored([Chunk(*row) for row in chunks], indexed, start, end)
+    try:
+        return {row["start"]: split_entries(unpack(row["body"])) for row in rows}
+    except ValueError as exc:
+        raise Damaged(f"entries can't be read; run `steward log verify`: {exc}") from exc
 
 
-async def select_chunks(conn: Connection, indices: Sequence[int]) -> list[Chunk]:
-    """The chunks that hold the entries of ``indices``."""
-    rows = await conn.fetch(
-        """SELECT DISTINCT ON (c.start) c.start, c.body, c.hashes FROM unnest($1::bigint[]) AS wanted(index)
-           CROSS JOIN LATERAL (
-               SELECT * FROM entries WHERE start <= wanted.index ORDER BY start DESC LIMIT 1) c
-           ORDER BY c.start""",
-        indices,
-    )
-    return [Chunk(*row) for row in rows]
+async def select_bundle(conn: Connection, start: int, end: int) -> bytes:
+    """The entries from ``start``, where a bundle begins, up to ``end`` in it, as tlog-tiles lays them out.
+
+    Raises Damaged where one is missing.
+    """
+    entries = await select_entries(conn, range(start, end))
+    return join_entries(entries.values())
 
 
-async def select_first_beyond(conn: Connection, size: int) -> int | None:
-    """The first index at or beyond ``size`` that has an entry or an index row; in a sound log there is none."""
-    index: int | None = await conn.fetchval(
-        """SELECT least((SELECT min(start) FROM entries WHERE start >= $1),
-                        (SELECT min(index) FROM events WHERE index >= $1))""",
-        size,
-    )
-    return index
-
-
-async def select_roots(conn: Connection, after: int, limit: int) -> list[Root]:
-    """Recorded roots of trees larger than ``after``, by size."""
-    rows = await conn.fetch(
-        "SELECT size, previous_size, root, recorded_at FROM roots WHERE size > $1 ORDER BY size LIMIT $2", after, limit
-    )
-    return [Root(*row) for row in rows]
+async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
+    """The bytes of each entry of ``indices``. Raises Damaged where one can't be read."""
+    chunks = await select_chunks(conn, {index - index % CHUNK for index in indices})
+    try:
+        return {index: chunks[index - index % CHUNK][index % CHUNK] for index in indices}
+    except (KeyError, IndexError) as exc:
+        raise Damaged(
+            f"one of the entries {min(indices)} to {max(indices)} is missing; run `steward log verify`"
+        ) from exc

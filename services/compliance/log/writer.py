@@ -1,0 +1,286 @@
+"""The one writer of the log: reads every topic and appends what it reads, each event once, in one commit a batch.
+
+While PostgreSQL takes one batch, the next is read, checked, hashed and packed. Batches grow with the load: each is what
+has arrived while the one before was written, at most BATCH events, and none waits longer than for that.
+
+One writer leads, by a lease in the row ``head``; others stand by. Taking over raises the epoch there, which every batch
+must find unchanged, so a writer that was stopped and goes on later appends nothing.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+
+import asyncpg
+
+from services.compliance.log import store
+from services.compliance.log.append import grow
+from services.compliance.log.domain import Arrival, Growth, Manifest, State
+from services.compliance.log.index import read_told
+from shared import quarantine, telemetry
+from shared.bus import Batch, Bus
+from shared.database import Connection, Pool, connect
+from shared.errors import Conflict, Replaced, Unreadable
+from shared.events import CONTRACTS, GROUP
+from shared.events.alerts import AlertRaised
+from shared.events.compliance import EventsLost
+from shared.events.envelope import read_data, read_envelope
+from shared.positions import Move, Position, move_positions, select_positions, stored_offsets
+from shared.telemetry import log
+from shared.transactions import Transaction, begin, flush_outbox, new_id
+
+SERVICE = "compliance"
+BATCH = 4096
+LEASE_SECONDS = 5.0
+RENEW_SECONDS = 1.5
+STANDBY_SECONDS = 0.5
+
+PartitionId = tuple[str, int]
+
+
+class Unread(NamedTuple):
+    """A message that is no event; it goes to quarantine."""
+
+    topic: str
+    partition: int
+    offset: int
+    raw: bytes
+    reason: str
+
+
+class Lost(NamedTuple):
+    """Messages that the bus dropped before they were read."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one poll gave, ready to be written."""
+
+    now: datetime
+    arrivals: Sequence[Arrival]
+    growth: Growth
+    moves: Sequence[Move]
+    unread: Sequence[Unread]
+    lost: Sequence[Lost]
+    repeated: int
+
+
+@dataclass
+class _Reading:
+    """What is read of the messages of one poll."""
+
+    now: datetime
+    arrivals: list[Arrival] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    repeated: int = 0
+
+    def read(self, batch: Batch, old: Position) -> Position:
+        """Reads the messages of a partition and returns the position behind them. Raises Replaced."""
+        topic, partition = batch.topic, batch.partition
+        if batch.lost is not None:
+            self.lost.append(Lost(topic, partition, *batch.lost))
+        sequences = dict(old.sequences)
+        for offset, raw in batch.messages:
+            if old.next_offset is not None and offset < old.next_offset:
+                raise Replaced(f"{topic}/{partition}: {offset} was appended by another writer")
+            try:
+                envelope, contract = read_envelope(raw, topic=topic, now=self.now)
+                read_data(envelope, contract)
+            except Unreadable as exc:
+                self.unread.append(Unread(topic, partition, offset, raw, str(exc)))
+                continue
+            sequence = int(envelope.sequence)
+            if sequence <= sequences.get(envelope.source, 0):
+                self.repeated += 1
+                continue
+            sequences[envelope.source] = sequence
+            self.arrivals.append(Arrival(raw, envelope, read_told(envelope.data)))
+        return Position(batch.messages[-1][0] + 1, sequences)
+
+
+class Seals(Protocol):
+    """Where the log's manifests go."""
+
+    async def guard(self, conn: Connection, state: State) -> None:
+        """Looks at the log before it is appended to. Raises where its history is not the one that was published."""
+
+    def sealed(self, manifest: Manifest) -> None:
+        """Is told of a manifest that is in the log."""
+
+
+@dataclass
+class Writer:
+    """Appends while it leads. When ``checkpoint_every`` has passed since the last manifest, one closes a batch."""
+
+    dsn: str
+    pool: Pool
+    bus: Bus
+    checkpoint_every: timedelta
+    seals: Seals
+
+    async def run(self) -> None:
+        """Stands by until the log is free, then appends until the bus or the database fails or it is replaced."""
+        holder = f"steward-log-{new_id()[-12:]}"
+        conn = await connect(self.dsn, schema=SERVICE, application=holder, settings={"steward.sites": "*"})
+        try:
+            epoch = await _stand_by(conn, holder)
+            log.info("log.leading", service=SERVICE, epoch=epoch)
+            state = await store.select_state(conn)
+            await self.seals.guard(conn, state)
+            await _Lead(self, conn, epoch, state, await store.select_sealed_size(conn)).run()
+        finally:
+            conn.terminate()
+
+    async def replay(self, held: quarantine.Held, decided_by: str) -> None:
+        """Appends a quarantined message now, whatever its sequence; the writer that leads begins anew behind it.
+
+        Raises Conflict when it was decided before, or still can't be read.
+        """
+        async with begin(self.pool, SERVICE, actor=decided_by) as tx:
+            await quarantine.decide(tx, held.id, "replayed", "appended by hand")
+            try:
+                envelope, contract = read_envelope(held.raw, topic=held.topic, now=tx.now)
+                read_data(envelope, contract)
+            except Unreadable as exc:
+                raise Conflict(f"the message still can't be read: {exc}") from exc
+            await tx.conn.execute("SET LOCAL steward.sites = '*'")
+            epoch = await store.lock_epoch(tx.conn)
+            state = await store.select_state(tx.conn)
+            growth = grow(state, [Arrival(held.raw, envelope, read_told(envelope.data))], tx.now)
+            await store.append(tx.conn, growth, epoch=epoch, lease_seconds=LEASE_SECONDS)
+
+
+async def _stand_by(conn: Connection, holder: str) -> int:
+    """Waits until ``holder`` leads, and returns its epoch. Sessions of one whose lease has ended are ended too."""
+    while True:
+        try:
+            async with conn.transaction():
+                await conn.execute("SET LOCAL lock_timeout = '500ms'")
+                if (epoch := await store.take_lease(conn, holder, LEASE_SECONDS)) is not None:
+                    return epoch
+        except asyncpg.LockNotAvailableError:
+            if (stopped := await store.select_lapsed_holder(conn)) is not None:
+                log.warning("log.holder_ended", service=SERVICE, holder=stopped)
+                await store.end_sessions(conn, stopped)
+        await asyncio.sleep(STANDBY_SECONDS)
+
+
+@dataclass
+class _Lead:
+    """A writer's time as the one that leads. ``sealed`` is the size up to the last manifest."""
+
+    writer: Writer
+    conn: Connection
+    epoch: int
+    state: State
+    sealed: int
+    due: float = 0.0
+    positions: dict[PartitionId, Position] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        writing = asyncio.create_task(asyncio.sleep(0))
+        try:
+            async with self.writer.bus.subscription(SERVICE, sorted(CONTRACTS), self._stored) as subscription:
+                while True:
+                    batches = await subscription.poll(BATCH, RENEW_SECONDS)
+                    await self._load_positions(batches)
+                    step = self._prepare(batches)
+                    await writing
+                    writing = asyncio.create_task(self._write(step))
+                    # Lets the statement leave before the next batch takes the processor.
+                    await asyncio.sleep(0)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            with suppress(Exception):
+                await store.give_lease_back(self.conn, self.epoch)
+
+    async def _stored(self, partitions: Sequence[PartitionId]) -> Mapping[PartitionId, int]:
+        return await stored_offsets(self.writer.pool, partitions)
+
+    async def _load_positions(self, batches: Sequence[Batch]) -> None:
+        fresh = [where for batch in batches if (where := (batch.topic, batch.partition)) not in self.positions]
+        if fresh:
+            async with self.writer.pool.acquire() as conn:
+                self.positions |= dict(zip(fresh, await select_positions(conn, fresh), strict=True))
+
+    def _prepare(self, batches: Sequence[Batch]) -> Step:
+        """All that can be done without the database."""
+        reading = _Reading(datetime.now(UTC))
+        moves = []
+        for batch in batches:
+            where = (batch.topic, batch.partition)
+            old = self.positions[where]
+            self.positions[where] = reading.read(batch, old)
+            moves.append(Move(*where, old, self.positions[where]))
+        seal = self._is_due(len(reading.arrivals))
+        growth = grow(self.state, reading.arrivals, reading.now, new_id() if seal else None)
+        self.state = growth.after
+        if seal:
+            self.sealed = growth.after.size
+        return Step(reading.now, reading.arrivals, growth, moves, reading.unread, reading.lost, reading.repeated)
+
+    def _is_due(self, arrived: int) -> bool:
+        """Whether a manifest closes this batch."""
+        now = asyncio.get_running_loop().time()
+        if now < self.due or self.state.size + arrived == self.sealed:
+            return False
+        self.due = now + self.writer.checkpoint_every.total_seconds()
+        return True
+
+    async def _write(self, step: Step) -> None:
+        tx = Transaction(self.conn, SERVICE, step.now, f"service:{SERVICE}", new_id())
+        async with self.conn.transaction():
+            await store.append(self.conn, step.growth, epoch=self.epoch, lease_seconds=LEASE_SECONDS)
+            for unread in step.unread:
+                await quarantine.hold(tx, *unread)
+            for lost in step.lost:
+                _tell_of_loss(tx, lost)
+            await move_positions(self.conn, step.moves)
+            await flush_outbox(tx)
+        _measure(step)
+        if step.growth.manifest is not None:
+            self.writer.seals.sealed(step.growth.manifest)
+
+
+def _tell_of_loss(tx: Transaction, lost: Lost) -> None:
+    """Records and alarms that the bus dropped what the log had not read; the record becomes an entry."""
+    where = f"{lost.topic}/{lost.partition}"
+    tx.record(
+        EventsLost(topic_name=lost.topic, partition=lost.partition, first=lost.first, end=lost.end),
+        subject=where,
+        site_id=GROUP,
+    )
+    raised = AlertRaised(
+        alert_id=new_id(),
+        check="audit log",
+        asset_name=where,
+        severity="critical",
+        summary=f"the bus dropped the messages {lost.first} to {lost.end - 1} before the audit log had read them",
+        since=tx.now,
+    )
+    tx.record(raised, subject=where, site_id=GROUP)
+
+
+def _measure(step: Step) -> None:
+    telemetry.REPEATED.labels(SERVICE).inc(step.repeated)
+    for event_type, count in Counter([arrival.envelope.type for arrival in step.arrivals]).items():
+        telemetry.CONSUMED.labels(SERVICE, event_type).inc(count)
+    if step.arrivals:
+        oldest = min([arrival.envelope.time for arrival in step.arrivals])
+        telemetry.CONSUME_DELAY.labels(SERVICE).observe(max(0.0, (step.now - oldest).total_seconds()))
+    for _, envelope, _ in step.arrivals:
+        if telemetry.is_traced(envelope.traceparent):
+            attributes = {"service": SERVICE, "event.type": envelope.type, "event.id": envelope.id}
+            with telemetry.span(f"{SERVICE} {envelope.type}", envelope.traceparent, attributes):
+                log.debug("log.appended", service=SERVICE, id=envelope.id)
