@@ -31,6 +31,7 @@ AUDIT_LOG_USED = Code(DCM, "110101", "Audit Log Used")
 SECURITY_ALERT = Code(DCM, "110113", "Security Alert")
 HARDWARE_CONFIGURATION = Code(DCM, "110130", "Hardware Configuration")
 SOFTWARE_CONFIGURATION = Code(DCM, "110131", "Software Configuration")
+AUDIT_RECORDING_STOPPED = Code(DCM, "110133", "Audit Recording Stopped")
 SECURITY_ROLES_CHANGED = Code(DCM, "110136", "Security Roles Changed")
 
 SYSTEM_OBJECT = 2
@@ -93,6 +94,8 @@ ROWS: Mapping[str, Row] = {
     "notice.failed": Row("site", "E", details=NOTICE),
     "key.changed": Row("key", _by_revocation, SECURITY_ALERT, (SECURITY_ROLES_CHANGED,), ("name",), SECURITY_RESOURCE),
     "log.manifest": Row("audit-log", "C", AUDIT_LOG_USED, role=SECURITY_RESOURCE),
+    "log.events_lost": Row("audit-log", "E", SECURITY_ALERT, (AUDIT_RECORDING_STOPPED,), role=SECURITY_RESOURCE),
+    "witness.refused": Row("audit-log", "E", SECURITY_ALERT, role=SECURITY_RESOURCE),
     "log.accessed": Row("audit-log", "R", AUDIT_LOG_USED, role=SECURITY_RESOURCE),
 }
 FALLBACK = Row("subject", "E")
