@@ -30,6 +30,7 @@ PURE_PARTS = {
     *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree", "verify"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
+    *("entries", "manifests", "pieces", "rows", "seals", "stitch"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("csv", "dicom", "evidence", "fhir", "iti81", "mapping", "ndjson", "readme"),
 }
@@ -37,7 +38,7 @@ OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("process", "restic", "roots", "sources"),
-    *("directory", "publish", "rest", "visitor"),
+    *("database", "directory", "publish", "rest", "state", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }
 NO_CAPABILITY = {"migrations", "templates", "static", "__pycache__"}

@@ -1,0 +1,132 @@
+"""What each entry must be: well-formed, the next of its site, not older than the last one, around a readable event.
+
+This is the innermost loop of a verification. An entry whose header is as expected is passed by comparing text; only
+what is not as expected is read by the exact parser, which says what is wrong.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from services.compliance.log.entry import NotAnEntry, format_time, parse_entry
+from services.compliance.verify.domain import Faulty
+
+MANIFEST = "log.manifest"
+"""The type of a manifest; checkpoints/manifest.py writes them."""
+
+
+class Told(Protocol):
+    """What every event is asked for."""
+
+    @property
+    def type(self) -> str:
+        """Its type."""
+
+    @property
+    def siteid(self) -> str:
+        """Whose it is."""
+
+
+E = TypeVar("E", bound=Told)
+
+
+class Glance(msgspec.Struct, gc=False):
+    """Only what every event is asked for."""
+
+    type: str
+    siteid: str
+
+
+read_glance = msgspec.json.Decoder(Glance).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Manifested:
+    """A manifest as it stands at ``index``, and the heads of the sites that grew since the last one in this range."""
+
+    index: int
+    event: bytes
+    site_id: str
+    heads: dict[str, int]
+
+
+@dataclass(slots=True)
+class Order:
+    """How the entries of a range follow each other; ranges are checked apart and joined in stitch.py.
+
+    ``starts`` has the index and the sequence of each site's first entry in it, ``heads`` each site's next sequence.
+    """
+
+    starts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    heads: dict[str, int] = field(default_factory=dict)
+    grown: dict[str, int] = field(default_factory=dict)
+    manifests: list[Manifested] = field(default_factory=list)
+    first_recorded: str = ""
+    last_recorded: str = ""
+
+
+def check_entries(
+    entries: Sequence[bytes], first: int, order: Order, read: Callable[[bytes], E], events: list[E]
+) -> None:
+    """Checks entries from index ``first`` on, which follow those seen by ``order``. Raises Faulty.
+
+    The events of those that are sound are added to ``events``, as ``read``.
+    """
+    heads, grown, last_recorded = order.heads, order.grown, order.last_recorded
+    for index, entry in enumerate(entries, first):
+        header, _, event = entry.partition(b"\n")
+        try:
+            site, sequence, recorded_at = header.decode().split(" ")
+        except ValueError:
+            site = sequence = recorded_at = ""
+        number = heads.get(site)
+        if number is None or sequence != str(number) or recorded_at != last_recorded:
+            number = _check_header(index, entry, order)
+            last_recorded = order.last_recorded
+        heads[site] = grown[site] = number + 1
+        try:
+            told = read(event)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+            _check_header(index, entry, order)
+            raise Faulty("event", index, index + 1, f"the event can't be read: {exc}") from exc
+        if told.siteid != site:
+            raise Faulty("site", index, index + 1, f"the entry says {site}, its event {told.siteid}")
+        if told.type == MANIFEST:
+            order.manifests.append(Manifested(index, event, site, grown))
+            grown = order.grown = {}
+        events.append(told)
+
+
+def _check_header(index: int, raw: bytes, order: Order) -> int:
+    """The entry's sequence, after the exact reading of its header."""
+    try:
+        entry = parse_entry(raw)
+    except NotAnEntry as exc:
+        raise Faulty("entry-format", index, index + 1, str(exc)) from exc
+    site, sequence, recorded_at = entry.site_id, entry.site_sequence, format_time(entry.recorded_at)
+    if site not in order.heads:
+        order.starts[site] = (index, sequence)
+    elif sequence != order.heads[site]:
+        raise Faulty("site-sequence", index, index + 1, out_of_sequence(site, sequence, order.heads[site]))
+    if recorded_at < order.last_recorded:
+        raise Faulty("recorded-at", index, index + 1, fallen(recorded_at, order.last_recorded))
+    order.first_recorded = order.first_recorded or recorded_at
+    order.last_recorded = recorded_at
+    return sequence
+
+
+def out_of_sequence(site: str, sequence: int, due: int) -> str:
+    """What is wrong with an entry that is not its site's next."""
+    return f"it is number {sequence} of site {site}, and number {due} is due"
+
+
+def fallen(recorded_at: str, before: str) -> str:
+    """What is wrong with an entry that is older than the one before it."""
+    return f"it was recorded at {recorded_at}, and the entry before it at {before}"
+
+
+def recorded_at_of(entry: bytes) -> str:
+    """When a well-formed entry was recorded, as it stands in its header."""
+    return entry.partition(b"\n")[0].rpartition(b" ")[2].decode()

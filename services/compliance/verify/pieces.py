@@ -1,0 +1,148 @@
+"""One range of bundles: all that can be checked about it alone, and what is needed to join it to the others.
+
+Ranges are checked in any order and in any process. Within a range the first fault ends the reading.
+"""
+
+from dataclasses import dataclass, field
+
+from services.compliance.log.index import StoredEvent, read_event
+from services.compliance.log.tree import HASH_BYTES, fold, leaf_hashes
+from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Kind, Numbers, Piece, Reader, Totals
+from services.compliance.verify.entries import Order, check_entries, read_glance, recorded_at_of
+from services.compliance.verify.rows import check_rows
+
+LENGTH_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A range to be checked, from ``first``, a multiple of 256. ``cuts`` are the sizes in it whose roots are asked for.
+
+    ``ours`` says that the entries are Steward's; those of another log are hashed and not looked into.
+    """
+
+    first: int
+    end: int
+    cuts: tuple[int, ...] = ()
+    ours: bool = True
+
+
+@dataclass(slots=True)
+class Range:
+    """What was seen of a task. ``roots`` are those of its complete bundles side by side, ``tails`` those of the first
+    ``size % 256`` leaves of the bundle that a cut goes through."""
+
+    task: Task
+    roots: bytes = b""
+    tails: dict[int, bytes] = field(default_factory=dict)
+    order: Order = field(default_factory=Order)
+    totals: Totals = field(default_factory=Totals)
+    fault: Fault | None = None
+
+
+def check_range(reader: Reader, task: Task) -> Range:
+    """Reads and checks a range; a fault is in the result, never raised."""
+    seen = Range(task)
+    hashes = b""
+    try:
+        for piece in reader.pieces(task.first, task.end):
+            check_piece(piece, reader.numbers, seen)
+            hashes += piece.hashes
+            if piece.end % BUNDLE == 0 or piece.end == task.end:
+                _close_bundle(piece.end - len(hashes) // HASH_BYTES, hashes, seen)
+                hashes = b""
+    except Faulty as exc:
+        seen.fault = exc.fault
+    return seen
+
+
+def _close_bundle(first: int, hashes: bytes, seen: Range) -> None:
+    if len(hashes) == BUNDLE * HASH_BYTES:
+        seen.roots += fold(hashes)
+    for cut in seen.task.cuts:
+        if first < cut < first + BUNDLE:
+            seen.tails[cut] = fold(hashes[: (cut - first) * HASH_BYTES])
+
+
+def check_piece(piece: Piece, numbers: Numbers | None, seen: Range) -> None:
+    """What is wrong with the piece as a whole is told after the entries before it, which may be wrong themselves."""
+    first = piece.first
+    check_width(piece.hashes, piece.end - first, first, piece.end)
+    entries, damage = divide(piece.body, first, piece.end)
+    hashes = leaf_hashes(entries)
+    if hashes != piece.hashes[: len(hashes)]:
+        damage = _first_other_leaf(hashes, piece.hashes, first)
+        entries = entries[: damage.first - first]
+    if seen.task.ours:
+        _look_into(entries, piece, numbers, seen)
+    if damage is not None:
+        raise Faulty(damage.kind, damage.first, damage.end, damage.detail)
+
+
+def _look_into(entries: list[bytes], piece: Piece, numbers: Numbers | None, seen: Range) -> None:
+    if numbers is None or piece.rows is None:
+        check_entries(entries, piece.first, seen.order, read_glance, [])
+        return
+    events: list[StoredEvent] = []
+    try:
+        check_entries(entries, piece.first, seen.order, read_event, events)
+    except Faulty:
+        check_rows(events, ("", ""), piece, numbers, seen.totals)
+        raise
+    if entries:
+        recorded = (recorded_at_of(entries[0]), seen.order.last_recorded)
+        check_rows(events, recorded, piece, numbers, seen.totals)
+    there = piece.rows.recorded_at
+    if there is not None and there != seen.order.last_recorded:
+        detail = f"the chunk says {there}, its last entry {seen.order.last_recorded}"
+        raise Faulty("recorded-at", piece.first, piece.end, detail)
+
+
+def check_width(hashes: bytes, width: int, first: int, end: int) -> None:
+    """Raises Faulty unless there are exactly ``width`` hashes, over the entries from ``first`` up to ``end``."""
+    due, there = width * HASH_BYTES, len(hashes)
+    if there == due:
+        return
+    kind: Kind = "tile-width"
+    if not there:
+        kind = "tile-empty"
+    elif there % HASH_BYTES:
+        kind = "tile-short" if there < due else "tile-long"
+    raise Faulty(kind, first, end, f"the tile must have {due} bytes for {width} hashes, and has {there}")
+
+
+def divide(body: bytes, first: int, end: int) -> tuple[list[bytes], Fault | None]:
+    """The whole entries of a bundle, and what is wrong with its length."""
+    entries: list[bytes] = []
+    at = 0
+    try:
+        for _ in range(first, end):
+            begin = at + LENGTH_BYTES
+            at = begin + (body[at] << 8 | body[at + 1])
+            entries.append(body[begin:at])
+    except IndexError:
+        pass
+    if at == len(body) and len(entries) == end - first:
+        return entries, None
+    if at > len(body):
+        entries.pop()
+    return entries, _damage(body, at, first, end, first + len(entries))
+
+
+def _damage(body: bytes, at: int, first: int, end: int, index: int) -> Fault:
+    if not body:
+        return Fault("bundle-empty", first, end, "the bundle has no entry")
+    if index == end:
+        return Fault("bundle-long", first, end, f"{len(body) - at} bytes follow the last of the bundle's entries")
+    if at == len(body):
+        detail = f"the bundle ends with the entry before it, and must have {end - first} entries"
+        return Fault("bundle-short", index, index + 1, detail)
+    return Fault("bundle-cut", index, index + 1, "the bundle ends within this entry")
+
+
+def _first_other_leaf(hashes: bytes, stored: bytes, first: int) -> Fault:
+    for index, at in enumerate(range(0, len(hashes), HASH_BYTES), first):
+        leaf = hashes[at : at + HASH_BYTES]
+        if leaf != stored[at : at + HASH_BYTES]:
+            return Fault("leaf-hash", index, index + 1, f"its bytes hash to {leaf.hex()}, which is not what is stored")
+    raise ValueError("the hashes are the same")

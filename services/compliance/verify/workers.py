@@ -1,0 +1,48 @@
+"""The processes that check ranges, as many as there are cores. Each opens the log for itself."""
+
+import gc
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+from services.compliance.verify.domain import Reader, Source
+from services.compliance.verify.pieces import Range, Task, check_range
+from shared.errors import Unavailable
+
+AHEAD = 3
+"""How many ranges each process may be ahead of what was joined; it bounds the memory."""
+
+_readers: list[Reader] = []
+
+
+def check_ranges(reader: Reader, tasks: Iterator[Task], workers: int) -> Iterator[Range]:
+    """The ranges of ``tasks``, in their order. One worker means this process itself, with ``reader``."""
+    if workers < 2:
+        yield from (check_range(reader, task) for task in tasks)
+        return
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(workers, context, _open, (reader.share(),)) as pool:
+        running: deque[Future[Range]] = deque()
+        try:
+            for task in tasks:
+                running.append(pool.submit(_check, task))
+                if len(running) >= workers * AHEAD:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        except BrokenProcessPool as exc:
+            raise Unavailable("a process that verified the log has ended") from exc
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _open(source: Source) -> None:
+    gc.disable()
+    _readers.append(source.open())
+
+
+def _check(task: Task) -> Range:
+    return check_range(_readers[0], task)
