@@ -1,13 +1,13 @@
-"""Entries side by side: the form of tlog-tiles' bundles, and chunks whose damage is seen."""
+"""Entries side by side: the form of tlog-tiles' bundles, packed and unpacked."""
+
+from contextlib import suppress
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.compliance.log.bundle import CHUNK, chunk_bounds, join_entries, split_entries
-from services.compliance.log.domain import Chunk, read_chunk
-
-HASHES = [bytes([number]) * 32 for number in range(CHUNK)]
+from services.compliance.log.bundle import MAX_CHUNK_BYTES, NotABundle, join_entries, pack, split_entries, unpack
 
 
 def test_an_entry_stands_behind_its_length_in_16_bits() -> None:
@@ -16,9 +16,11 @@ def test_an_entry_stands_behind_its_length_in_16_bits() -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=20))
-def test_joined_entries_split_again(entries: list[bytes]) -> None:
-    """Nothing is left behind the last one."""
-    assert split_entries(join_entries(entries)) == (entries, b"")
+def test_joined_entries_split_and_unpack_again(entries: list[bytes]) -> None:
+    """What is stored gives back the entries, of none too."""
+    body = join_entries(entries)
+    assert unpack(pack(body)) == body
+    assert split_entries(body) == entries
 
 
 @pytest.mark.parametrize("entry", [b"", b"x" * 65536])
@@ -28,29 +30,30 @@ def test_an_entry_that_has_no_length_is_refused(entry: bytes) -> None:
         join_entries([entry])
 
 
-@given(st.integers(0, 5000), st.integers(0, 700))
-def test_chunks_cover_all_and_cross_no_boundary(start: int, count: int) -> None:
-    """The bounds follow each other, and each lies within one multiple of CHUNK."""
-    bounds = list(chunk_bounds(start, start + count))
-    assert [index for first, end in bounds for index in range(first, end)] == list(range(start, start + count))
-    assert all(first // CHUNK == (end - 1) // CHUNK for first, end in bounds)
+@pytest.mark.parametrize("body", [b"\0", b"\0\0", b"\0\1", b"\0\1a\0", b"\0\1a\0\2b"])
+def test_a_body_that_does_not_divide_into_entries_is_refused(body: bytes) -> None:
+    """Cut within a length or an entry, or with an empty entry."""
+    with pytest.raises(NotABundle):
+        split_entries(body)
 
 
-@pytest.mark.parametrize(
-    ("start", "body", "hashes", "seen"),
-    [
-        (0, join_entries([b"a", b"b"]), 2, [b"a", b"b"]),
-        (0, join_entries([b"a"]), 2, [b"a", None]),
-        (0, join_entries([b"a", b"b"])[:-1], 2, [b"a", None]),
-        (0, join_entries([b"a", b"b"]) + b"\x00", 2, [b"a", None]),
-        (0, join_entries([b"a", b"b", b"c"]), 2, [b"a", None]),
-        (0, b"", 1, [None]),
-        (CHUNK - 1, join_entries([b"a", b"b"]), 2, [None]),
-    ],
-)
-def test_damage_of_a_chunk_shows_as_a_missing_entry(
-    start: int, body: bytes, hashes: int, seen: list[bytes | None]
-) -> None:
-    """A body cut short, one with something left, one with an entry too many, a chunk that reaches into the next."""
-    chunk = Chunk(start, body, b"".join(HASHES[:hashes]))
-    assert [entry for _, entry, _ in read_chunk(chunk)] == seen
+@given(st.binary(min_size=1, max_size=100))
+def test_bytes_that_were_never_packed_are_refused(packed: bytes) -> None:
+    """Whatever they are, they are no accident."""
+    with pytest.raises(NotABundle):
+        unpack(packed)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    """A frame that says it holds more than a chunk can."""
+    with pytest.raises(NotABundle, match="at most"):
+        unpack(zstandard.compress(bytes(MAX_CHUNK_BYTES + 1)))
+
+
+@given(st.data())
+def test_a_damaged_pack_is_refused_or_shows(data: st.DataObject) -> None:
+    """One flipped bit gives the one error or other bytes, which the leaf hashes tell; never another accident."""
+    packed = bytearray(pack(join_entries([b"entry one", b"entry two"])))
+    packed[data.draw(st.integers(0, len(packed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with suppress(NotABundle):
+        assert len(unpack(bytes(packed))) <= MAX_CHUNK_BYTES

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.compliance.log.tree import EMPTY_ROOT, Frontier, leaf_hash
+from services.compliance.log.tree import EMPTY_ROOT, Edge, Subtree, leaf_hashes
 
 CT_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 CT_ROOTS = [
@@ -40,37 +40,57 @@ def some_leaves(count: int, seed: int = 0) -> list[bytes]:
 
 def test_published_vectors() -> None:
     """The trees of 1 to 8 leaves have the roots that Certificate Transparency's reference implementation gives."""
-    leaves = [leaf_hash(bytes.fromhex(leaf)) for leaf in CT_LEAVES]
-    assert [Frontier().extend(leaves[:size]).root.hex() for size in range(1, 9)] == CT_ROOTS
-    assert (
-        Frontier().root.hex() == EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    )
+    leaves = leaf_hashes([bytes.fromhex(leaf) for leaf in CT_LEAVES])
+    assert [Edge().grow(leaves[: size * 32])[0].root.hex() for size in range(1, 9)] == CT_ROOTS
+    assert Edge().root.hex() == EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 def test_every_size_to_600_grown_leaf_by_leaf() -> None:
-    """A frontier that takes one leaf at a time has the defined root at each size."""
+    """An edge that takes one leaf at a time has the defined root at each size."""
     leaves = some_leaves(600)
-    frontier = Frontier()
+    edge = Edge()
     for size in range(601):
-        assert frontier.size == size
-        assert frontier.root == defined_root(leaves[:size])
-        frontier = frontier.extend(leaves[size : size + 1])
+        assert edge.size == size
+        assert edge.root == defined_root(leaves[:size])
+        edge, _ = edge.grow(b"".join(leaves[size : size + 1]))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=5), st.integers())
-def test_batches_of_any_size_give_the_same_root(batches: list[int], seed: int) -> None:
-    """How leaves are batched leaves no trace in the root."""
-    leaves = some_leaves(sum(batches), seed)
-    frontier, at = Frontier(), 0
+def test_batches_of_any_size_give_the_same_tree(batches: list[int], seed: int) -> None:
+    """How leaves are batched leaves no trace in the root, the edge, or the subtrees that were completed."""
+    leaves = b"".join(some_leaves(sum(batches), seed))
+    edge, at, completed = Edge(), 0, []
     for batch in batches:
-        frontier = Frontier(frontier.size, frontier.hashes).extend(leaves[at : at + batch])
+        edge, fresh = Edge(edge.size, edge.tiles).grow(leaves[at * 32 : (at + batch) * 32])
+        completed += fresh
         at += batch
-    assert frontier.root == Frontier().extend(leaves).root == defined_root(leaves)
+    at_once, together = Edge().grow(leaves)
+    assert edge == at_once
+    assert sorted(completed, key=place) == sorted(together, key=place)
+    assert edge.root == defined_root([leaves[at : at + 32] for at in range(0, len(leaves), 32)])
 
 
-@pytest.mark.parametrize(("size", "hashes"), [(1, ()), (0, (bytes(32),)), (3, (bytes(32),)), (1, (b"x",)), (-1, ())])
-def test_frontier_that_does_not_fit_its_size_is_refused(size: int, hashes: tuple[bytes, ...]) -> None:
-    """A tree of n leaves has as many perfect subtrees as n has ones in binary."""
-    with pytest.raises(ValueError, match="subtrees"):
-        Frontier(size, hashes)
+def test_subtrees_of_three_levels() -> None:
+    """Of 65,536 + 300 leaves, 257 subtrees of 256 and one of 65,536 are complete, with the defined roots."""
+    leaves = some_leaves(65_836)
+    edge, completed = Edge().grow(b"".join(leaves))
+    assert [(subtree.level, subtree.number) for subtree in completed] == [(1, n) for n in range(257)] + [(2, 0)]
+    assert completed[256].hash == defined_root(leaves[65_536 : 65_536 + 256])
+    assert completed[257].hash == defined_root(leaves[:65_536])
+    assert [len(tile) // 32 for tile in edge.tiles] == [44, 1, 1]
+    assert edge.root == defined_root(leaves)
+
+
+def place(subtree: Subtree) -> tuple[int, int]:
+    """The order of subtrees by level and number."""
+    return subtree.level, subtree.number
+
+
+@pytest.mark.parametrize(
+    ("size", "tiles"), [(1, ()), (0, (bytes(32),)), (3, (bytes(32),)), (1, (b"x",)), (-1, ()), (256, (b"",))]
+)
+def test_edge_that_does_not_fit_its_size_is_refused(size: int, tiles: tuple[bytes, ...]) -> None:
+    """The widths of the incomplete tiles are the digits of the size to the base of 256."""
+    with pytest.raises(ValueError, match="right edge"):
+        Edge(size, tiles)
