@@ -10,7 +10,7 @@ from services.compliance.log.tree import HASH_BYTES
 from shared.errors import StewardError
 
 MAX_SIZE = 2**63 - 1
-MAX_ORIGIN = 255
+MAX_ORIGIN_BYTES = 255
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x1f]")
 
@@ -40,8 +40,8 @@ class Checkpoint:
     extensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.origin) <= MAX_ORIGIN:
-            raise NotACheckpoint(f"the origin must have 1 to {MAX_ORIGIN} characters, not {len(self.origin)}")
+        if not 0 < len(self.origin.encode()) <= MAX_ORIGIN_BYTES:
+            raise NotACheckpoint(f"the origin {self.origin[:80]!r} must have 1 to {MAX_ORIGIN_BYTES} bytes")
         if not 0 <= self.size <= MAX_SIZE:
             raise NotACheckpoint(f"the size {self.size} must be from 0 to {MAX_SIZE}")
         if len(self.root) != HASH_BYTES:

@@ -20,7 +20,7 @@ MAX_NOTE_BYTES = 128 * 1024
 """Room for 16 signatures of nearly 5 kB, which every reader must accept."""
 
 MAX_SIGNATURES = 100
-MAX_NAME = 255
+MAX_NAME_BYTES = 255
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 ID_BYTES = 4
@@ -43,7 +43,7 @@ class Untrusted(StewardError):
 
 def is_key_name(name: str) -> bool:
     """Whether a key may be called so: neither empty nor endless, no space of Unicode, no plus, no control character."""
-    return 0 < len(name) <= MAX_NAME and not any(c.isspace() or c == "+" or c < " " for c in name)
+    return 0 < len(name.encode()) <= MAX_NAME_BYTES and not any(c.isspace() or c == "+" or c < " " for c in name)
 
 
 def decode_base64(text: str) -> bytes | None:
@@ -72,7 +72,7 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         if not is_key_name(self.name):
-            raise NotAKey(f"the key name {self.name!r} must have 1 to {MAX_NAME} characters, no space and no plus")
+            raise NotAKey(f"the key name {self.name!r} must have 1 to {MAX_NAME_BYTES} bytes, no space and no plus")
         if len(self.public) != KEY_BYTES:
             raise NotAKey(f"an Ed25519 public key has {KEY_BYTES} bytes, not {len(self.public)}")
 
