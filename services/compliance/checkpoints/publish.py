@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from shared.telemetry import log
 from shared.transactions import begin, new_id
 
 SERVICE = "compliance"
+FOLLOW_SECONDS = 10.0
 _REFUSALS: dict[type[Outcome], Literal["forked", "shrunk", "declined"]] = {
     Forked: "forked",
     Shrunk: "shrunk",
@@ -88,7 +90,23 @@ class Publisher:
         while True:
             if manifest is not None:
                 await self.publish(manifest)
-            manifest = await self._newest.get()
+            manifest = await self._next()
+
+    async def _next(self) -> Manifest | None:
+        """The next manifest to publish. While none comes, what another replica has published is remembered here too."""
+        try:
+            async with asyncio.timeout(FOLLOW_SECONDS):
+                return await self._newest.get()
+        except TimeoutError:
+            await self._follow()
+            return None
+
+    async def _follow(self) -> None:
+        async with self.pool.acquire() as conn:
+            latest = await store.select_latest(conn)
+        published = self._published or self._load(may_begin=True)
+        if latest is not None and (published.last is None or latest.size > published.last.size):
+            await self._advance(published, latest.size, latest.note.encode())
 
     async def publish(self, manifest: Manifest) -> None:
         """Makes a checkpoint of the log up to ``manifest`` and shows it; the witnesses' lines follow.
@@ -114,15 +132,16 @@ class Publisher:
         """Whether this checkpoint is the newest; another process that writes to the same file may have been faster."""
         published = self._published or self._load(may_begin=True)
         while published.last is None or published.last.size < manifest.size:
-            async with self.pool.acquire() as conn:
-                proof = await _prove(conn, published.last.size, manifest.size) if published.last else []
-            try:
-                await asyncio.to_thread(published.advance, note, proof)
-            except PublishedMeanwhile:
-                continue
-            return True
+            with suppress(PublishedMeanwhile):
+                await self._advance(published, manifest.size, note)
+                return True
         published.check(published.last.size, published.last.root, [])
         return published.last.size == manifest.size and published.last.root == manifest.root
+
+    async def _advance(self, published: Published, size: int, note: bytes) -> None:
+        async with self.pool.acquire() as conn:
+            proof = await _prove(conn, published.last.size, size) if published.last else []
+        await asyncio.to_thread(published.advance, note, proof)
 
     async def _settle(self, witness: Witness, manifest: Manifest, outcome: Outcome) -> None:
         """Keeps a cosignature. What else came is logged, and a refusal is an event and an alert the first time."""
