@@ -19,15 +19,15 @@ from services.compliance.export.evidence import Claim, Evidence, cover
 from services.compliance.export.package import LOG, MEMBERS, SITE, Refuted, verify_evidence
 from services.compliance.export.readme import BY_HAND
 from services.compliance.log.tree import fold, leaf_hashes
-from tests.unit.compliance.export.small_log import KEY, ORIGIN, WITNESS, SmallLog, minute
+from tests.unit.compliance.export.sealed_log import KEY, ORIGIN, WITNESS, SealedLog, minute
 
 SITES = ("north", "south", "group")
 
 
-def small_log(entries: int = 60, seed: int = 1) -> SmallLog:
+def sealed_log(entries: int = 60, seed: int = 1) -> SealedLog:
     """A log of three sites in which a checkpoint follows every now and then, and at the end."""
     chance = random.Random(seed)
-    log = SmallLog()
+    log = SealedLog()
     log.append("north", minute(0))
     log.append("south", minute(0))
     for number in range(1, entries):
@@ -78,7 +78,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("start", "end"), [(0, 60), (10, 30), (0, 5), (55, 1000), (-100, 1000), (20, 20.5), (60, 61)])
 async def test_a_whole_package_shows_all_of_its_period(path: Path, site_id: str, start: float, end: float) -> None:
     """Every entry of the site in the period and no other counts, however much lies before and behind it."""
-    log = small_log()
+    log = sealed_log()
     claim = Claim(site_id, minute(0) + (minute(1) - minute(0)) * start, minute(0) + (minute(1) - minute(0)) * end)
     found = verify(path, await log.package(claim))
     if start >= 60:
@@ -101,14 +101,14 @@ def _text(claim: Claim) -> str:
 @pytest.mark.parametrize("size", [*range(3, 70), 255, 256, 257, 300, 515])
 async def test_packages_of_logs_of_every_size_are_verified(path: Path, size: int) -> None:
     """Whatever the tree looks like."""
-    log = small_log(size)
+    log = sealed_log(size)
     found = verify(path, await log.package(Claim("north", minute(size // 4), minute(size // 2))))
     assert isinstance(found, Evidence), found
 
 
 async def test_the_start_of_a_log_needs_no_entry_before(path: Path) -> None:
     """The site's number 0 is its first."""
-    log = small_log()
+    log = sealed_log()
     found = verify(path, await log.package(Claim("south", minute(-5), minute(9))))
     assert isinstance(found, Evidence)
     assert found.first_sequence == 0
@@ -116,7 +116,7 @@ async def test_the_start_of_a_log_needs_no_entry_before(path: Path) -> None:
 
 async def test_no_hash_is_there_twice_and_none_is_needless() -> None:
     """Between two entries lie at most two subtrees of each size, and one run of entries needs one proof's hashes."""
-    log = small_log(400)
+    log = sealed_log(400)
     lines = members(await log.package(Claim("north", minute(100), minute(300))))[LOG].decode().splitlines()
     hashes = [json.loads(line)["hash"] for line in lines if "hash" in json.loads(line)]
     assert len(hashes) == len(set(hashes))
@@ -138,7 +138,7 @@ def test_a_gap_is_covered_by_whole_subtrees_without_overlap(start: int) -> None:
 
 async def test_every_changed_byte_of_what_is_proved_is_found(path: Path) -> None:
     """In each of the files but README.txt and keys.txt, which prove nothing and say so."""
-    log = small_log(30)
+    log = sealed_log(30)
     files = members(await log.package(Claim("north", minute(5), minute(20))))
     whole = verify(path, packed(files))
     assert isinstance(whole, Evidence), whole
@@ -156,7 +156,7 @@ async def test_every_changed_byte_of_what_is_proved_is_found(path: Path) -> None
 
 async def test_no_line_can_be_left_out_doubled_or_moved(path: Path) -> None:
     """Every line of the log stands where it must."""
-    raw = await small_log(40).package(Claim("north", minute(8), minute(30)))
+    raw = await sealed_log(40).package(Claim("north", minute(8), minute(30)))
     count = len(members(raw)[LOG].splitlines())
     for at in range(count):
         before, behind = list(range(at)), list(range(at + 1, count))
@@ -170,7 +170,7 @@ async def test_no_line_can_be_left_out_doubled_or_moved(path: Path) -> None:
 async def test_no_entry_can_be_hidden_behind_a_hash(path: Path) -> None:
     """The exporter who leaves an entry out, and puts the right hashes in its place, is found: be it the first or last
     of the period, the one before it, the one after it, or any between."""
-    log = small_log()
+    log = sealed_log()
     for site_id in SITES:
         claim = Claim(site_id, minute(10), minute(40))
         kept = log.select(claim)
@@ -182,7 +182,7 @@ async def test_no_entry_can_be_hidden_behind_a_hash(path: Path) -> None:
 
 async def test_whole_ends_cannot_be_hidden_either(path: Path) -> None:
     """Nor any number of entries at the period's beginning or end, with or without what bounds it."""
-    log = small_log()
+    log = sealed_log()
     claim = Claim("north", minute(10), minute(1000))
     *kept, manifest = log.select(claim)
     for cut in range(1, len(kept)):
@@ -192,7 +192,7 @@ async def test_whole_ends_cannot_be_hidden_either(path: Path) -> None:
 
 async def test_an_entry_of_another_site_is_refused(path: Path) -> None:
     """Nobody gets to see through a package what is not his."""
-    log = small_log()
+    log = sealed_log()
     claim = Claim("north", minute(10), minute(40))
     foreign = next(i for i, raw in enumerate(log.entries) if raw.startswith(b"south"))
     found = verify(path, await log.package(claim, sorted({*log.select(claim), foreign})))
@@ -201,7 +201,7 @@ async def test_an_entry_of_another_site_is_refused(path: Path) -> None:
 
 async def test_an_older_head_of_the_site_is_refused(path: Path) -> None:
     """Who hides the newest entries can't say that the site had fewer."""
-    log = small_log()
+    log = sealed_log()
     claim = Claim("north", minute(10), minute(1000))
     files = members(await log.package(claim))
     told = json.loads(files[SITE]) | {"head": log.heads["north"] - 1}
@@ -212,7 +212,7 @@ async def test_an_older_head_of_the_site_is_refused(path: Path) -> None:
 
 async def test_a_period_claimed_longer_than_what_is_there_is_refused(path: Path) -> None:
     """Nor one that would leave out entries that are there."""
-    log = small_log()
+    log = sealed_log()
     files = members(await log.package(Claim("north", minute(20), minute(30))))
     for start, end in ((5, 30), (20, 50), (26, 30), (20, 24)):
         other = members(await log.package(Claim("north", minute(start), minute(end))))
@@ -221,14 +221,14 @@ async def test_a_period_claimed_longer_than_what_is_there_is_refused(path: Path)
 
 async def test_a_log_that_is_signed_up_to_the_middle_of_the_period_says_so(path: Path) -> None:
     """What came after the checkpoint is not claimed."""
-    found = verify(path, await small_log(60).package(Claim("north", minute(30), minute(90))))
+    found = verify(path, await sealed_log(60).package(Claim("north", minute(30), minute(90))))
     assert isinstance(found, Evidence)
     assert found.complete_until == minute(60)
 
 
 async def test_only_trusted_keys_count(path: Path) -> None:
     """The key in the package is information; a foreign log's package, however right, is refused."""
-    raw = await small_log().package(Claim("north", minute(10), minute(40)))
+    raw = await sealed_log().package(Claim("north", minute(10), minute(40)))
     foreign = SignerKey.from_seed(ORIGIN, b"f" * 32)
     assert isinstance(verify(path, raw, key=foreign), Refuted)
     assert isinstance(verify(path, raw), Evidence)
@@ -237,7 +237,7 @@ async def test_only_trusted_keys_count(path: Path) -> None:
 
 async def test_as_many_witnesses_as_asked_must_have_cosigned(path: Path) -> None:
     """And the evidence names them."""
-    raw = await small_log().package(Claim("north", minute(10), minute(40)))
+    raw = await sealed_log().package(Claim("north", minute(10), minute(40)))
     found = verify(path, raw, quorum=1)
     assert isinstance(found, Evidence)
     assert set(found.signers) == {ORIGIN, WITNESS.verifier.name}
@@ -246,14 +246,14 @@ async def test_as_many_witnesses_as_asked_must_have_cosigned(path: Path) -> None
 
 async def test_a_package_cut_anywhere_is_refused(path: Path) -> None:
     """An export that broke off can't be taken for a whole one."""
-    raw = await small_log(20).package(Claim("north", minute(5), minute(15)))
+    raw = await sealed_log(20).package(Claim("north", minute(5), minute(15)))
     for length in range(0, len(raw), 7):
         assert isinstance(verify(path, raw[:length]), Refuted)
 
 
 async def test_files_that_do_not_belong_are_refused(path: Path) -> None:
     """Nothing unproved may lie beside what is proved, nor a second file of the same name."""
-    files = members(await small_log(20).package(Claim("north", minute(5), minute(15))))
+    files = members(await sealed_log(20).package(Claim("north", minute(5), minute(15))))
     assert isinstance(verify(path, packed(files | {"summary.pdf": b"all is well"})), Refuted)
     assert isinstance(verify(path, packed({name: body for name, body in files.items() if name != SITE})), Refuted)
     sink = io.BytesIO(packed(files))
@@ -264,14 +264,14 @@ async def test_files_that_do_not_belong_are_refused(path: Path) -> None:
 
 async def test_an_endless_line_is_refused_before_it_fills_memory(path: Path) -> None:
     """A zip file can hold a thousand times its size."""
-    files = members(await small_log(20).package(Claim("north", minute(5), minute(15))))
+    files = members(await sealed_log(20).package(Claim("north", minute(5), minute(15))))
     assert isinstance(verify(path, packed(files | {LOG: b" " * (1 << 22)})), Refuted)
     assert isinstance(verify(path, packed(files | {"checkpoint": b" " * (1 << 22)})), Refuted)
 
 
 async def test_the_program_in_the_readme_computes_the_signed_root(tmp_path: Path) -> None:
     """Whoever trusts no verifier can check with thirty lines of his own."""
-    log = small_log(70)
+    log = sealed_log(70)
     files = members(await log.package(Claim("north", minute(10), minute(40))))
     text = files["README.txt"].decode().replace("\r\n", "\n")
     assert "".join(f"    {line}\n" for line in BY_HAND.splitlines()) in text
@@ -290,7 +290,7 @@ async def test_the_program_in_the_readme_computes_the_signed_root(tmp_path: Path
 
 async def test_an_entry_that_goes_back_in_time_is_refused(path: Path) -> None:
     """Times never fall from entry to entry; the bounds of the period stand on that."""
-    log = small_log(30)
+    log = sealed_log(30)
     log.append("north", minute(32))
     log.append("north", minute(31))
     log.seal(minute(33))

@@ -30,7 +30,7 @@ def minute(number: int) -> datetime:
 
 
 @dataclass
-class SmallLog:
+class SealedLog:
     """A log that is appended to entry by entry; ``seal`` closes it with a manifest, as a checkpoint needs."""
 
     entries: list[bytes] = field(default_factory=list)
