@@ -5,8 +5,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,16 +31,28 @@ def find_program(name: str, *, package: str) -> str:
 
 
 def free_port() -> int:
-    """A port nobody listens on, from below the range that outgoing connections draw theirs from.
+    """A port nobody listens on, which no other process of any tests is given for as long as this one lives.
 
-    A part that is killed and restarted must find its port free. One from that range could meanwhile be taken by any
-    client, even by a client of the part that connects to itself.
+    It lies below the range that outgoing connections draw theirs from. A part that is killed and restarted must find
+    its port free. One from that range could meanwhile be taken by any client, even by a client of the part that
+    connects to itself.
     """
     for port in random.sample(range(20_000, 32_000), 200):
-        with socket.socket() as probe, suppress(OSError):
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as claim, socket.socket() as probe:
+            claim.bind(f"\0steward-tests-port-{port}")
             probe.bind(("127.0.0.1", port))
+            # The name in the abstract namespace is taken until the descriptor is closed: at the end of this process.
+            claim.detach()
             return port
     raise PartFailed("no free port between 20000 and 32000")
+
+
+@contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections, and that nobody else can listen on meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 def accepts_connections(port: int) -> bool:

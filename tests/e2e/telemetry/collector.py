@@ -1,6 +1,7 @@
 """A trace collector: receives OTLP over HTTP (opentelemetry-proto, collector/trace/v1) and keeps the spans."""
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,8 +11,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from tests.parts.process import free_port
 
 
 @dataclass(frozen=True)
@@ -25,17 +24,18 @@ class Span:
 
 @dataclass
 class Collector:
-    """Listens on ``port`` while entered."""
+    """Listens on ``port`` from when it is entered."""
 
-    port: int = field(default_factory=free_port)
+    port: int = 0
     spans: list[Span] = field(default_factory=list)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __aenter__(self) -> Self:
         app = Starlette(routes=[Route("/v1/traces", self._receive, methods=["POST"])])
-        config = uvicorn.Config(app, port=self.port, log_config=None, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.create_task(self._server.serve())
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+        self._serving = asyncio.create_task(self._server.serve([listening]))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.__main__ import main
-from tests.parts.process import free_port
+from tests.parts.process import refusing_port
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
@@ -26,9 +26,10 @@ def test_unknown_address_is_no_verdict(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_steward_that_does_not_answer_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor where nobody listens."""
-    monkeypatch.setenv("STEWARD_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("STEWARD_TOKEN", "any")
-    assert exit_code(monkeypatch, "log", "verify") == 2
+    with refusing_port() as port:
+        monkeypatch.setenv("STEWARD_URL", f"http://127.0.0.1:{port}")
+        assert exit_code(monkeypatch, "log", "verify") == 2
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://steward:x@127.0.0.1:{port}/steward", "no address at all"])
@@ -36,5 +37,6 @@ def test_database_that_does_not_answer_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dsn: str
 ) -> None:
     """Nor where there is no database: a sentence and 2, no traceback."""
-    assert exit_code(monkeypatch, "log", "verify", "--database", dsn.format(port=free_port())) == 2
+    with refusing_port() as port:
+        assert exit_code(monkeypatch, "log", "verify", "--database", dsn.format(port=port)) == 2
     assert "steward: the database can't be reached" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.__main__ import steward
-from tests.parts.process import free_port
+from tests.parts.process import refusing_port
 
 
 @pytest.mark.parametrize(
@@ -13,11 +13,12 @@ from tests.parts.process import free_port
 def test_a_steward_that_does_not_answer_is_named_without_a_traceback(
     command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    monkeypatch.setenv("STEWARD_URL", url)
-    monkeypatch.setenv("STEWARD_TOKEN", "t")
-    monkeypatch.setenv("STEWARD_DEMO", f"{url}/demo")
-    monkeypatch.setenv("STEWARD_MAILBOX", f"{url}/demo/mailbox")
-    told = CliRunner().invoke(steward, command)
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        monkeypatch.setenv("STEWARD_URL", url)
+        monkeypatch.setenv("STEWARD_TOKEN", "t")
+        monkeypatch.setenv("STEWARD_DEMO", f"{url}/demo")
+        monkeypatch.setenv("STEWARD_MAILBOX", f"{url}/demo/mailbox")
+        told = CliRunner().invoke(steward, command)
     assert told.exit_code == 1
     assert told.output.startswith(f"Error: {url} does not answer: ")

@@ -15,7 +15,7 @@ from shared import database
 from shared.database import connect, open_pool
 from shared.errors import Unavailable
 from tests.integration.conftest import Run
-from tests.parts.process import free_port
+from tests.parts.process import refusing_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,15 +31,17 @@ async def test_issuer_that_is_away_is_answered_503(run: Run) -> None:
 
 def test_service_without_its_database_ends_with_one_line(tmp_path: Path) -> None:
     """Exit 2, what was tried, no traceback; whoever runs it starts it again."""
-    dsn = f"postgresql://steward_inventory:secret@127.0.0.1:{free_port()}/steward"
-    settings = {
-        "STEWARD_DATABASE": dsn,
-        "STEWARD_BUS": "postgres",
-        "STEWARD_BUS_DATABASE": dsn,
-        "STEWARD_OIDC_JWKS": str(tmp_path / "jwks.json"),
-    }
     command = [sys.executable, "-m", "services", "run", "inventory"]
-    ended = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, check=False)
+    with refusing_port() as port:
+        dsn = f"postgresql://steward_inventory:secret@127.0.0.1:{port}/steward"
+        settings = {
+            "STEWARD_DATABASE": dsn,
+            "STEWARD_BUS": "postgres",
+            "STEWARD_BUS_DATABASE": dsn,
+            "STEWARD_OIDC_JWKS": str(tmp_path / "jwks.json"),
+        }
+        environment = os.environ | settings
+        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith("steward: the database can't be reached: ")
     assert ended.stderr.count("\n") == 1
