@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from tests.news import WAIT_SECONDS
 from tests.parts.dcmtk import Dcmqrscp, Storescp
 from tests.parts.kafka import KafkaBroker
 from tests.parts.orthanc import Orthanc
@@ -66,7 +67,7 @@ def test_a_part_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) 
     )
     died = subprocess.run([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, check=False)
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(int(died.stdout)).wait(10)
+        psutil.Process(int(died.stdout)).wait(WAIT_SECONDS)
     assert not psutil.pid_exists(int(died.stdout))
 
 
@@ -107,7 +108,15 @@ class Deaf(Storescp):
 
 def echo(ae_title: str, port: int) -> int:
     """The exit status of DCMTK's own C-ECHO."""
-    command = [find_program("echoscu", package="dcmtk"), "-to", "5", "-aec", ae_title, "127.0.0.1", str(port)]
+    command = [
+        find_program("echoscu", package="dcmtk"),
+        "-to",
+        f"{WAIT_SECONDS:.0f}",
+        "-aec",
+        ae_title,
+        "127.0.0.1",
+        str(port),
+    ]
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from services.up.postgres import SOCKET_PATH_BYTES, EmbeddedPostgres, PostgresFailed
 
+ENDS_WITHIN = 60.0
 OWNER = """
 import pathlib, sys
 from services.up.postgres import EmbeddedPostgres
@@ -106,7 +107,7 @@ def test_the_server_ends_with_an_owner_that_is_killed_and_the_next_start_takes_o
     owner.kill()
     owner.communicate()
     with EmbeddedPostgres(tmp_path) as server:
-        assert not orphan.is_running()
+        orphan.wait(ENDS_WITHIN)
         assert asyncio.run(fetch(server.dsn(), "SELECT answer FROM kept")) == 42
 
 
@@ -116,7 +117,7 @@ async def test_a_crash_of_the_server_loses_nothing_and_does_not_block_the_next_s
     await fetch(server.dsn(), "CREATE TABLE kept AS SELECT 42 AS answer")
     crashed = psutil.Process(server_pid(tmp_path))
     crashed.kill()
-    crashed.wait(10)
+    crashed.wait(ENDS_WITHIN)
     server.stop()
     pid_file = tmp_path / "data/postmaster.pid"
     lines = pid_file.read_text().splitlines()
@@ -168,5 +169,5 @@ def test_an_interrupt_of_the_owner_stops_the_server_in_order(tmp_path: Path) -> 
     server = psutil.Process(server_pid(tmp_path))
     owner.send_signal(signal.SIGTERM)
     owner.communicate()
-    server.wait(10)
+    server.wait(ENDS_WITHIN)
     assert "database system is shut down" in (tmp_path / "postgres.log").read_text()
