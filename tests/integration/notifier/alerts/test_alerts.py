@@ -1,11 +1,14 @@
-"""What admins read about an alert, and how soon."""
+"""What admins read about an alert, and what they wait for."""
 
-import time
+import pytest
 
+from services.notifier.delivery import schedule
+from shared import consumer, relay
+from shared.bus import postgres
 from shared.events.inventory import AssetChanged
 from shared.events.maintenance import WindowScheduled
 from tests.integration.notifier.conftest import Open
-from tests.integration.notifier.stage import ALERT, ARCHIVE, part, raised, resolved, subjects, window
+from tests.integration.notifier.stage import ALERT, ARCHIVE, HOUR, TRY_NOW, part, raised, resolved, subjects, window
 from tests.parts.smtp import Hang, Reply
 
 
@@ -28,18 +31,24 @@ async def test_admins_read_that_an_alert_was_raised_and_that_it_is_over_in_one_t
         assert sent.data.about == ALERT
 
 
-async def test_alert_mail_is_accepted_well_within_a_second(stage: Open) -> None:
-    """From the alert's commit to the mail in the server's hands; the best of ten, since the machine is shared."""
+async def test_alert_waits_for_nobodys_next_look(stage: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the alert's commit to the mail in the server's hands, each is woken by the one before: none looks by itself.
+
+    Of what looks now and then, in case that news were lost, nothing does so within the test.
+    """
+    for module, name in (
+        (relay, "FALLBACK_SECONDS"),
+        (postgres, "FALLBACK_SECONDS"),
+        (consumer, "POLL_SECONDS"),
+        (schedule, "LONGEST_REST"),
+    ):
+        monkeypatch.setattr(module, name, HOUR.total_seconds())
     async with stage() as on:
         await on.settle_site()
         await on.settle_person("ben", "admin")
-        seconds = []
         for number in range(1, 11):
-            began = time.monotonic()
             await on.tell_alert(raised(f"alert-{number}"))
             await on.mails(number)
-            seconds.append(time.monotonic() - began)
-        assert min(seconds) < 0.5
 
 
 async def test_alert_names_the_node_and_its_system(stage: Open) -> None:
@@ -96,18 +105,22 @@ async def test_resolve_that_overtakes_its_raise_waits_for_it(stage: Open) -> Non
 
 async def test_resolve_waits_while_its_raise_is_tried_again(stage: Open) -> None:
     """Both arrive, in order, though the alert was over before its mail had left."""
-    async with stage(mail_retry_seconds="0.3") as on:
+    async with stage(mail_retry_seconds="600") as on:
         await on.settle_person("ben", "admin")
         on.server.script("mail", Reply("451 4.3.0 busy"))
         await on.tell_alert(raised())
         await on.until("SELECT true FROM deliveries WHERE state = 'planned' AND attempts = 1")
         await on.tell_alert(resolved())
+        await on.until(
+            "SELECT true FROM deliveries d JOIN notices n ON n.id = d.notice_id WHERE kind = 'alert_resolved'"
+        )
+        await on.steward.pools["notifier"].execute(TRY_NOW)
         assert subjects(await on.mails(2)) == ["Critical", "Resolved"]
 
 
 async def test_announcements_that_hang_do_not_hold_an_alert(stage: Open) -> None:
     """All places of the announcements' lane hang; the alert passes them."""
-    async with stage(smtp_timeout=30.0) as on:
+    async with stage(smtp_timeout=600.0) as on:
         for number in range(6):
             await on.settle_person(f"reader-{number}")
         await on.settle_person("ben", "admin", site_id="south")

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from services.notifier.delivery.addresses import Party
 from services.notifier.delivery.domain import Accepted, Deferred, Rejected
 from services.notifier.delivery.message import Content, Head, build_message
 from services.notifier.delivery.smtp import Mailer, TlsMode
+from tests.news import WAIT_SECONDS
 from tests.parts.certificates import Certificate, make_certificate
+from tests.parts.process import refusing_port
 from tests.parts.smtp import Drop, Hang, Reply, SmtpServer, Step
 
 SENDER = "steward@group.example"
@@ -37,7 +38,7 @@ def server_tls(certificate: Certificate) -> ssl.SSLContext:
     return context
 
 
-def plain_mailer(server: SmtpServer, timeout: float = 10.0) -> Mailer:
+def plain_mailer(server: SmtpServer, timeout: float = WAIT_SECONDS) -> Mailer:
     return Mailer(host="127.0.0.1", port=server.port, sender=SENDER, tls=TlsMode.NONE, timeout=timeout)
 
 
@@ -52,7 +53,7 @@ def protected_mailer(
         tls=tls,
         username=username,
         password=password,
-        timeout=10.0,
+        timeout=WAIT_SECONDS,
         ca_file=ca_file,
     )
 
@@ -111,9 +112,7 @@ async def test_a_refused_relay_is_not_held_against_the_address() -> None:
 async def test_a_server_that_hangs_at_any_step_defers_when_the_one_timeout_ends(step: Step) -> None:
     async with SmtpServer() as server:
         server.script(step, Hang())
-        before = time.monotonic()
         outcome = await plain_mailer(server, timeout=0.4).send(MESSAGE, READER)
-        assert time.monotonic() - before < 5
     assert outcome == Deferred(None, f"127.0.0.1:{server.port} gave no answer within 0.4 s")
 
 
@@ -141,7 +140,9 @@ async def test_a_message_kept_by_a_server_that_dropped_after_data_comes_again_un
 async def test_what_was_accepted_stays_accepted_however_the_server_says_goodbye(action: Hang | Drop | Reply) -> None:
     async with SmtpServer() as server:
         server.script("quit", action)
-        outcome = await plain_mailer(server, timeout=2.0).send(MESSAGE, READER)
+        # The goodbye may take what is left of the timeout, and a server that hangs makes it do so.
+        timeout = 10.0 if isinstance(action, Hang) else WAIT_SECONDS
+        outcome = await plain_mailer(server, timeout).send(MESSAGE, READER)
     assert isinstance(outcome, Accepted)
 
 
@@ -149,18 +150,17 @@ async def test_what_was_accepted_stays_accepted_however_the_server_says_goodbye(
 async def test_an_answer_that_is_not_smtp_defers(answer: str) -> None:
     async with SmtpServer() as server:
         server.script("mail", Reply(answer))
-        outcome = await plain_mailer(server, timeout=5).send(MESSAGE, READER)
+        outcome = await plain_mailer(server).send(MESSAGE, READER)
     assert isinstance(outcome, Deferred)
     assert len(outcome.text) <= 200
 
 
 async def test_a_refused_connection_defers() -> None:
-    async with SmtpServer() as server:
-        port = server.port
-    mailer = Mailer(host="127.0.0.1", port=port, sender=SENDER, tls=TlsMode.NONE, timeout=5.0)
-    outcome = await mailer.send(MESSAGE, READER)
+    with refusing_port() as port:
+        mailer = Mailer(host="127.0.0.1", port=port, sender=SENDER, tls=TlsMode.NONE, timeout=WAIT_SECONDS)
+        outcome = await mailer.send(MESSAGE, READER)
     assert isinstance(outcome, Deferred)
-    assert "127.0.0.1" in outcome.text
+    assert outcome.text.startswith(f"127.0.0.1:{port}: ")
 
 
 async def test_starttls_with_a_trusted_certificate_and_a_login_delivers(
@@ -256,7 +256,7 @@ async def test_a_local_part_beyond_ascii_is_rejected_where_the_server_lacks_smtp
 async def test_a_hanging_server_holds_up_no_other_send() -> None:
     async with SmtpServer() as slow, SmtpServer() as quick:
         slow.script("connect", Hang())
-        stuck = asyncio.create_task(plain_mailer(slow, timeout=30).send(MESSAGE, READER))
+        stuck = asyncio.create_task(plain_mailer(slow).send(MESSAGE, READER))
         assert isinstance(await plain_mailer(quick).send(MESSAGE, READER), Accepted)
         assert not stuck.done()
         stuck.cancel()
