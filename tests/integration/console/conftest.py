@@ -1,19 +1,29 @@
 """A console in the test's own process, before a group of two hospitals, and visitors with tokens."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from services.console import __main__ as wiring
 from services.console.__main__ import build_app
+from services.console.overview.rest import StewardApi
 from services.console.settings import ConsoleSettings
 from shared.http import mount_services
 from shared.issuer import Issuer
 from tests.integration.console.group import Group, two_hospitals
+from tests.news import WAIT_SECONDS
 
 Visit = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console goes without no service that would answer in the end, however busy the machine is."""
+    monkeypatch.setattr(wiring, "StewardApi", partial(StewardApi, seconds=WAIT_SECONDS))
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ async def test_a_part_that_fails_says_so_and_the_rest_stands(visit: Visit, group
 async def test_services_that_never_answer_do_not_hold_the_page_up(group: Group) -> None:
     """After its patience the page goes without them, and without their parts it claims nothing."""
     group.hanging = {ALERTS, TARGETS}
-    answers = await StewardApi("http://steward", httpx.ASGITransport(group), seconds=1.0).ask("token", NOW)
+    answers = await StewardApi("http://steward", httpx.ASGITransport(group), seconds=5.0).ask("token", NOW)
     assert answers.alerts.trouble == "Probes does not answer: its alerts are missing here"
     assert len(answers.nodes.items) == 4
 
