@@ -26,6 +26,9 @@ from tests.integration.backup.machine import (
 from tests.integration.conftest import Run, settings_for
 from tests.news import until
 
+BUSY_LEASE = 6
+"""Seconds of a lease that its runner keeps on a busy machine too: it may be two thirds late with a renewal."""
+
 
 def told(steward: Harness) -> list[str]:
     """The types of what backup has told so far."""
@@ -40,7 +43,7 @@ async def test_service_that_is_stopped_in_the_middle_ends_restic_and_the_next_on
     async with run(**services) as steward:
         planned = await ask_for_run(steward, await protect(steward, machine.archive))
         await gate.reached()
-    assert not processes_with(machine.folder)
+    await until_ended(processes_with(machine.folder))
     async with run(**services) as steward:
         await gate.reached()
         gate.let_through()
@@ -67,7 +70,7 @@ async def test_restic_that_outlives_its_killed_service_is_awaited_and_not_repeat
         process.wait()
     assert processes_with(machine.folder)
     async with run(**machine.services(backup_restic=gate.program, backup_lease=1)) as steward:
-        await until(steward.pools["backup"], "SELECT attempts = 2 FROM runs WHERE id = $1", planned)
+        await until(steward.pools["backup"], "SELECT attempts >= 2 FROM runs WHERE id = $1", planned)
         gate.let_through()
         completed = await completion_of(steward, {"id": planned})
         assert told(steward) == ["backup.completed"]
@@ -80,7 +83,7 @@ async def test_backup_whose_result_could_not_be_told_is_told_later_and_not_repea
     """What restic left behind is read by the next attempt, here of another service; restic does not back up again."""
     backups = machine.folder / "backups"
     program = machine.script(f'case " $* " in *" backup --json "*) echo 1 >>{backups};; esac\nexec $restic "$@"')
-    services = machine.services(backup_restic=program, backup_lease=1)
+    services = machine.services(backup_restic=program, backup_lease=BUSY_LEASE)
     async with run(**services) as steward:
         protected = await protect(steward, machine.archive)
         await execute(database, "ALTER TABLE backup.runs ADD CONSTRAINT untold CHECK (state <> 'done')")
@@ -131,12 +134,13 @@ async def test_two_services_make_one_run_and_each_repository_has_one_at_a_time(
 
 async def test_lease_is_renewed_while_restic_works(run: Run, machine: Machine, gate: Gate) -> None:
     """A run that takes longer than its lease stays with its runner, though others are there to take it."""
-    async with run(**machine.services(backup_restic=gate.program, backup_lease=1, backup_parallel=3)) as steward:
+    services = machine.services(backup_restic=gate.program, backup_lease=BUSY_LEASE, backup_parallel=3)
+    async with run(**services) as steward:
         pool = steward.pools["backup"]
         planned = await ask_for_run(steward, await protect(steward, machine.archive))
         await gate.reached()
-        began = await pool.fetchval("SELECT leased_until FROM runs")
-        await until(pool, "SELECT leased_until > $1::timestamptz + interval '2 seconds' FROM runs", began)
+        first = await pool.fetchval("SELECT leased_until FROM runs")
+        await until(pool, "SELECT $1::timestamptz < now() FROM runs", first)
         gate.let_through()
         await completion_of(steward, planned)
         assert await pool.fetchval("SELECT attempts FROM runs") == 1

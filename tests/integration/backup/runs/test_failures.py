@@ -1,8 +1,8 @@
 """What makes a backup fail, with the real restic: each failure says what to do, is told, and raises an alert."""
 
+import asyncio
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -138,27 +138,30 @@ async def test_full_disk_is_told_and_the_same_set_completes_once_there_is_room(r
 async def test_lock_of_a_living_process_fails_the_run_and_that_of_a_dead_one_does_not(
     run: Run, machine: Machine
 ) -> None:
-    """Only stale locks are removed."""
+    """Only stale locks are removed. A restic that changes the password holds its lock while it reads the new one."""
     machine.restic("init")
-    check = start(
-        [machine.restic_program, "--repo", machine.repositories / "north/north-archive", "--no-cache", "check"],
+    pipe = machine.folder / "new-password"
+    os.mkfifo(pipe)
+    holder = start(
+        [
+            *(machine.restic_program, "--repo", machine.repositories / "north/north-archive", "--no-cache"),
+            *("key", "passwd", "--new-password-file", pipe),
+        ],
         {"PATH": os.defpath, "RESTIC_PASSWORD": PASSWORD},
     )
-    locks = machine.repositories / "north/north-archive/locks"
     try:
         async with run(**machine.services()) as steward:
-            while not any(len(path.name) == 64 for path in locks.iterdir()):
-                assert check.poll() is None
-            check.send_signal(signal.SIGSTOP)
-            protected = await protect(steward, machine.archive)
-            told = await failure_of(steward, await ask_for_run(steward, protected))
-            assert "another process holds the repository" in told.reason
-            check.kill()
-            check.wait()
+            # Whoever opens a pipe to write waits for its reader.
+            with await asyncio.to_thread(pipe.open, "wb"):
+                protected = await protect(steward, machine.archive)
+                told = await failure_of(steward, await ask_for_run(steward, protected))
+                assert "another process holds the repository" in told.reason
+                holder.kill()
+                holder.wait()
             await completion_of(steward, await ask_for_run(steward, protected))
     finally:
-        check.kill()
-        check.wait()
+        holder.kill()
+        holder.wait()
 
 
 async def test_repository_that_held_backups_and_is_gone_is_not_begun_anew(run: Run, machine: Machine) -> None:
