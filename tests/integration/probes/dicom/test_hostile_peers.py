@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import pytest
 import uvloop
@@ -30,14 +30,17 @@ from tests.integration.probes.dicom.peers import (
     pdu,
     rejection,
 )
+from tests.parts.process import refusing_port
 
-TIMEOUT = 10.0
-SHORT_TIMEOUT = 1.0
+TIMEOUT = 60.0
+SHORT_TIMEOUT = 5.0
 SLACK = 4.0
+TICK = 0.05
 
 OK = fragment(echo_response())
 HALVES = fragment(echo_response()[:30], is_last=False) + fragment(echo_response()[30:])
 
+T = TypeVar("T")
 Expected = tuple[Outcome, FailureClass | None]
 
 CASES: dict[str, tuple[Behaviour, Expected]] = {
@@ -99,6 +102,11 @@ SILENT = {
     "never answers the release",
 }
 
+Loops = Callable[[], asyncio.AbstractEventLoop]
+ON_BOTH_LOOPS = pytest.mark.parametrize(
+    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+
 REASONS = {1: range(1, 11), 2: range(1, 3), 3: range(8)}
 REJECTIONS = [(result, source, reason) for result in (1, 2) for source in REASONS for reason in REASONS[source]]
 
@@ -121,28 +129,71 @@ def open_sockets() -> set[str]:
     return {link for link in links if link.startswith("socket:")}
 
 
+class Patience:
+    """Counts seconds in ticks of the event loop, so those in which a busy machine lets nobody run do not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._next = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self.seconds += TICK
+        self._next = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._next.cancel()
+
+
 async def result_of(behave: Behaviour, timeout: float = TIMEOUT) -> EchoResult:
     """The result of an echo to such a peer, once it is certain that it came in time and left nothing."""
     async with leaving_nothing(), listening(behave) as peer:
-        start = time.perf_counter()
+        return await result_in_time(peer, timeout)
+
+
+async def result_in_time(peer: Peer, timeout: float) -> EchoResult:
+    """The result of an echo, which was not waited for longer than its timeout."""
+    with Patience() as patience:
         result = await echo(peer, "TESTS", timeout)
-        assert time.perf_counter() - start < timeout + SLACK
+        assert patience.seconds < timeout + SLACK
     return result
 
 
-def run_on(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop], echoing: Coroutine[Any, Any, EchoResult]
-) -> EchoResult:
+async def results_of_silent_peers() -> dict[str, EchoResult]:
+    """What comes of those peers that take the whole of a timeout, all of them at the same time."""
+
+    async def ask(name: str) -> tuple[str, EchoResult]:
+        async with listening(CASES[name][0]) as peer:
+            return name, await result_in_time(peer, SHORT_TIMEOUT)
+
+    async with leaving_nothing():
+        return dict(await asyncio.gather(*(ask(name) for name in sorted(SILENT))))
+
+
+def run_on(loop_factory: Loops, echoing: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(echoing)
 
 
-@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-@pytest.mark.parametrize("name", CASES)
-def test_a_peer_that(name: str, loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+@ON_BOTH_LOOPS
+@pytest.mark.parametrize("name", [name for name in CASES if name not in SILENT])
+def test_a_peer_that(name: str, loop_factory: Loops) -> None:
     """…does what the case's name says ends as the case says, on both event loops that Steward runs on."""
     behave, expected = CASES[name]
-    result = run_on(loop_factory, result_of(behave, SHORT_TIMEOUT if name in SILENT else TIMEOUT))
+    assert_is_told(run_on(loop_factory, result_of(behave)), expected)
+
+
+@ON_BOTH_LOOPS
+def test_a_peer_that_falls_silent_is_given_up_where_it_did(loop_factory: Loops) -> None:
+    """At the end of the timeout, which is long enough for a busy machine to come that far."""
+    for name, result in run_on(loop_factory, results_of_silent_peers()).items():
+        assert_is_told(result, CASES[name][1])
+
+
+def assert_is_told(result: EchoResult, expected: Expected) -> None:
+    """The result is of that class, and says so in a sentence."""
     assert (result.outcome, result.failure) == expected
     assert result.detail.endswith(".")
 
@@ -179,15 +230,17 @@ async def test_a_success_has_a_time_for_each_phase() -> None:
 
 
 async def test_a_failure_tells_how_long_its_phase_took() -> None:
+    start = time.perf_counter()
     result = await result_of(answering(acceptance()), SHORT_TIMEOUT)
+    took = (time.perf_counter() - start) * 1000
     assert list(result.phases) == ["dns", "tcp", "association", "dimse"]
-    assert SHORT_TIMEOUT * 500 < result.phases["dimse"] < (SHORT_TIMEOUT + SLACK) * 1000
+    assert SHORT_TIMEOUT * 990 < sum(result.phases.values()) <= took
 
 
 async def test_a_false_length_is_refused_without_waiting_for_it() -> None:
-    start = time.perf_counter()
-    await result_of(answering(b"\x02\x00\xff\xff\xff\xff"))
-    assert time.perf_counter() - start < TIMEOUT / 2
+    """To wait for 4 GiB from a peer that says nothing more could only end with the timeout."""
+    result = await result_of(answering(b"\x02\x00\xff\xff\xff\xff"))
+    assert result.failure == "protocol"
 
 
 async def test_a_peer_that_stays_silent_on_an_association_is_told_that_it_is_aborted() -> None:
@@ -228,14 +281,13 @@ async def test_a_cancelled_echo_closes_its_connection(behave: Behaviour) -> None
 
 async def test_hundreds_of_echoes_at_once_leave_nothing() -> None:
     async with leaving_nothing(), listening(answering(acceptance(), OK, RELEASE_REPLY)) as peer:
-        results = await asyncio.gather(*(echo(peer, "TESTS", 10) for _ in range(200)))
+        results = await asyncio.gather(*(echo(peer, "TESTS", TIMEOUT) for _ in range(200)))
     assert {result.outcome for result in results} == {"ok"}
 
 
 async def test_a_closed_port_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    result = await echo(Peer("127.0.0.1", port, "NOBODY"), "TESTS", TIMEOUT)
+    with refusing_port() as port:
+        result = await echo(Peer("127.0.0.1", port, "NOBODY"), "TESTS", TIMEOUT)
     assert (result.outcome, result.failure) == ("failed", "refused")
 
 
@@ -270,7 +322,7 @@ async def test_a_machine_without_file_descriptors_blames_itself() -> None:
 
 async def test_a_host_name_is_looked_up_and_each_of_its_addresses_tried() -> None:
     async with listening(answering(acceptance(), OK, RELEASE_REPLY)) as peer:
-        result = await echo(Peer("localhost", peer.port, peer.ae_title), "TESTS", 2)
+        result = await echo(Peer("localhost", peer.port, peer.ae_title), "TESTS", TIMEOUT)
     assert result.outcome == "ok"
 
 

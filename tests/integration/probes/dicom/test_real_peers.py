@@ -7,6 +7,7 @@ import pytest
 
 from demo.node import Node
 from services.probes.dicom import EchoResult, Peer, echo
+from tests.news import WAIT_SECONDS
 from tests.parts.dcmtk import Dcmqrscp, Storescp
 from tests.parts.orthanc import Orthanc
 
@@ -14,7 +15,7 @@ PHASES = ["dns", "tcp", "association", "dimse", "release"]
 
 
 async def ask(port: int, ae_title: str) -> EchoResult:
-    return await echo(Peer("127.0.0.1", port, ae_title), "STEWARD", 10)
+    return await echo(Peer("127.0.0.1", port, ae_title), "STEWARD", WAIT_SECONDS)
 
 
 @pytest.fixture
