@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from demo.fleet import Fleet
 from demo.mailbox import Mailbox
 from services.up.control import control_app
+from tests.news import WAIT_SECONDS
 
 METHODS = ["GET", "POST", "PUT", "DELETE"]
 
@@ -41,7 +42,7 @@ class Gateway:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._is_ready.wait(30)
+        assert self._is_ready.wait(WAIT_SECONDS)
         return self
 
     def __exit__(

@@ -39,6 +39,10 @@ class Up:
         process = psutil.Process(self.process.pid)
         return [process, *process.children(recursive=True)]
 
+    def cpu_seconds(self) -> float:
+        """What the family, and those of it that have ended, have used of the processors' time."""
+        return sum(sum(process.cpu_times()[:4]) for process in self.family())
+
     def interrupt(self) -> int:
         """Presses Ctrl-C; returns the exit status."""
         self.process.send_signal(signal.SIGINT)

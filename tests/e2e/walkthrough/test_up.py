@@ -2,18 +2,18 @@
 
 import signal
 import stat
-import time
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.e2e.walkthrough.one_process import Up, steward_up
+from tests.e2e.walkthrough.one_process import ENDS_WITHIN, Up, steward_up
 
 pytestmark = pytest.mark.timeout(300)
 
 STARTS_AGAIN_WITHIN = 15.0
+"""Seconds on the processors, which do not tell of what else the machine is doing; benchmarks/up.py tells the others."""
 LARGEST_BYTES = 400 * 1024 * 1024
 """What processes share is counted once."""
 
@@ -26,7 +26,7 @@ def site_names(up: Up) -> list[str]:
 
 
 def test_ctrl_c_ends_everything_and_a_second_start_finds_it_all(tmp_path: Path) -> None:
-    """It takes under 400 MB, leaves no process and no `up.json`, and is back within 15 s with what was registered."""
+    """It takes under 400 MB, leaves no process and no `up.json`, and comes back with what was registered."""
     with steward_up(tmp_path) as up:
         assert up.told["url"] in up.printed
         assert up.told["mailbox"] in up.printed
@@ -39,11 +39,10 @@ def test_ctrl_c_ends_everything_and_a_second_start_finds_it_all(tmp_path: Path) 
         assert sum(process.memory_full_info().pss for process in family) < LARGEST_BYTES
         assert up.interrupt() == 0
         assert not up.up_file.exists()
-        _, alive = psutil.wait_procs(family, timeout=10)
+        _, alive = psutil.wait_procs(family, timeout=ENDS_WITHIN)
         assert alive == []
-    began = time.monotonic()
     with steward_up(tmp_path) as up:
-        assert time.monotonic() - began < STARTS_AGAIN_WITHIN
+        assert up.cpu_seconds() < STARTS_AGAIN_WITHIN
         assert site_names(up) == ["north", "south"]
         assert up.told["demo"].endswith(mailbox_key)
 
@@ -62,8 +61,8 @@ def test_a_steward_that_is_killed_leaves_nothing_that_stops_the_next(tmp_path: P
     with steward_up(tmp_path) as up:
         family = up.family()
         up.process.send_signal(signal.SIGKILL)
-        up.process.wait(10)
-        _, alive = psutil.wait_procs(family[1:], timeout=30)
+        up.process.wait(ENDS_WITHIN)
+        _, alive = psutil.wait_procs(family[1:], timeout=ENDS_WITHIN)
         assert alive == []
     with steward_up(tmp_path) as up:
         assert site_names(up) == ["north", "south"]
