@@ -30,7 +30,7 @@ PURE_PARTS = {
     *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree", "verify"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
-    *("entries", "manifests", "pieces", "rows", "seals", "stitch"),
+    *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("csv", "dicom", "evidence", "fhir", "iti81", "mapping", "ndjson", "readme"),
 }

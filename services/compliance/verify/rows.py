@@ -39,21 +39,33 @@ def check_rows(
         mentions.append(mention_rows(index, time, site, event.data))
         times.append(time)
         days.append((time // DAY, site, kind))
-    _compare(b"".join(rows), upto(piece.rows.events, EVENT.size, end), EVENT, EVENT_COLUMNS)
-    _compare(b"".join(mentions), upto(piece.rows.mentions, MENTION.size, end), MENTION, MENTION_COLUMNS)
+    _compare(b"".join(rows), RowReader(piece.rows.events, EVENT.size).upto(end), EVENT, EVENT_COLUMNS)
+    _compare(b"".join(mentions), RowReader(piece.rows.mentions, MENTION.size).upto(end), MENTION, MENTION_COLUMNS)
     totals.days.update(days)
     totals.extend(piece.first // numbers.partition_entries, Span(min(times), max(times), *recorded))
 
 
-def index_of(rows: bytes, at: int) -> int:
-    """The index of the entry whose row begins at ``at``."""
+class RowReader:
+    """Rows by rising index, each ``width`` bytes wide, taken a few entries at a time."""
+
+    def __init__(self, rows: bytes, width: int) -> None:
+        self._rows = rows
+        self._width = width
+        self._taken = 0
+
+    def upto(self, end: int) -> bytes:
+        """The rows of entries before ``end`` that were not taken yet."""
+        first, self._taken = self._taken, _count(self._rows, self._width, end, self._taken)
+        return self._rows[first * self._width : self._taken * self._width]
+
+
+def _count(rows: bytes, width: int, end: int, known: int = 0) -> int:
+    """How many rows are of entries before ``end``, of which ``known`` are known to be."""
+    return bisect_left(range(len(rows) // width), end, lo=known, key=lambda number: _index_at(rows, number * width))
+
+
+def _index_at(rows: bytes, at: int) -> int:
     return int.from_bytes(rows[at + INDEX_AT : at + INDEX_AT + INDEX_BYTES], signed=True)
-
-
-def upto(rows: bytes, width: int, end: int) -> bytes:
-    """Of rows by rising index, those of entries before ``end``."""
-    count = bisect_left(range(len(rows) // width), end, key=lambda number: index_of(rows, number * width))
-    return rows[: count * width]
 
 
 def _number(numbers: Mapping[str, int], name: str, index: int) -> int:

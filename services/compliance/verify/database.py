@@ -1,0 +1,173 @@
+"""The log in a database, as one moment shows it to all processes that read it."""
+
+from asyncio import Runner
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import asyncpg
+
+from services.compliance.log.bundle import CHUNK, NotABundle, unpack
+from services.compliance.log.entry import format_time
+from services.compliance.verify import store
+from services.compliance.verify.domain import BUNDLE, Computed, Faulty, ManifestRow, Noted, Numbers, Piece, Rows
+from services.compliance.verify.pieces import check_width
+from services.compliance.verify.rows import EVENT, MENTION, RowReader
+from services.compliance.verify.sums import check_days, check_partitions, check_sequences, check_types
+from shared.database import CLOSE_SECONDS, connect
+from shared.errors import Unavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSource:
+    """The log in the database behind ``dsn``: as it is now, or as the one sees it that exported ``snapshot``."""
+
+    dsn: str
+    snapshot: str | None = None
+
+    def open(self) -> "DatabaseReader":
+        """Begins to read. Raises Unavailable."""
+        return DatabaseReader(self)
+
+
+class DatabaseReader:
+    """Reads the tables in one transaction, which it keeps open and which changes nothing."""
+
+    def __init__(self, source: DatabaseSource) -> None:
+        self._runner = Runner()
+        try:
+            self._conn, self._source = self._runner.run(_begin(source))
+            head = self._ask(store.select_head(self._conn))
+            self._sites = self._ask(store.select_sites(self._conn))
+            types = self._ask(store.select_types(self._conn))
+        except BaseException:
+            self._runner.close()
+            raise
+        if head is None:
+            raise Unavailable("the log has no head")
+        self._head = head
+        self.numbers = Numbers({site: number for site, number, _ in self._sites}, types, head.partition_entries)
+
+    def share(self) -> DatabaseSource:
+        """The same moment."""
+        return self._source
+
+    def size(self) -> int | None:
+        """What the head says."""
+        return self._head.size
+
+    def latest(self) -> Noted | None:
+        """The newest checkpoint."""
+        size = self._ask(store.select_latest_size(self._conn))
+        return None if size is None else next(iter(self.checkpoints(size - 1, size)), None)
+
+    def checkpoints(self, after: int, upto: int) -> Sequence[Noted]:
+        """Those of the table, with their cosignatures."""
+        return self._ask(store.select_checkpoints(self._conn, after, upto))
+
+    def manifests(self, after: int, upto: int) -> Sequence[ManifestRow]:
+        """Those of the table."""
+        return self._ask(store.select_manifests(self._conn, after, upto))
+
+    def pieces(self, first: int, end: int) -> Iterator[Piece]:
+        """The chunks, and at the end the tail."""
+        chunks = self._ask(store.select_chunks(self._conn, first, end))
+        events = RowReader(self._ask(store.copy_events(self._conn, first, end)), EVENT.size)
+        mentions = RowReader(self._ask(store.copy_mentions(self._conn, first, end)), MENTION.size)
+        for start in range(first, end, CHUNK):
+            until = min(start + CHUNK, end)
+            body, hashes, recorded_at = self._chunk(start, until, chunks)
+            recorded = None if recorded_at is None else format_time(recorded_at)
+            yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
+
+    def _chunk(self, start: int, end: int, chunks: Mapping[int, store.Chunk]) -> store.Chunk:
+        for stray in range(start + 1, end):
+            if stray in chunks:
+                raise Faulty("unexpected", stray, end, f"a chunk begins at {stray}, within the one at {start}")
+        if end - start == CHUNK:
+            if start not in chunks:
+                raise Faulty("bundle-missing", start, end, "there is no such chunk")
+            packed, hashes, recorded_at = chunks[start]
+        elif start in chunks:
+            raise Faulty("beyond-head", start, end, "these entries are the head's tail, and a chunk holds them too")
+        else:
+            packed, hashes, recorded_at = self._head.tail, self._head.tail_hashes, None
+        check_width(hashes, end - start, start, end)
+        try:
+            return unpack(packed), hashes, recorded_at
+        except NotABundle as exc:
+            raise Faulty("bundle-unpacked", start, end, str(exc)) from exc
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """The hashes of complete subtrees."""
+        first = number * BUNDLE
+        rows = self._ask(store.select_subtrees(self._conn, level, first, first + width))
+        for subtree in range(first, first + width):
+            if subtree not in rows:
+                span = BUNDLE**level
+                detail = f"there is no row of the hash over them, number {subtree} of level {level}"
+                raise Faulty("tile-missing", subtree * span, (subtree + 1) * span, detail)
+        return b"".join([rows[subtree] for subtree in range(first, first + width)])
+
+    def check(self, computed: Computed) -> None:
+        """The head, the sums, and that nothing lies beyond the head."""
+        size, head = computed.size, self._head
+        recorded_at = "" if head.recorded_at is None else format_time(head.recorded_at)
+        if recorded_at != computed.recorded_at:
+            detail = f"the head was recorded at {recorded_at}, the last entry at {computed.recorded_at}"
+            raise Faulty("head", size, size, detail)
+        if size % CHUNK == 0 and (head.tail or head.tail_hashes):
+            raise Faulty("head", size, size, "its tail holds entries, and all of them are in chunks")
+        self._check_beyond(size)
+        numbers = self.numbers
+        check_sequences(self._sites, computed)
+        children = self._ask(store.select_children(self._conn))
+        check_partitions(self._ask(store.select_partitions(self._conn)), children, numbers, computed)
+        if not computed.began:
+            check_types(numbers, computed)
+            check_days(self._ask(store.select_days(self._conn)), computed)
+        misnamed = self._ask(store.select_misnamed_cosignature(self._conn))
+        if misnamed is not None:
+            signed, witness = misnamed
+            raise Faulty("cosignature", signed - 1, signed, f"what is kept as {witness}'s is not signed so")
+
+    def _check_beyond(self, size: int) -> None:
+        beyond = self._ask(store.select_first_beyond(self._conn, size, size - size % CHUNK))
+        if beyond is not None:
+            table, place = beyond
+            raise Faulty("beyond-head", place, place + 1, f"{table} has it, and the head counts {size} entries")
+        outlying = self._ask(store.select_outlying_subtree(self._conn, size))
+        if outlying is not None:
+            level, number = outlying
+            first, end = number * BUNDLE**level, (number + 1) * BUNDLE**level
+            raise Faulty("beyond-head", first, end, f"subtree {number} of level {level} is not complete")
+
+    def unchecked(self) -> Sequence[str]:
+        """Nothing, where all is read."""
+        return ()
+
+    def close(self) -> None:
+        """Ends the transaction and the connection."""
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._runner.run(self._conn.close(timeout=CLOSE_SECONDS))
+        self._runner.close()
+
+    def _ask(self, question: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._runner.run(question)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            raise Unavailable(f"the log can't be read: {exc}") from exc
+
+
+async def _begin(source: DatabaseSource) -> "tuple[asyncpg.Connection[asyncpg.Record], DatabaseSource]":
+    conn = await connect(
+        source.dsn, schema="compliance", application="steward-log-verify", settings={"steward.sites": "*"}
+    )
+    await conn.transaction(isolation="repeatable_read", readonly=True).start()
+    if source.snapshot is None:
+        return conn, replace(source, snapshot=await store.export_snapshot(conn))
+    await store.use_snapshot(conn, source.snapshot)
+    return conn, source

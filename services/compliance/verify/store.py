@@ -1,0 +1,181 @@
+"""SQL of verification: all that a log's tables hold, read in ranges and believed in nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.compliance.log.index import COPY_HEADER, COPY_TRAILER
+from services.compliance.verify.domain import ManifestRow, Noted
+from shared.database import Connection
+
+PARTITIONED = ("chunks", "events", "mentions")
+
+Chunk = tuple[bytes, bytes, datetime | None]
+"""A chunk's packed body, its hashes, and when it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRow:
+    """What the log says of itself."""
+
+    size: int
+    tail: bytes
+    tail_hashes: bytes
+    recorded_at: datetime | None
+    partition_entries: int
+
+
+async def export_snapshot(conn: Connection) -> str:
+    """A name by which other transactions see what this one sees, as long as it lasts."""
+    name: str = await conn.fetchval("SELECT pg_export_snapshot()")
+    return name
+
+
+async def use_snapshot(conn: Connection, name: str) -> None:
+    """Makes this transaction, which has asked nothing yet, see what the one that exported ``name`` sees."""
+    await conn.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+
+
+async def select_head(conn: Connection) -> HeadRow | None:
+    """The head; None when there is none."""
+    row = await conn.fetchrow("SELECT size, tail, tail_hashes, recorded_at, partition_entries FROM head")
+    return None if row is None else HeadRow(*row)
+
+
+async def select_sites(conn: Connection) -> Sequence[tuple[str, int, int]]:
+    """The sites: their ids, numbers and next sequences."""
+    return [tuple(row) for row in await conn.fetch("SELECT site_id, number, next_sequence FROM sites")]
+
+
+async def select_types(conn: Connection) -> dict[str, int]:
+    """The types and their numbers."""
+    return {row["type"]: row["number"] for row in await conn.fetch("SELECT type, number FROM types")}
+
+
+async def select_chunks(conn: Connection, first: int, end: int) -> dict[int, Chunk]:
+    """The chunks that begin at ``first`` or later and before ``end``, by where they begin."""
+    rows = await conn.fetch(
+        "SELECT start, body, hashes, recorded_at FROM chunks WHERE start >= $1 AND start < $2", first, end
+    )
+    return {row["start"]: (row["body"], row["hashes"], row["recorded_at"]) for row in rows}
+
+
+async def copy_events(conn: Connection, first: int, end: int) -> bytes:
+    """The index rows of entries from ``first`` up to ``end``, in the binary form of COPY, by index."""
+    return await _copy(
+        conn,
+        """SELECT index, time, subject, actor, correlation, site, type, outcome
+           FROM events WHERE index >= $1 AND index < $2 ORDER BY index""",
+        first,
+        end,
+    )
+
+
+async def copy_mentions(conn: Connection, first: int, end: int) -> bytes:
+    """The mentions of entries from ``first`` up to ``end``, in the binary form of COPY, by index and subject."""
+    return await _copy(
+        conn,
+        """SELECT index, time, subject, site FROM mentions WHERE index >= $1 AND index < $2
+           ORDER BY index, subject, time, site""",
+        first,
+        end,
+    )
+
+
+async def _copy(conn: Connection, query: str, *args: int) -> bytes:
+    parts: list[bytes] = []
+
+    async def take(part: bytes) -> None:
+        parts.append(bytes(part))
+
+    await conn.copy_from_query(query, *args, output=take, format="binary")
+    return b"".join(parts)[len(COPY_HEADER) : -len(COPY_TRAILER)]
+
+
+async def select_subtrees(conn: Connection, level: int, first: int, end: int) -> Mapping[int, bytes]:
+    """The subtrees of a level from number ``first`` up to ``end``, by their numbers."""
+    rows = await conn.fetch(
+        "SELECT number, hash FROM subtrees WHERE level = $1 AND number >= $2 AND number < $3", level, first, end
+    )
+    return {row["number"]: row["hash"] for row in rows}
+
+
+async def select_outlying_subtree(conn: Connection, size: int) -> tuple[int, int] | None:
+    """A subtree that a log of ``size`` entries has not completed, by its level and number."""
+    row = await conn.fetchrow(
+        "SELECT level, number FROM subtrees WHERE number < 0 OR number >= $1::bigint >> (8 * level) LIMIT 1", size
+    )
+    return None if row is None else tuple(row)
+
+
+async def select_manifests(conn: Connection, after: int, upto: int) -> list[ManifestRow]:
+    """The manifests that close sizes above ``after`` and not above ``upto``."""
+    rows = await conn.fetch(
+        "SELECT size, root, lines FROM manifests WHERE size > $1 AND size <= $2 ORDER BY size", after, upto
+    )
+    return [ManifestRow(*row) for row in rows]
+
+
+async def select_checkpoints(conn: Connection, after: int, upto: int) -> list[Noted]:
+    """The checkpoints of sizes above ``after`` and not above ``upto``, with their cosignatures."""
+    rows = await conn.fetch(
+        """SELECT size, note || coalesce((SELECT string_agg(line || E'\\n', '' ORDER BY witness)
+                                         FROM cosignatures WHERE cosignatures.size = checkpoints.size), '')
+           FROM checkpoints WHERE size > $1 AND size <= $2 ORDER BY size""",
+        after,
+        upto,
+    )
+    return [Noted(size, note.encode()) for size, note in rows]
+
+
+async def select_latest_size(conn: Connection) -> int | None:
+    """The size of the newest checkpoint."""
+    size: int | None = await conn.fetchval("SELECT max(size) FROM checkpoints")
+    return size
+
+
+async def select_misnamed_cosignature(conn: Connection) -> tuple[int, str] | None:
+    """The first cosignature that is kept under another name than its line has: the checkpoint's size, and the name."""
+    row = await conn.fetchrow(
+        """SELECT size, witness FROM cosignatures
+           WHERE NOT starts_with(line, '— ' || witness || ' ') OR line LIKE E'%\\n%' ORDER BY size, witness LIMIT 1"""
+    )
+    return None if row is None else tuple(row)
+
+
+async def select_days(conn: Connection) -> dict[tuple[date, int, int], int]:
+    """How many events each day, site and type has."""
+    rows = await conn.fetch("SELECT day, site, type, count FROM days")
+    return {(row["day"], row["site"], row["type"]): row["count"] for row in rows}
+
+
+async def select_partitions(conn: Connection) -> dict[int, Sequence[datetime | None]]:
+    """The times of each partition: of its events the first and the last, of its entries when they were recorded."""
+    rows = await conn.fetch("SELECT number, first_time, last_time, first_recorded, last_recorded FROM partitions")
+    return {row["number"]: list(row)[1:] for row in rows}
+
+
+async def select_children(conn: Connection) -> set[tuple[str, str]]:
+    """The partitions that the tables really have: their names, and the bounds that PostgreSQL keeps."""
+    rows = await conn.fetch(
+        """SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
+           FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+           WHERE inhparent = ANY(ARRAY['chunks', 'events', 'mentions']::regclass[])"""
+    )
+    return {(name, bounds) for name, bounds in rows}
+
+
+async def select_first_beyond(conn: Connection, size: int, tail: int) -> tuple[str, int] | None:
+    """A row of what a log of ``size`` entries, whose unfinished chunk begins at ``tail``, does not have yet."""
+    row = await conn.fetchrow(
+        """SELECT * FROM (
+               SELECT 'chunks' AS what, min(start) AS place FROM chunks WHERE start >= $2
+               UNION ALL SELECT 'events', min(index) FROM events WHERE index >= $1
+               UNION ALL SELECT 'mentions', min(index) FROM mentions WHERE index >= $1
+               UNION ALL SELECT 'manifests', min(size) FROM manifests WHERE size > $1
+               UNION ALL SELECT 'checkpoints', min(size) FROM checkpoints WHERE size > $1) AS beyond
+           WHERE place IS NOT NULL ORDER BY place LIMIT 1""",
+        size,
+        tail,
+    )
+    return None if row is None else tuple(row)
