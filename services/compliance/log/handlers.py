@@ -8,6 +8,11 @@ from services.compliance.log.tree import TILE
 from shared.database import Connection
 
 
+async def read_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
+    """The bytes of each entry. Raises Damaged where one can't be read."""
+    return await store.select_entries(conn, indices)
+
+
 async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:
     """The hashes of each tile. Raises Damaged where some are missing. The log must have grown that far."""
     return {tile: await _read_tile(conn, tile) for tile in tiles}
