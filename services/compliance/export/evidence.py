@@ -17,8 +17,8 @@ from services.compliance.checkpoints.checkpoint import SignedCheckpoint, parse_h
 from services.compliance.checkpoints.manifest import TYPE, site_line
 from services.compliance.checkpoints.note import encode_base64
 from services.compliance.log.entry import Entry, NotAnEntry, format_time, parse_entry
-from services.compliance.log.proofs import NotProved, PerfectSubtree, verify_inclusion
-from services.compliance.log.tree import leaf_hash, node_hash
+from services.compliance.log.proofs import NotProved, PerfectSubtree, inclusion_spans, verify_inclusion
+from services.compliance.log.tree import HASH_BYTES, fold, leaf_hash, leaf_hashes, node_hash
 from shared.errors import StewardError
 from shared.events import GROUP
 
@@ -163,6 +163,17 @@ def cover(start: int, end: int) -> Iterator[PerfectSubtree]:
             level = min(level, (start & -start).bit_length() - 1)
         yield PerfectSubtree(level, start >> level)
         start += 1 << level
+
+
+def prove_site(site_id: str, lines: Sequence[bytes]) -> SiteProof | None:
+    """The proof of the site's line among a manifest's; None when it has none, for then it had no entry."""
+    number = next((at for at, line in enumerate(lines) if line.split(b" ")[0] == site_id.encode()), None)
+    if number is None:
+        return None
+    hashes = leaf_hashes(lines)
+    spans = inclusion_spans(number, len(lines))
+    proof = tuple(fold(hashes[start * HASH_BYTES : end * HASH_BYTES]) for start, end in spans)
+    return SiteProof(int(lines[number].split(b" ")[1]), number, proof)
 
 
 class Reading:

@@ -12,7 +12,6 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 from services.compliance.checkpoints.checkpoint import NotACheckpoint, SignedCheckpoint
 from services.compliance.checkpoints.cosignature import CosignatureKey, open_cosigned
 from services.compliance.checkpoints.note import NotANote, Untrusted, VerifierKey
-from services.compliance.export.domain import ShownEntry
 from services.compliance.export.evidence import (
     Claim,
     Evidence,
@@ -80,17 +79,17 @@ async def pack(sealed: Sealed, lines: AsyncIterable[bytes]) -> AsyncIterator[byt
     yield sink.take()
 
 
-async def log_lines(size: int, pages: AsyncIterable[Sequence[ShownEntry]], read: Tiles) -> AsyncIterator[bytes]:
+async def log_lines(size: int, pages: AsyncIterable[Sequence[Kept]], read: Tiles) -> AsyncIterator[bytes]:
     """The lines of ``log.ndjson``, a page of entries at a time, with the hashes of what lies between them.
 
     The entries come by rising index, and the last one is the last of the log of that size.
     """
     at = 0
     async for page in pages:
-        parts: list[ShownEntry | PerfectSubtree] = []
-        for shown in page:
-            parts += [*cover(at, shown.index), shown]
-            at = shown.index + 1
+        parts: list[Kept | PerfectSubtree] = []
+        for kept in page:
+            parts += [*cover(at, kept.index), kept]
+            at = kept.index + 1
         plan = Plan(size, [[_span(part)] for part in parts if isinstance(part, PerfectSubtree)])
         hashes = iter(plan.solve(await read(plan.tiles)))
         yield b"".join(write_line(_record(part, hashes)) for part in parts)
@@ -100,9 +99,9 @@ def _span(subtree: PerfectSubtree) -> Span:
     return subtree.number << subtree.level, subtree.number + 1 << subtree.level
 
 
-def _record(part: ShownEntry | PerfectSubtree, hashes: Iterator[Proof]) -> Kept | Left:
-    if isinstance(part, ShownEntry):
-        return Kept(part.index, part.raw)
+def _record(part: Kept | PerfectSubtree, hashes: Iterator[Proof]) -> Kept | Left:
+    if isinstance(part, Kept):
+        return part
     return Left(part.number << part.level, part.level, next(hashes)[0])
 
 

@@ -9,13 +9,11 @@ from services.compliance.checkpoints.checkpoint import Checkpoint
 from services.compliance.checkpoints.cosignature import CosignatureKey, cosign
 from services.compliance.checkpoints.manifest import manifest_event, site_lines
 from services.compliance.checkpoints.note import Signature, SignerKey, build_note
-from services.compliance.export.domain import ShownEntry
-from services.compliance.export.evidence import Claim, SiteProof
+from services.compliance.export.evidence import Claim, Kept, SiteProof, prove_site
 from services.compliance.export.package import Sealed, log_lines, pack
 from services.compliance.log.entry import Entry, build_entry, parse_entry
-from services.compliance.log.proofs import Plan, inclusion_spans
 from services.compliance.log.tiles import Tile, tiles_of
-from services.compliance.log.tree import HASH_BYTES, TILE_BYTES, fold, leaf_hash, leaf_hashes
+from services.compliance.log.tree import HASH_BYTES, TILE_BYTES, fold, leaf_hashes
 from shared.events import GROUP
 
 ORIGIN = "steward.example-hospitals.org/log"
@@ -57,10 +55,9 @@ class SealedLog:
 
     def site_proof(self, site_id: str) -> SiteProof:
         """The proof of a site's line."""
-        lines = site_lines(self.heads)
-        number = sorted(self.heads).index(site_id)
-        proof = _solve(leaf_hashes(lines), inclusion_spans(number, len(lines)))
-        return SiteProof(self.heads[site_id], number, tuple(proof))
+        found = prove_site(site_id, site_lines(self.heads))
+        assert found is not None
+        return found
 
     def select(self, claim: Claim) -> list[int]:
         """The indices of what a package holds: the period's entries, one before, one after, the manifest."""
@@ -79,9 +76,9 @@ class SealedLog:
         lines = log_lines(size, self._pages(kept, page), self.read)
         return b"".join([piece async for piece in pack(sealed, lines)])
 
-    async def _pages(self, indices: Sequence[int], page: int) -> AsyncIterator[Sequence[ShownEntry]]:
+    async def _pages(self, indices: Sequence[int], page: int) -> AsyncIterator[Sequence[Kept]]:
         for at in range(0, len(indices), page):
-            yield [ShownEntry(i, self.entries[i], leaf_hash(self.entries[i])) for i in indices[at : at + page]]
+            yield [Kept(i, self.entries[i]) for i in indices[at : at + page]]
 
     async def read(self, tiles: AbstractSet[Tile]) -> Mapping[Tile, bytes]:
         """Tiles as the log serves them."""
@@ -96,8 +93,3 @@ def _tiles(hashes: bytes) -> dict[Tile, bytes]:
         whole = len(levels[-1]) - len(levels[-1]) % TILE_BYTES
         levels.append(b"".join(fold(levels[-1][at : at + TILE_BYTES]) for at in range(0, whole, TILE_BYTES)))
     return {tile: levels[tile.level][tile.number * TILE_BYTES :][: tile.byte_count] for tile in tiles_of(size)}
-
-
-def _solve(hashes: bytes, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    plan = Plan(len(hashes) // HASH_BYTES, [spans])
-    return plan.solve(_tiles(hashes))[0]
