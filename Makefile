@@ -24,7 +24,7 @@ up: ## Set up what is missing, then run all of Steward with a simulated group of
 	@$(MAKE) -j2 .set-up-to-run
 	@exec $(bin)/steward up
 
-test: ## Set up what is missing (Kafka, Orthanc, DCMTK, restic, curl, kustomize), then run every test; TESTS=path runs some.
+test: ## Set up what is missing (Kafka, Orthanc, DCMTK, restic, curl, kustomize, Tessera), then run every test; TESTS=path runs some.
 	@$(MAKE) -j3 .set-up-to-test
 	@$(bin)/pytest -n $(WORKERS) $(TESTS)
 
@@ -56,7 +56,7 @@ clean: ## Remove what these targets brought (.venv, .parts, caches); your data i
 .PHONY: .set-up-to-run .set-up-to-test .programs-to-run .programs-to-test .style .types .architecture
 
 .set-up-to-run: .venv/up .programs-to-run
-.set-up-to-test: .venv/dev .programs-to-test .parts/kafka/lib .parts/bin/kustomize
+.set-up-to-test: .venv/dev .programs-to-test .parts/kafka/lib .parts/bin/kustomize .parts/bin/fsck
 
 .programs-to-run:
 	@parts/install restic
@@ -98,4 +98,8 @@ clean: ## Remove what these targets brought (.venv, .parts, caches); your data i
 
 .parts/bin/kustomize: .venv/dev
 	@parts/step "kustomize" $(go) install sigs.k8s.io/kustomize/kustomize/v5@v5.8.0
+	@touch $@
+
+.parts/bin/fsck: parts/tlog/go.sum $(wildcard parts/tlog/*/main.go) .venv/dev
+	@parts/step "Go's and Tessera's transparency logs" $(go) -C parts/tlog install ./... tool
 	@touch $@
