@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.compliance.checkpoints.note import SignerKey
 from services.registry import OWNING_DATA, SERVICES
 from tests.contract.deploy.settings import assert_fits
 from tests.source import ROOT
@@ -77,6 +78,14 @@ def test_services_log_in_with_the_passwords_that_the_migration_gives(secrets: Pa
         ).read_text() == f"postgresql://steward_{role}:{password}@postgres:5432/steward"
     owner = (secrets / "owner_password").read_text()
     assert f"//steward_owner:{owner}@" in (secrets / "admin_database").read_text()
+
+
+def test_the_log_is_signed_with_the_key_that_is_made(compose: Described, secrets: Path) -> None:
+    """A key as `steward log keygen` would make it, and a place for the memory that is no database."""
+    assert SignerKey.parse((secrets / "log_key").read_text()).verifier.name == "steward.example/log"
+    assert not (secrets / "key.der").exists()
+    assert "published:/var/lib/steward" in compose["services"]["compliance"]["volumes"]
+    assert "published" not in str(compose["services"]["postgres"]["volumes"])
 
 
 def test_made_secrets_differ_stay_and_lie_behind_a_private_folder(secrets: Path) -> None:
