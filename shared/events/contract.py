@@ -44,6 +44,7 @@ class EventData(BaseModel):
     event_type: ClassVar[str]
     schema_version: ClassVar[int]
     topic: ClassVar[Topic]
+    _dataschema: ClassVar[str]
 
     def __init_subclass__(
         cls,
@@ -60,9 +61,10 @@ class EventData(BaseModel):
             cls.event_type = event_type
             cls.schema_version = version
             cls.topic = Topic(event_type, partitions, retention, compacted)
+            cls._dataschema = f"urn:steward:{event_type}:{version}"
             CONTRACTS[event_type] = cls
 
     @classmethod
     def dataschema(cls) -> str:
         """The name of this contract and version as CloudEvents' ``dataschema``."""
-        return f"urn:steward:{cls.event_type}:{cls.schema_version}"
+        return cls._dataschema
