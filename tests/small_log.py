@@ -30,6 +30,7 @@ class SmallLog:
     ) -> None:
         self.origin = origin
         self.keys = tuple(keys) if keys is not None else (key_of(origin),)
+        self.forged = forged_from is not None
         self._forged_from = forged_from
 
     def leaf(self, index: int) -> bytes:

@@ -1,0 +1,1 @@
+"""A witness and its clients over real HTTP."""
