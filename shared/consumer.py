@@ -7,7 +7,7 @@ supervisor starts it anew from the stored positions.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -76,8 +76,8 @@ class Consumer:
                 for batch in batches:
                     await self.apply(batch)
             else:
-                for message in batches[0].messages:
-                    await self._apply_one(replace(batches[0], messages=[message]))
+                for single in batches[0].split():
+                    await self._apply_one(single)
 
     async def _apply_one(self, single: Batch) -> None:
         retries = AsyncRetrying(
@@ -104,10 +104,17 @@ class Consumer:
                     if old.next_offset is not None and offset < old.next_offset:
                         raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was applied by another consumer")
                     await self._apply_message(tx, batch, offset, raw, sequences, refuse)
-                new = Position(batch.messages[-1][0] + 1, sequences)
-                moves.append(Move(batch.topic, batch.partition, old, new))
+                moves.append(Move(batch.topic, batch.partition, old, Position(batch.end, sequences)))
             await move_positions(conn, moves)
             await flush_outbox(tx)
+        for batch in batches:
+            if batch.lost is not None:
+                self._tell_of_loss(batch.topic, batch.partition, *batch.lost)
+
+    def _tell_of_loss(self, topic: str, partition: int, first: int, end: int) -> None:
+        """What the bus no longer has can't be applied; the audit log makes an entry and an alert of it."""
+        telemetry.LOST.labels(self.service, topic).inc(end - first)
+        log.error("consumer.events_lost", service=self.service, topic=topic, partition=partition, first=first, end=end)
 
     async def _apply_message(
         self, tx: Transaction, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int], refuse: str | None

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 PUBLISHED = Counter("steward_events_published_total", "Events published by the relay", ["service", "type"])
 CONSUMED = Counter("steward_events_consumed_total", "Events applied by a consumer", ["service", "type"])
 REPEATED = Counter("steward_events_repeated_total", "Events dropped because they were applied before", ["service"])
+LOST = Counter("steward_events_lost_total", "Offsets that the bus dropped before they were read", ["service", "topic"])
 QUARANTINED = Counter("steward_events_quarantined_total", "Messages put into quarantine", ["service", "topic"])
 OUTBOX_PENDING = Gauge("steward_outbox_pending", "Events in the outbox that are not yet published", ["service"])
 QUARANTINE_HELD = Gauge("steward_quarantine_held", "Messages in quarantine that nobody has decided on", ["service"])

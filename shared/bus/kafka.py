@@ -2,16 +2,24 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    ProducerFenced,
+    TopicAlreadyExistsError,
+    for_code,
+)
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -22,6 +30,10 @@ from shared.telemetry import log
 
 PUBLISH_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
+CHANGE_SECONDS = 0.05
+FETCH_BYTES = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES = 512 * 1024
+"""A reader holds at the most one fetch of each broker and as much again of each partition, however far it is behind."""
 
 
 @dataclass(frozen=True)
@@ -102,29 +114,34 @@ class KafkaBus:
 
     @asynccontextmanager
     async def subscription(
-        self, group: str, topics: Sequence[str], positions: Positions
+        self, group: str, topics: Sequence[str], positions: Positions, *, alone: bool = False
     ) -> AsyncIterator["KafkaSubscription"]:
-        """Joins the consumer group; each partition it is given is read on from the stored position."""
+        """Joins the consumer group, or reads all partitions ``alone``, each from the stored position on."""
         consumer = AIOKafkaConsumer(
-            group_id=f"steward-{group}",
+            group_id=None if alone else f"steward-{group}",
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            # Where to read is always said here: aiokafka's own resetting would pass over what was lost in silence.
+            auto_offset_reset="none",
             isolation_level="read_committed",
             fetch_max_wait_ms=500,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             heartbeat_interval_ms=int(self._access.session_seconds * 1000 / 5),
             session_timeout_ms=int(self._access.session_seconds * 1000),
             metadata_max_age_ms=30_000,
             **self._access.client_options(),
         )
-        seeker = _SeekToStored(consumer, positions)
-        consumer.subscribe(topics=list(topics), listener=seeker)
+        places = _Places(consumer, positions)
+        consumer.subscribe(topics=list(topics), listener=places)
         try:
             try:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     await consumer.start()
+                    if alone:
+                        await places.on_partitions_assigned(consumer.assignment())
             except (KafkaError, OSError) as exc:
                 raise Unavailable(f"Kafka: {exc!r}") from exc
-            yield KafkaSubscription(consumer, seeker)
+            yield KafkaSubscription(consumer, places)
         finally:
             await _close(consumer)
 
@@ -189,47 +206,92 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 class KafkaSubscription:
-    """A member of a Kafka consumer group."""
+    """A reader of Kafka partitions."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, seeker: "_SeekToStored") -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, places: "_Places") -> None:
         self._consumer = consumer
-        self._seeker = seeker
+        self._places = places
 
     async def poll(self, limit: int, timeout: float) -> Sequence[Batch]:
         """The messages that have arrived; while a broker is away this waits."""
+        wait = 0 if self._places.lost else int(timeout * 1000)
+        records: Mapping[TopicPartition, Sequence[ConsumerRecord]] = {}
         try:
-            records = await self._consumer.getmany(timeout_ms=int(timeout * 1000), max_records=limit)
+            records = await self._consumer.getmany(timeout_ms=wait, max_records=limit)
+        except NoOffsetForPartitionError as exc:
+            if not self._places.are_changing:
+                raise Unavailable(f"Kafka: there are other partitions than before: {exc}") from exc
+            await asyncio.sleep(CHANGE_SECONDS)
+        except OffsetOutOfRangeError as exc:
+            await self._places.find_again(exc.args[0])
         except KafkaError as exc:
             raise Unavailable(f"Kafka: {exc!r}") from exc
-        if self._seeker.failure is not None:
-            raise Unavailable(f"the stored positions could not be read: {self._seeker.failure!r}")
-        return [
-            Batch(where.topic, where.partition, [(r.offset, r.value or b"") for r in found])
-            for where, found in records.items()
-        ]
+        if self._places.failure is not None:
+            raise Unavailable(f"the place to read from could not be found: {self._places.failure!r}")
+        return list(self._places.advance(records))
 
 
-class _SeekToStored(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka carries no types
-    """Moves each newly assigned partition to where its reader's own database says that it stopped."""
+class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka carries no types
+    """Where each assigned partition is read: first where its reader's own database says that it stopped."""
 
     def __init__(self, consumer: AIOKafkaConsumer, positions: Positions) -> None:
         self._consumer = consumer
         self._positions = positions
+        self._told: dict[TopicPartition, int] = {}
+        self.lost: dict[TopicPartition, tuple[int, int]] = {}
+        self.are_changing = True
         self.failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Nothing to hand over: the guard on the stored position stops whoever still works on an old batch."""
+        self.are_changing = True
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """aiokafka swallows what a listener raises, so a failure is kept for poll to raise."""
         try:
             stored = await self._positions([(where.topic, where.partition) for where in assigned])
+            self.lost = {}
+            await self._begin({where: stored.get((where.topic, where.partition), 0) for where in assigned})
         except Exception as exc:
             self.failure = exc
-            return
-        for where in assigned:
-            if (offset := stored.get((where.topic, where.partition))) is not None:
-                self._consumer.seek(where, offset)
+        self.are_changing = False
+
+    async def find_again(self, out_of_range: Mapping[TopicPartition, int]) -> None:
+        """Reads on behind what the broker has deleted meanwhile. Raises Unavailable when it has less than was read."""
+        try:
+            await self._begin(out_of_range)
+        except KafkaError as exc:
+            raise Unavailable(f"Kafka: {exc!r}") from exc
+        for where, offset in out_of_range.items():
+            if where not in self.lost:
+                raise Unavailable(
+                    f"{where.topic}/{where.partition} was read to {offset}, which lies behind its end: the bus was put"
+                    " back to an earlier moment; restore it and its readers to the same one"
+                )
+
+    async def _begin(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Markers and compaction leave holes in the offsets; only what lies before a log's start was lost."""
+        starts = await self._consumer.beginning_offsets(list(positions))
+        for where, position in positions.items():
+            if position < starts[where]:
+                self.lost[where] = (position, starts[where])
+            self._told[where] = max(position, starts[where])
+            self._consumer.seek(where, self._told[where])
+
+    def advance(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Iterator[Batch]:
+        """The records as batches. Their readers also learn of markers that they were moved past, lest these look like
+        lost messages once the broker has deleted them."""
+        for where, position in self._reached().items():
+            found = [(record.offset, record.value or b"") for record in records.get(where, ())]
+            lost = self.lost.pop(where, None)
+            if found or lost or position > self._told.get(where, position):
+                self._told[where] = position
+                yield Batch(where.topic, where.partition, found, lost, position)
+
+    def _reached(self) -> dict[TopicPartition, int]:
+        assignment = self._consumer._subscription.subscription.assignment
+        states = {where: assignment.state_value(where) for where in (assignment.tps if assignment else ())}
+        return {where: state.position for where, state in states.items() if state.has_valid_position}
 
 
 async def _close(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -19,13 +19,18 @@ CHANNEL = "steward_bus"
 MAX_NEWS_BYTES = 7999
 FALLBACK_SECONDS = 5.0
 STANDBY_SECONDS = 0.5
+POLL_BYTES = 8 * 1024 * 1024
 
 
 class PostgresBus:
-    """The bus behind ``dsn``. Publishers share a few connections; each subscription has one of its own."""
+    """The bus behind ``dsn``. Publishers share a few connections; each subscription has one of its own.
 
-    def __init__(self, dsn: str) -> None:
+    A member that has not asked for anything for ``silent_seconds`` loses its place to another that waits for it.
+    """
+
+    def __init__(self, dsn: str, silent_seconds: float = 45.0) -> None:
         self._dsn = dsn
+        self._silent_seconds = silent_seconds
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
 
@@ -77,33 +82,65 @@ class PostgresBus:
 
     @asynccontextmanager
     async def subscription(
-        self, group: str, topics: Sequence[str], positions: Positions
+        self, group: str, topics: Sequence[str], positions: Positions, *, alone: bool = False
     ) -> AsyncIterator["PostgresSubscription"]:
         """Joins the group, waits until it is this member's turn to read, and reads on from the stored positions."""
         with _as_unavailable():
             conn = await connect(self._dsn, schema=SCHEMA, application=f"steward-bus-{group}")
         try:
             with _as_unavailable():
-                while not await conn.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"bus {group}"):
-                    await asyncio.sleep(STANDBY_SECONDS)
+                if not alone:
+                    await self._await_turn(conn, group)
                 subscription = PostgresSubscription(conn, topics)
                 await subscription.start(positions)
             yield subscription
         finally:
             conn.terminate()
 
-    async def sweep(self) -> None:
-        """Deletes messages past their topic's retention; on a compacted topic only those that a newer one replaces.
+    async def _await_turn(self, conn: Connection, group: str) -> None:
+        """Takes the group's lock; a holder that was stopped, and so would keep it for ever, is ended."""
+        key: int = await conn.fetchval("SELECT hashtextextended($1, 0)", f"bus {group}")
+        while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", key):
+            await conn.execute(
+                """SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                   WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                   AND classid::bigint << 32 | objid::bigint = $1 AND usename = current_user
+                   AND greatest(query_start, state_change) < clock_timestamp() - $2 * interval '1 second'""",
+                key,
+                self._silent_seconds,
+            )
+            await asyncio.sleep(STANDBY_SECONDS)
 
-        A replaced message stays for its retention too, so that the audit log, however late, has read it before.
+    async def sweep(self) -> None:
+        """Deletes messages past their topic's retention, and of a compacted topic only those that a newer one replaces.
+
+        Of a topic that is not compacted it is always the oldest messages of a partition that go. A replaced message
+        stays for its retention too, so that the audit log, however late, has read it before.
         """
-        async with (await self.pool()).acquire() as conn:
+        async with (await self.pool()).acquire() as conn, conn.transaction():
             await conn.execute(
                 """DELETE FROM log old USING topics t
-                   WHERE t.topic = old.topic AND old.published_at < now() - t.retention
-                   AND (NOT t.compacted OR EXISTS (
+                   WHERE t.topic = old.topic AND t.compacted AND old.published_at < now() - t.retention
+                   AND EXISTS (
                        SELECT FROM log new WHERE new.topic = old.topic AND new.partition = old.partition
-                       AND new.key = old.key AND new."offset" > old."offset"))"""
+                       AND new.key = old.key AND new."offset" > old."offset")"""
+            )
+            ends = await conn.fetch(
+                """WITH kept AS (
+                       SELECT h.topic, h.partition, coalesce(
+                           (SELECT "offset" FROM log WHERE log.topic = h.topic AND log.partition = h.partition
+                            AND published_at >= now() - t.retention ORDER BY "offset" LIMIT 1), h.next_offset) AS start
+                       FROM heads h JOIN topics t USING (topic) WHERE NOT t.compacted),
+                   gone AS (
+                       DELETE FROM log USING kept
+                       WHERE log.topic = kept.topic AND log.partition = kept.partition AND "offset" < kept.start
+                       RETURNING log.topic, log.partition, "offset")
+                   SELECT topic, partition, max("offset") + 1 FROM gone GROUP BY topic, partition ORDER BY 1, 2"""
+            )
+            await conn.executemany(
+                "UPDATE heads SET start_offset = greatest(start_offset, $3) WHERE topic = $1 AND partition = $2",
+                [tuple(end) for end in ends],
             )
 
     async def close(self) -> None:
@@ -230,23 +267,35 @@ class PostgresSubscription:
         news = [(t, p, self._next.get((t, p), 0)) for t, p, head in heads if head > self._next.get((t, p), 0)]
         if not news:
             return []
-        # Shared out evenly, so that no partition waits for ever behind a busy one.
+        # Shared out evenly, so that no partition waits for ever behind a busy one; in one statement with the starts,
+        # so that nothing is deleted in between.
         rows = await self._conn.fetch(
-            """SELECT l.topic, l.partition, l."offset", l.value
+            """SELECT h.topic, h.partition, h.start_offset, l."offset", l.value
                FROM unnest($1::text[], $2::int[], $3::bigint[]) AS want(topic, partition, start)
-               CROSS JOIN LATERAL (
-                   SELECT * FROM log WHERE log.topic = want.topic AND log.partition = want.partition
-                   AND log."offset" >= want.start ORDER BY log."offset" LIMIT $4) l
-               ORDER BY l.topic, l.partition, l."offset" """,
+               JOIN heads h USING (topic, partition)
+               LEFT JOIN LATERAL (
+                   SELECT "offset", value FROM (
+                       SELECT "offset", value, sum(octet_length(value))
+                           OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) AS bytes
+                       FROM log WHERE log.topic = want.topic AND log.partition = want.partition
+                       AND log."offset" >= want.start ORDER BY log."offset" LIMIT $4) AS next
+                   WHERE bytes - octet_length(value) < $5) l ON true
+               ORDER BY h.topic, h.partition, l."offset" """,
             *zip(*news, strict=True),
             max(1, limit // len(news)),
+            POLL_BYTES // len(news),
         )
         found: dict[PartitionId, list[tuple[int, bytes]]] = defaultdict(list)
-        for topic, partition, offset, value in rows:
-            found[topic, partition].append((offset, value))
-        for where, messages in found.items():
-            self._next[where] = messages[-1][0] + 1
-        return [Batch(topic, partition, messages) for (topic, partition), messages in found.items()]
+        lost: dict[PartitionId, tuple[int, int]] = {}
+        for topic, partition, start, offset, value in rows:
+            where = (topic, partition)
+            if start > self._next.get(where, 0):
+                lost[where] = (self._next.get(where, 0), start)
+            if offset is not None:
+                found[where].append((offset, value))
+        batches = [Batch(*where, found[where], lost.get(where)) for where in {**found, **lost}]
+        self._next |= {(batch.topic, batch.partition): batch.end for batch in batches}
+        return batches
 
 
 def _news_of(topics: Collection[str]) -> str:

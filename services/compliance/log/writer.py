@@ -105,7 +105,7 @@ class _Reading:
                 continue
             sequences[envelope.source] = sequence
             self.arrivals.append(Arrival(raw, envelope, read_told(envelope.data)))
-        return Position(batch.messages[-1][0] + 1, sequences)
+        return Position(batch.end, sequences)
 
 
 class Seals(Protocol):
@@ -190,7 +190,9 @@ class _Lead:
     async def run(self) -> None:
         writing = asyncio.create_task(asyncio.sleep(0))
         try:
-            async with self.writer.bus.subscription(SERVICE, sorted(CONTRACTS), self._stored) as subscription:
+            async with self.writer.bus.subscription(
+                SERVICE, sorted(CONTRACTS), self._stored, alone=True
+            ) as subscription:
                 while True:
                     batches = await subscription.poll(BATCH, RENEW_SECONDS)
                     await self._load_positions(batches)
