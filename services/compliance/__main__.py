@@ -8,7 +8,9 @@ import uvloop
 from services.compliance.access.api import router as access
 from services.compliance.checkpoints.publish import Publisher, Unsigned
 from services.compliance.checkpoints.witnesses import Witnesses
+from services.compliance.log.api import router as log
 from services.compliance.log.writer import Writer
+from services.compliance.search.api import router as search
 from services.compliance.settings import ComplianceSettings
 from shared.bus import Bus
 from shared.database import Pool
@@ -26,7 +28,7 @@ def build(pool: Pool, settings: ComplianceSettings) -> Service:
         every = timedelta(seconds=settings.log_checkpoint_interval)
         return Writer(settings.database, pool, bus, every, publisher)
 
-    return Service(name="compliance", routers=[access], reader=writer, work={"checkpoints": publisher.run})
+    return Service(name="compliance", routers=[access, log, search], reader=writer, work={"checkpoints": publisher.run})
 
 
 def main() -> None:

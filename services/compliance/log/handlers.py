@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from services.compliance.log import store
-from services.compliance.log.tiles import Tile
+from services.compliance.log.bundle import CHUNK
+from services.compliance.log.tiles import Bundle, Tile
 from services.compliance.log.tree import TILE
 from shared.database import Connection
 
@@ -11,6 +12,18 @@ from shared.database import Connection
 async def read_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
     """The bytes of each entry. Raises Damaged where one can't be read."""
     return await store.select_entries(conn, indices)
+
+
+async def read_bundle(conn: Connection, bundle: Bundle) -> bytes:
+    """The entries of a bundle as C2SP tlog-tiles lays them out. Raises Damaged where one can't be read."""
+    return await store.select_bundle(conn, bundle.start, bundle.start + bundle.width)
+
+
+async def read_entry(conn: Connection, index: int) -> bytes | None:
+    """The bytes of one entry; None where the log has not got so far, or no longer has it."""
+    start = index - index % CHUNK
+    entries = (await store.select_chunks(conn, [start])).get(start, [])
+    return entries[index - start] if index - start < len(entries) else None
 
 
 async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:

@@ -114,6 +114,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def instant_of(microseconds: int) -> datetime:
+    """The instant that is stored so. Raises OverflowError for one that no calendar has."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
 @lru_cache(65_536)
 def digest(text: str) -> int:
     """64 bits of a name's SHA-256, as a bigint. Who finds by it compares the name in the entry."""

@@ -1,89 +1,101 @@
 """Search over HTTP. An auditor finds the events of his sites; those of the whole group take a group-wide auditor."""
 
-from base64 import b64encode
-from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+import msgspec
+from fastapi import APIRouter, Path, Response
 from fastapi import Query as Parameter
 from pydantic import StringConstraints
 
-from services.compliance.log.handlers import read_entries
-from services.compliance.search import store
-from services.compliance.search.domain import AuditedEvent, Order, Query, show_entry
-from shared.database import Connection
-from shared.errors import Malformed
+from services.compliance.checkpoints.handlers import read_latest
+from services.compliance.search import handlers
+from services.compliance.search.domain import (
+    AuditedEvent,
+    Cursor,
+    EventPage,
+    Order,
+    Query,
+    Span,
+    page_of,
+    parse_outcomes,
+)
+from shared.errors import NotFound
 from shared.events import SiteId
-from shared.http import Call, Page, Paging, requires
+from shared.http import Call, Paging, requires
 from shared.resource import Moment
 
-router = APIRouter(prefix="/events", tags=["events"])
+router = APIRouter(tags=["events"])
 
 MAX_INDEX = 2**63 - 1
 MAX_PAGE = 500
 MAX_TYPES = 100
+MIN_TEXT = 3
+JSON = "application/json"
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+Several = Parameter(max_length=MAX_TYPES)
 
 
-@router.get("")
+@router.get("/events", response_model=EventPage)
 async def search_events(
     call: Annotated[Call, requires("auditor")],
     paging: Paging,
     site_id: SiteId | None = None,
-    type: Text | None = None,
-    not_type: Annotated[frozenset[Text], Parameter(max_length=MAX_TYPES)] = frozenset(),
+    type: Annotated[frozenset[Text], Several] = frozenset(),
+    not_type: Annotated[frozenset[Text], Several] = frozenset(),
     subject: Text | None = None,
     actor: Text | None = None,
+    outcome: Annotated[frozenset[Text], Several] = frozenset(),
     correlation_id: Text | None = None,
+    text: Annotated[Text | None, Parameter(min_length=MIN_TEXT)] = None,
     from_time: Annotated[Moment | None, Parameter(alias="from")] = None,
     to_time: Annotated[Moment | None, Parameter(alias="to")] = None,
     order: Order = "desc",
-) -> Page[AuditedEvent]:
-    """The events that have all that is asked for, newest entry first.
+    proofs: bool = False,
+) -> Response:
+    """The events that have all that is asked for, by the time of the event, the newest first.
 
-    ``from`` is included, ``to`` is not. ``not_type`` leaves a type out and may be given several times.
+    ``from`` is included, ``to`` is not. ``type``, ``not_type`` and ``outcome`` may be given several times. ``text``
+    stands somewhere in the event, whatever its case; at most 10,000 entries that meet the rest are looked through for
+    it at a time, so a page may come with few items or none, and a ``next``. With ``proofs=true`` each entry comes with
+    its inclusion proof under ``checkpoint``.
     """
     if site_id is not None:
         call.caller.require("auditor", site_id)
     query = Query(
-        visible=call.caller.sites("auditor"),
         site_id=site_id,
-        type=type,
-        not_types=not_type or None,
+        types=type or None,
+        not_types=not_type,
         subject=subject,
         actor=actor,
+        outcomes=parse_outcomes(outcome) or None,
         correlation_id=correlation_id,
-        from_time=from_time,
-        to_time=to_time,
+        text=text,
     )
-    limit = min(paging.limit, MAX_PAGE)
-    async with call.read() as conn:
-        indices = await store.select_indices(conn, query, order, _index(paging.after), limit + 1)
-        items = await _show(conn, indices[:limit])
-    return Page(items=items, next=str(indices[limit - 1]) if len(indices) > limit else None)
+    cursor = None if paging.after is None else Cursor.parse(paging.after)
+    return await _page(call, query, Span.between(from_time, to_time), cursor, order, paging.limit, proofs)
 
 
-@router.get("/{index}")
+@router.get("/events/{index}", response_model=AuditedEvent)
 async def get_event(
     index: Annotated[int, Path(ge=0, le=MAX_INDEX)], call: Annotated[Call, requires("auditor")]
-) -> AuditedEvent:
+) -> Response:
     """One event by the index of its entry. One of a site that is not yours does not exist."""
     async with call.read() as conn:
-        site_id = await store.select_site_of(conn, index)
-        call.caller.require("auditor", site_id, f"entry {index}")
-        [found] = await _show(conn, [index])
-    return found
+        found = await handlers.find_one(conn, call, index)
+    if found is None:
+        raise NotFound(f"no entry {index}")
+    return Response(msgspec.json.encode(found), media_type=JSON)
 
 
-async def _show(conn: Connection, indices: Sequence[int]) -> list[AuditedEvent]:
-    entries = await read_entries(conn, indices)
-    return [show_entry(index, entries[index][0], b64encode(entries[index][1]).decode()) for index in indices]
-
-
-def _index(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and int(cursor) <= MAX_INDEX):
-        raise Malformed("cursor", "must be the `next` of an answer", "4711")
-    return int(cursor)
+async def _page(
+    call: Call, query: Query, span: Span, cursor: Cursor | None, order: Order, limit: int, proofs: bool
+) -> Response:
+    is_down = cursor.is_down if cursor else order == "desc"
+    async with handlers.looking(call) as conn:
+        checkpoint = await read_latest(conn)
+        within = span.beyond(cursor) if cursor else span
+        found = await handlers.find(conn, call, query, within, is_down=is_down, limit=min(limit, MAX_PAGE))
+        if proofs:
+            await handlers.prove(conn, found.items, checkpoint.size if checkpoint else 0)
+    return Response(page_of(found, cursor, order, checkpoint.note if checkpoint else None), media_type=JSON)

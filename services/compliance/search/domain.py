@@ -1,39 +1,160 @@
 """What can be asked of the audit trail, and what an answer shows."""
 
-import json
-from collections.abc import Set
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from struct import Struct
+from struct import error as StructError
+from typing import Any, Literal, NamedTuple
 
+import msgspec
 from pydantic import BaseModel, Field
 
 from services.compliance.log.entry import parse_entry
+from services.compliance.log.index import StoredEvent, instant_of, microseconds, read_event
+from services.compliance.log.outcome import Outcome
+from services.compliance.log.tree import leaf_hashes
+from shared.errors import Malformed
 from shared.events import Instant
 
 Order = Literal["asc", "desc"]
 
+_CURSOR = Struct(">B?qq")
+_CURSOR_VERSION = 1
+_CHECK_BYTES = 4
+BAD_CURSOR = Malformed("cursor", "must be the `next` or the `previous` of an answer, as it was", "leave it out")
+
+OUTCOME_NAMES: dict[str, Outcome] = {"success": 0, "minor": 4, "serious": 8, "major": 12}
+
+
+def parse_outcomes(texts: Iterable[str]) -> frozenset[Outcome]:
+    """Outcomes by their names or numbers. Raises Malformed."""
+    known = OUTCOME_NAMES | {str(outcome): outcome for outcome in OUTCOME_NAMES.values()}
+    for text in texts:
+        if text not in known:
+            raise Malformed("outcome", f"must be one of {', '.join(OUTCOME_NAMES)}, or 0, 4, 8, 12", "serious")
+    return frozenset(known[text] for text in texts)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which entries are sought; None leaves a part open. ``visible`` are the sites that the asker may see, None all.
+    """Which entries are sought; None leaves a part open.
 
-    ``from_time`` is included and ``to_time`` is not; both are of the event's own time.
+    ``text`` stands somewhere in the event's bytes, whatever its case.
     """
 
-    visible: Set[str] | None
     site_id: str | None = None
-    type: str | None = None
-    not_types: Set[str] | None = None
+    types: Set[str] | None = None
+    not_types: Set[str] = frozenset()
     subject: str | None = None
     actor: str | None = None
+    outcomes: Set[Outcome] | None = None
     correlation_id: str | None = None
-    from_time: datetime | None = None
-    to_time: datetime | None = None
+    text: str | None = None
+
+    def is_met_by(self, event: StoredEvent, raw: bytes) -> bool:
+        """Whether an entry that the index gives is meant: the index has digests of words, and no text."""
+        return (
+            (self.subject is None or event.subject == self.subject)
+            and (self.actor is None or event.actor == self.actor)
+            and (self.correlation_id is None or event.correlationid == self.correlation_id)
+            and (self.text is None or self.text.casefold() in raw.decode(errors="replace").casefold())
+        )
+
+
+class Place(NamedTuple):
+    """Where an entry stands in the order of search: by the time of its event, then by its index."""
+
+    time: datetime
+    entry: int
+
+    @property
+    def after(self) -> "Place":
+        """The least place behind this one."""
+        return self._replace(entry=self.entry + 1)
+
+    @property
+    def last_day(self) -> date:
+        """The last day (UTC) with a place before this one."""
+        return (self.time if self.entry else self.time - timedelta.resolution).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The places from ``lower`` on, before ``upper``; None is no bound."""
+
+    lower: Place | None = None
+    upper: Place | None = None
+
+    @classmethod
+    def between(cls, begin: datetime | None, end: datetime | None) -> "Span":
+        """From one time on, before another."""
+        return cls(Place(begin, 0) if begin else None, Place(end, 0) if end else None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no place in it."""
+        return self.lower is not None and self.upper is not None and self.lower >= self.upper
+
+    def until(self, day: date, *, is_down: bool) -> "Span":
+        """What of it one passes from its upper end down, or else from its lower end up, until ``day`` has passed."""
+        begin = datetime.combine(day, time.min, UTC)
+        return self.beyond(Cursor(Place(begin if is_down else begin + timedelta(days=1), 0), not is_down))
+
+    def beyond(self, cursor: "Cursor") -> "Span":
+        """What of it lies on the cursor's side."""
+        if cursor.is_down:
+            return replace(self, upper=cursor.place if self.upper is None else min(self.upper, cursor.place))
+        return replace(self, lower=cursor.place if self.lower is None else max(self.lower, cursor.place))
+
+
+class Cursor(NamedTuple):
+    """A bound between places, and on which side a page lies: down, before ``place``; else up, from there on."""
+
+    place: Place
+    is_down: bool
+
+    @property
+    def back(self) -> "Cursor":
+        """The other side."""
+        return self._replace(is_down=not self.is_down)
+
+    @classmethod
+    def beyond(cls, seen: Place, *, is_down: bool) -> "Cursor":
+        """What follows behind ``seen`` in that direction."""
+        return cls(seen if is_down else seen.after, is_down)
+
+    def __str__(self) -> str:
+        """As it stands in an answer."""
+        packed = _CURSOR.pack(_CURSOR_VERSION, self.is_down, microseconds(self.place.time), self.place.entry)
+        return urlsafe_b64encode(packed + _check(packed)).rstrip(b"=").decode()
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Reads a cursor. Raises Malformed for one that no answer had."""
+        try:
+            raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            version, is_down, time, index = _CURSOR.unpack(raw[:-_CHECK_BYTES])
+            cursor = cls(Place(instant_of(time), index), is_down)
+        except (ValueError, OverflowError, StructError) as exc:
+            raise BAD_CURSOR from exc
+        if version != _CURSOR_VERSION or str(cursor) != text:
+            raise BAD_CURSOR
+        return cursor
+
+
+def _check(packed: bytes) -> bytes:
+    return sha256(b"cursor" + packed).digest()[:_CHECK_BYTES]
 
 
 class AuditedEvent(BaseModel):
-    """An event in the audit trail, with its place there. ``leaf_hash`` is that of the entry, in Base64."""
+    """An event in the audit trail, with its place there. ``leaf_hash`` is that of the entry, in Base64.
+
+    ``proof`` is there when proofs were asked for: the inclusion proof under the answer's checkpoint (RFC 6962 §2.1.1),
+    each hash in Base64; null for an entry that is newer than the newest checkpoint.
+    """
 
     index: int = Field(examples=[4711])
     site_id: str = Field(examples=["north"])
@@ -41,16 +162,66 @@ class AuditedEvent(BaseModel):
     recorded_at: Instant
     leaf_hash: str = Field(examples=["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])
     event: dict[str, Any]
+    proof: list[str] | None = Field(None, examples=[["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]])
 
 
-def show_entry(index: int, raw: bytes, leaf_hash: str) -> AuditedEvent:
-    """The entry for people: its header's fields, and its event as JSON."""
+class EventPage(BaseModel):
+    """Events in the order asked for. ``next`` and ``previous`` are cursors of the pages beside this one, or null.
+
+    ``checkpoint`` is the newest one with its cosignatures, a C2SP signed note; null as long as nothing was published.
+    """
+
+    items: list[AuditedEvent]
+    next: str | None
+    previous: str | None
+    checkpoint: str | None
+
+
+class Shown(msgspec.Struct):
+    """An entry read: what an AuditedEvent shows, with the event's bytes as they are."""
+
+    index: int
+    site_id: str
+    site_sequence: int
+    recorded_at: datetime
+    leaf_hash: str
+    event: msgspec.Raw
+    proof: list[str] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Found(NamedTuple):
+    """Entries of a page, and where the search goes on in its direction; None where it has come to the end."""
+
+    items: Sequence[Shown]
+    rest: Cursor | None
+
+
+def show_entry(index: int, raw: bytes, query: Query) -> Shown | None:
+    """The entry for people, if it is what the query seeks. Raises NotAnEntry, and ValueError for what is no event."""
     entry = parse_entry(raw)
-    return AuditedEvent(
-        index=index,
-        site_id=entry.site_id,
-        site_sequence=entry.site_sequence,
-        recorded_at=entry.recorded_at,
-        leaf_hash=leaf_hash,
-        event=json.loads(entry.event),
+    if not query.is_met_by(read_event(entry.event), entry.event):
+        return None
+    return Shown(
+        index,
+        entry.site_id,
+        entry.site_sequence,
+        entry.recorded_at,
+        b64encode(leaf_hashes([raw])).decode(),
+        msgspec.Raw(entry.event),
+    )
+
+
+def page_of(found: Found, cursor: Cursor | None, order: Order, checkpoint: str | None) -> bytes:
+    """An EventPage in JSON. ``cursor`` is the one it was asked by: what lies on its other side is beside this page."""
+    is_down, rest = order == "desc", found.rest
+    beside = cursor and cursor.back
+    is_forward = cursor is None or cursor.is_down == is_down
+    following, previous = (rest, beside) if is_forward else (beside, rest)
+    return msgspec.json.encode(
+        {
+            "items": found.items if is_forward else found.items[::-1],
+            "next": following and str(following),
+            "previous": previous and str(previous),
+            "checkpoint": checkpoint,
+        }
     )

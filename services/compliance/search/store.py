@@ -1,45 +1,193 @@
-"""SQL of search: it reads the index beside the log and gives the numbers of entries."""
+"""SQL of search: it reads the index beside the log and gives the places of entries.
 
-from collections.abc import Set
+All of it runs in a transaction that has said whose sites it sees (``show_sites``); without that it sees nothing.
+"""
 
-from services.compliance.search.domain import Order, Query
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import NamedTuple
+
+from services.compliance.log.index import correlation_digest, digest
+from services.compliance.search.domain import Place, Query, Span
 from shared.database import Connection
-from shared.errors import NotFound
 
-COMMONEST = "probe.result"
-CONDITIONS = {
-    "visible": "site_id = ANY({})",
-    "site_id": "site_id = {}",
-    "type": "type = {}",
-    "not_types": "type <> ALL({})",
-    "subject": "subject = {}",
-    "actor": "actor = {}",
-    "correlation_id": "correlation_id = {}",
-    "from_time": "time >= {}",
-    "to_time": "time < {}",
-}
+PROBES = "service:probes"
+EVERYTHING = "*"
+DAYS = 32
+WIDEN = 4
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
-async def select_indices(conn: Connection, query: Query, order: Order, after: int | None, limit: int) -> list[int]:
-    """The indices of up to ``limit`` entries that ``query`` seeks, behind the index ``after`` in that order."""
-    asked = [(text, getattr(query, part)) for part, text in CONDITIONS.items() if getattr(query, part) is not None]
-    if after is not None:
-        asked.append(("index > {}" if order == "asc" else "index < {}", after))
-    conditions = [text.format(f"${number}") for number, (text, _) in enumerate(asked, start=1)]
-    if query.not_types and COMMONEST in query.not_types:
-        # A partial index serves only queries that say its condition in so many words, not in a parameter.
-        conditions.append(f"type <> '{COMMONEST}'")
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = await conn.fetch(
-        f"SELECT index FROM events {where} ORDER BY index {order} LIMIT {limit:d}",  # noqa: S608 -- our own conditions
-        *[list(value) if isinstance(value, Set) else value for _, value in asked],
+class Sought(NamedTuple):
+    """A query in the index's numbers; None leaves a part open."""
+
+    sites: Sequence[int] | None = None
+    types: Sequence[int] | None = None
+    subject: int | None = None
+    actor: int | None = None
+    outcomes: Sequence[int] | None = None
+    correlation: int | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether an index leads to what is sought without a look at its kinds."""
+        return self.subject is not None or self.correlation is not None or self.has_rare_actor
+
+    @property
+    def has_rare_actor(self) -> bool:
+        """Whether the index over actors has the one that is sought."""
+        return self.actor is not None and self.actor != digest(PROBES)
+
+
+async def show_sites(conn: Connection, visible: Set[str] | None) -> None:
+    """Lets the rest of the transaction see these sites; None stands for all."""
+    sites = EVERYTHING if visible is None else ",".join(sorted(visible))
+    await conn.execute("SELECT set_config('steward.sites', $1, true)", sites)
+
+
+async def has_site(conn: Connection, site_id: str) -> bool:
+    """Whether the log has an entry of that site."""
+    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM sites WHERE site_id = $1)", site_id))
+
+
+async def select_sought(conn: Connection, query: Query, visible: Set[str] | None) -> Sought:
+    """The query in numbers. What has no number has no entry, so its list is empty."""
+    sites = visible if query.site_id is None else {query.site_id}
+    row = await conn.fetchrow(
+        """SELECT ARRAY(SELECT number FROM sites WHERE site_id = ANY($1::text[])) AS sites,
+                  ARRAY(SELECT number FROM types
+                        WHERE ($2::text[] IS NULL OR type = ANY($2)) AND type <> ALL($3::text[])) AS types""",
+        list(sites or ()),
+        None if query.types is None else list(query.types),
+        list(query.not_types),
     )
-    return [row["index"] for row in rows]
+    assert row is not None  # noqa: S101 -- a SELECT without FROM has a row
+    return Sought(
+        sites=None if sites is None else row["sites"],
+        types=None if query.types is None and not query.not_types else row["types"],
+        subject=None if query.subject is None else digest(query.subject),
+        actor=None if query.actor is None else digest(query.actor),
+        outcomes=None if query.outcomes is None else list(query.outcomes),
+        correlation=None if query.correlation_id is None else correlation_digest(query.correlation_id),
+    )
 
 
-async def select_site_of(conn: Connection, index: int) -> str:
-    """The site of an entry. Raises NotFound."""
-    site_id: str | None = await conn.fetchval("SELECT site_id FROM events WHERE index = $1", index)
-    if site_id is None:
-        raise NotFound(f"no entry {index}")
-    return site_id
+async def select_places(conn: Connection, sought: Sought, span: Span, *, is_down: bool, limit: int) -> list[Place]:
+    """Up to ``limit`` places in the span, from its upper end down or from its lower end up.
+
+    What no index leads to alone is sought kind by kind, in the days that have enough entries of such kinds.
+    """
+    if sought.is_narrow:
+        return await _select_narrow(conn, sought, span, is_down, limit)
+    found: list[Place] = []
+    wanted = limit
+    while len(found) < limit and (near := await _select_near(conn, sought, span, is_down, wanted)) is not None:
+        found += await _select_by_kind(conn, sought, near, is_down, limit - len(found))
+        span = replace(span, upper=near.lower) if is_down else replace(span, lower=near.upper)
+        wanted *= WIDEN
+    return found
+
+
+async def _select_near(conn: Connection, sought: Sought, span: Span, is_down: bool, wanted: int) -> Span | None:
+    """The end of the span whose days have ``wanted`` entries of the kinds sought; None where no day has any."""
+    if span.is_empty:
+        return None
+    where, values = _where(*_days_of(span), ("site = ANY({})", sought.sites), ("type = ANY({})", sought.types))
+    rows = await conn.fetch(
+        f"""SELECT day, sum(count)::bigint FROM days {where}
+            GROUP BY day ORDER BY day {_direction(is_down)} LIMIT {DAYS}""",  # noqa: S608 -- our own conditions
+        *values,
+    )
+    if not rows:
+        return None
+    sums = accumulate(count for _, count in rows)
+    last = next((day for (day, _), counted in zip(rows, sums, strict=True) if counted >= wanted), rows[-1][0])
+    return span.until(last, is_down=is_down)
+
+
+async def _select_by_kind(conn: Connection, sought: Sought, span: Span, is_down: bool, limit: int) -> list[Place]:
+    where, values = _where(*_days_of(span), ("site = ANY({})", sought.sites), ("type = ANY({})", sought.types))
+    kinds = await conn.fetch(f"SELECT DISTINCT site, type FROM days {where}", *values)  # noqa: S608 -- our conditions
+    where, values = _where(
+        *await _select_bounds(conn, span),
+        ("actor = {}", sought.actor),
+        ("outcome = ANY({})", sought.outcomes),
+        given=2,
+    )
+    order = f"ORDER BY time {_direction(is_down)}, index {_direction(is_down)} LIMIT {limit:d}"
+    rows = await conn.fetch(
+        f"""SELECT found.time, found.index FROM unnest($1::smallint[], $2::smallint[]) AS kind (site, type)
+            CROSS JOIN LATERAL (
+                SELECT time, index FROM events {where} AND site = kind.site AND type = kind.type {order}
+            ) AS found {order}""",  # noqa: S608 -- our own conditions
+        [site for site, _ in kinds],
+        [kind for _, kind in kinds],
+        *values,
+    )
+    return [Place(*row) for row in rows]
+
+
+async def _select_narrow(conn: Connection, sought: Sought, span: Span, is_down: bool, limit: int) -> list[Place]:
+    where, values = _where(
+        *await _select_bounds(conn, span),
+        ("subject = {}", sought.subject),
+        ("correlation = {}", sought.correlation),
+        ("actor = {}", sought.actor),
+        ("outcome = ANY({})", sought.outcomes),
+        ("site = ANY({})", sought.sites),
+        ("type = ANY({})", sought.types),
+    )
+    if sought.has_rare_actor:
+        # A partial index serves only queries that say its condition in so many words, not in a parameter.
+        where += f" AND actor <> {digest(PROBES)}"
+    order = _direction(is_down)
+    rows = await conn.fetch(
+        f"SELECT time, index FROM events {where} ORDER BY time {order}, index {order} LIMIT {limit:d}",  # noqa: S608 -- our own conditions
+        *values,
+    )
+    return [Place(*row) for row in rows]
+
+
+async def _select_bounds(conn: Connection, span: Span) -> list[tuple[str, object]]:
+    """The span as conditions, with the indices of the partitions that it touches: the others are not looked at."""
+    lower, upper = span.lower or Place(FIRST, 0), span.upper or Place(LAST, 0)
+    row = await conn.fetchrow(
+        """SELECT coalesce(min(number) * partition_entries, 0), coalesce((max(number) + 1) * partition_entries, 0)
+           FROM head LEFT JOIN partitions ON last_time >= $1 AND first_time <= $2 GROUP BY partition_entries""",
+        lower.time,
+        upper.time,
+    )
+    assert row is not None  # noqa: S101 -- the head has one row
+    return [
+        ("index >= {}", row[0]),
+        ("index < {}", row[1]),
+        *((("time >= {}", lower.time), ("(time, index) >= ({}, {})", lower)) if span.lower else ()),
+        *((("time <= {}", upper.time), ("(time, index) < ({}, {})", upper)) if span.upper else ()),
+    ]
+
+
+def _days_of(span: Span) -> list[tuple[str, object]]:
+    return [
+        ("day >= {}", span.lower and span.lower.time.date()),
+        ("day <= {}", span.upper and span.upper.last_day),
+    ]
+
+
+def _where(*conditions: tuple[str, object], given: int = 0) -> tuple[str, list[object]]:
+    """The conditions that have a value, behind ``given`` parameters, and the values; a Place fills two."""
+    texts: list[str] = []
+    values: list[object] = []
+    for text, value in conditions:
+        if value is not None:
+            several = value if isinstance(value, Place) else (value,)
+            numbers = range(given + len(values) + 1, given + len(values) + 1 + len(several))
+            texts.append(text.format(*(f"${number}" for number in numbers)))
+            values += several
+    return (f"WHERE {' AND '.join(texts)}" if texts else ""), values
+
+
+def _direction(is_down: bool) -> str:
+    return "DESC" if is_down else "ASC"

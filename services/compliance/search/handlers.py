@@ -1,0 +1,84 @@
+"""Searching the log, and telling the log who has looked."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Sequence, Set
+from contextlib import asynccontextmanager
+
+from services.compliance.log.handlers import read_entries, read_entry, read_tiles
+from services.compliance.log.proofs import plan_inclusions
+from services.compliance.search import store
+from services.compliance.search.domain import Cursor, Found, Query, Shown, Span, show_entry
+from shared.database import Connection
+from shared.http import Call
+from shared.telemetry import log
+
+LOOKED_AT_ONCE = 256
+MOST_LOOKED_AT = 10_000
+
+
+@asynccontextmanager
+async def looking(call: Call) -> AsyncIterator[Connection]:
+    """A connection in a read-only transaction that sees one moment, and of the index only the caller's sites."""
+    async with call.read() as conn:
+        await store.show_sites(conn, call.caller.sites("auditor"))
+        yield conn
+
+
+async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int) -> Found:
+    """Up to ``limit`` entries of the span that the query seeks, from its upper end down or from its lower end up.
+
+    For text, the entries that meet the rest of the query are looked through, MOST_LOOKED_AT of them; where the search
+    stops there, ``rest`` goes on, whatever was found.
+    """
+    visible = call.caller.sites("auditor")
+    sought = await store.select_sought(conn, query, visible)
+    items: list[Shown] = []
+    looked_at = 0
+    while True:
+        count = LOOKED_AT_ONCE if query.text else limit
+        places = await store.select_places(conn, sought, span, is_down=is_down, limit=count + 1)
+        shown = await _show(conn, query, visible, [place.entry for place in places[:count]])
+        looked_at += count
+        for place, item in zip(places, shown, strict=False):
+            if item is not None:
+                items.append(item)
+            if len(items) == limit:
+                return Found(items, Cursor.beyond(place, is_down=is_down) if place != places[-1] else None)
+        if len(places) <= count:
+            return Found(items, None)
+        rest = Cursor.beyond(places[count - 1], is_down=is_down)
+        if not query.text or looked_at >= MOST_LOOKED_AT:
+            return Found(items, rest)
+        span = span.beyond(rest)
+
+
+async def find_one(conn: Connection, call: Call, index: int) -> Shown | None:
+    """The entry of that index, if there is one and the caller may see it."""
+    raw = await read_entry(conn, index)
+    shown = None if raw is None else show_entry(index, raw, Query())
+    return shown if shown is not None and call.caller.has("auditor", shown.site_id) else None
+
+
+async def _show(conn: Connection, query: Query, visible: Set[str] | None, indices: Sequence[int]) -> list[Shown | None]:
+    """Each entry, or None in the place of one that is not sought after all."""
+    entries = await read_entries(conn, indices) if indices else {}
+    shown = []
+    for index in indices:
+        item = show_entry(index, entries[index], query)
+        if item is not None and visible is not None and item.site_id not in visible:
+            # Row-level security has let it pass: the index row is not that of the entry.
+            log.error("search.wrong_index", service="compliance", index=index)
+            item = None
+        shown.append(item)
+    return shown
+
+
+async def prove(conn: Connection, items: Sequence[Shown], size: int) -> None:
+    """Gives each entry its inclusion proof under the checkpoint of that size, or None if it came later."""
+    covered = [item for item in items if item.index < size]
+    plan = plan_inclusions([item.index for item in covered], size)
+    proofs = plan.solve(await read_tiles(conn, plan.tiles))
+    for item in items:
+        item.proof = None
+    for item, proof in zip(covered, proofs, strict=True):
+        item.proof = [b64encode(node).decode() for node in proof]
