@@ -1,103 +1,166 @@
-"""The log over HTTP: its head and roots for everyone who audits, all sites' entries for group-wide auditors."""
+"""The log as C2SP tlog-tiles serves it, and its proofs ready made: what public tools and hospitals verify it by.
+
+Nothing beyond the newest checkpoint is served: what is not published may still change when a backup is restored.
+"""
 
 from base64 import b64encode
-from typing import Annotated, Self
+from hashlib import sha256
+from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field
 
-from services.compliance.log import store
-from services.compliance.log.bundle import CHUNK
-from services.compliance.log.domain import Indexed, Root, Stored
-from shared.errors import Malformed
+from services.compliance.checkpoints import handlers as checkpoints
+from services.compliance.checkpoints.store import PublishedCheckpoint
+from services.compliance.log import handlers
+from services.compliance.log.proofs import Plan, consistency_spans, inclusion_spans
+from services.compliance.log.tiles import Bundle, NotATile, Tile, is_in_tree, parse_path
+from shared.database import Connection
+from shared.errors import Malformed, NotFound
 from shared.events import GROUP, Instant
 from shared.http import Call, Page, Paging, requires
 
 router = APIRouter(prefix="/log", tags=["log"])
 
 MAX_INDEX = 2**63 - 1
-ENTRIES = 8 * CHUNK
+FOR_EVER = "private, max-age=31536000, immutable"
+NOW_ONLY = "private, no-cache"
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
 
 Base64 = Annotated[str, Field(examples=["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])]
+Place = Annotated[int, Query(ge=0, le=MAX_INDEX)]
+IfNoneMatch = Annotated[str | None, Header()]
 
 
-class LogHead(BaseModel):
-    """How far the log has come; ``root`` is the RFC 6962 root over its ``size`` entries."""
-
-    size: int
-    root: Base64
-    recorded_at: Instant | None
-
-
-class RecordedRoot(BaseModel):
-    """The root when the log had grown from ``previous_size`` to ``size``."""
+class LogCheckpoint(BaseModel):
+    """A published checkpoint: the signed note, with the witnesses' lines that have come since."""
 
     size: int
-    previous_size: int
-    root: Base64
-    recorded_at: Instant
-
-    @classmethod
-    def of(cls, root: Root) -> Self:
-        """Shows a root."""
-        return cls(
-            size=root.size, previous_size=root.previous_size, root=encode(root.root), recorded_at=root.recorded_at
-        )
+    note: str
+    published_at: Instant
 
 
-class LogEntry(BaseModel):
-    """All that is stored under an index. ``entry`` holds the exact bytes; a part that is null is missing or damaged."""
+class InclusionProof(BaseModel):
+    """RFC 6962 §2.1.1: with the hashes, the leaf leads to the root of the tree of ``size`` entries."""
 
     index: int
-    entry: Base64 | None
-    leaf_hash: Base64 | None
-    indexed: Indexed | None
-
-    @classmethod
-    def of(cls, stored: Stored) -> Self:
-        """Shows what is stored."""
-        return cls(
-            index=stored.index,
-            entry=None if stored.entry is None else encode(stored.entry),
-            leaf_hash=None if stored.leaf_hash is None else encode(stored.leaf_hash),
-            indexed=stored.indexed,
-        )
+    size: int
+    leaf_hash: Base64
+    root: Base64
+    hashes: list[Base64]
 
 
-def encode(raw: bytes) -> str:
-    """Bytes as standard Base64."""
-    return b64encode(raw).decode()
+class ConsistencyProof(BaseModel):
+    """RFC 6962 §2.1.2: the hashes lead to both roots, so the tree of ``new`` entries begins with that of ``old``."""
+
+    old: int
+    new: int
+    old_root: Base64
+    new_root: Base64
+    hashes: list[Base64]
 
 
-@router.get("/head")
-async def get_head(call: Annotated[Call, requires("auditor")]) -> LogHead:
-    """The log's size and root."""
+@router.get("/checkpoint", response_class=Response)
+async def get_checkpoint(call: Annotated[Call, requires("auditor")], if_none_match: IfNoneMatch = None) -> Response:
+    """The newest checkpoint, as a signed note."""
     async with call.read() as conn:
-        claim = await store.select_claim(conn)
-    return LogHead(size=claim.size, root=encode(claim.root), recorded_at=claim.recorded_at)
+        latest = await _latest(conn)
+    return _answer(latest.note.encode(), TEXT, NOW_ONLY, if_none_match)
 
 
-@router.get("/roots")
-async def list_roots(call: Annotated[Call, requires("auditor")], paging: Paging) -> Page[RecordedRoot]:
-    """The root after each batch, by size."""
+@router.get("/checkpoints")
+async def list_checkpoints(call: Annotated[Call, requires("auditor")], paging: Paging) -> Page[LogCheckpoint]:
+    """All checkpoints that were ever published, by size."""
     after = paging.after or "0"
-    if not (after.isascii() and after.isdigit() and int(after) <= MAX_INDEX):
+    if not (after.isascii() and after.isdecimal() and int(after) <= MAX_INDEX):
         raise Malformed("cursor", "must be the `next` of an answer", "256")
     async with call.read() as conn:
-        found = await store.select_roots(conn, int(after), paging.limit + 1)
-    return paging.page([RecordedRoot.of(root) for root in found], lambda root: str(root.size))
+        found = await checkpoints.read_checkpoints(conn, int(after), paging.limit + 1)
+    shown = [LogCheckpoint(size=one.size, note=one.note, published_at=one.published_at) for one in found]
+    return paging.page(shown, lambda one: str(one.size))
 
 
-@router.get("/entries")
-async def list_entries(
-    call: Annotated[Call, requires("auditor")],
-    start: Annotated[int, Query(ge=0, le=MAX_INDEX)] = 0,
-    limit: Annotated[int, Query(ge=1, le=ENTRIES)] = ENTRIES,
-) -> Page[LogEntry]:
-    """Entries from index ``start`` on, exact bytes and all; ``next`` is the start of the page that follows."""
-    call.caller.require("auditor", GROUP)
+@router.get("/tile/{path:path}", response_class=Response)
+async def get_tile(
+    call: Annotated[Call, requires("auditor")], path: str, if_none_match: IfNoneMatch = None
+) -> Response:
+    """A hash tile, or for auditors of the whole group an entry bundle: of its present width, or any it once had."""
+    try:
+        wanted = parse_path(f"tile/{path}")
+    except NotATile as exc:
+        raise NotFound(str(exc)) from exc
+    if isinstance(wanted, Bundle):
+        call.caller.require("auditor", GROUP)
     async with call.read() as conn:
-        size = (await store.select_claim(conn)).size
-        end = min(start + limit, size)
-        found = await store.select_stored(conn, start, end) if start < end else []
-    return Page(items=[LogEntry.of(stored) for stored in found], next=str(end) if start < end < size else None)
+        size = (await _latest(conn)).size
+        if not is_in_tree(wanted, size):
+            raise NotFound(f"the newest checkpoint is of {size} entries, which {wanted.path} is not among")
+        body = await _read(conn, wanted)
+    return _answer(body, BYTES, FOR_EVER, if_none_match)
+
+
+@router.get("/proof/inclusion")
+async def prove_inclusion(
+    call: Annotated[Call, requires("auditor")], index: Place, size: Place | None = None
+) -> InclusionProof:
+    """Proves that an entry is in the log; ``size`` is that of the newest checkpoint, if none is given."""
+    async with call.read() as conn:
+        size = await _published("size", size, conn)
+        if index >= size:
+            raise Malformed("index", f"must be below the size, which is {size}", "0")
+        plan = Plan(size, [inclusion_spans(index, size), [(index, index + 1), (0, size)]])
+        hashes, [leaf, root] = plan.solve(await handlers.read_tiles(conn, plan.tiles))
+    return InclusionProof(
+        index=index, size=size, leaf_hash=_encode(leaf), root=_encode(root), hashes=[*map(_encode, hashes)]
+    )
+
+
+@router.get("/proof/consistency")
+async def prove_consistency(
+    call: Annotated[Call, requires("auditor")], old: Place, new: Place | None = None
+) -> ConsistencyProof:
+    """Proves that the log has only grown; ``new`` is the size of the newest checkpoint, if none is given."""
+    async with call.read() as conn:
+        new = await _published("new", new, conn)
+        if old > new:
+            raise Malformed("old", f"must be at most the new size, which is {new}", "0")
+        plan = Plan(new, [consistency_spans(old, new), [(0, old), (0, new)]])
+        hashes, [old_root, new_root] = plan.solve(await handlers.read_tiles(conn, plan.tiles))
+    return ConsistencyProof(
+        old=old, new=new, old_root=_encode(old_root), new_root=_encode(new_root), hashes=[*map(_encode, hashes)]
+    )
+
+
+async def _latest(conn: Connection) -> PublishedCheckpoint:
+    latest = await checkpoints.read_latest(conn)
+    if latest is None:
+        raise NotFound("no checkpoint of the log was published yet")
+    return latest
+
+
+async def _published(field: str, wanted: int | None, conn: Connection) -> int:
+    """The size that is asked for. Raises Malformed beyond what is published."""
+    size = (await _latest(conn)).size
+    if wanted is not None and wanted > size:
+        raise Malformed(field, f"must be at most {size}, the size of the newest checkpoint", str(size))
+    return size if wanted is None else wanted
+
+
+async def _read(conn: Connection, wanted: Tile | Bundle) -> bytes:
+    if isinstance(wanted, Bundle):
+        return await handlers.read_bundle(conn, wanted)
+    return (await handlers.read_tiles(conn, [wanted]))[wanted]
+
+
+def _answer(body: bytes, media_type: str, caching: str, if_none_match: str | None) -> Response:
+    """The body, or 304 when the caller has it already."""
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": caching}
+    if if_none_match is not None and etag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _encode(raw: bytes) -> str:
+    return b64encode(raw).decode()
