@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from services.compliance.log.entry import NotAnEntry, format_time, parse_entry
+from services.compliance.log.entry import Entry, NotAnEntry, format_time, parse_entry
 from services.compliance.verify.domain import Faulty
 
 MANIFEST = "log.manifest"
@@ -89,7 +89,7 @@ def check_entries(
         try:
             told = read(event)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            _check_header(index, entry, order)
+            _parse(index, entry)
             raise Faulty("event", index, index + 1, f"the event can't be read: {exc}") from exc
         if told.siteid != site:
             raise Faulty("site", index, index + 1, f"the entry says {site}, its event {told.siteid}")
@@ -101,10 +101,7 @@ def check_entries(
 
 def _check_header(index: int, raw: bytes, order: Order) -> int:
     """The entry's sequence, after the exact reading of its header."""
-    try:
-        entry = parse_entry(raw)
-    except NotAnEntry as exc:
-        raise Faulty("entry-format", index, index + 1, str(exc)) from exc
+    entry = _parse(index, raw)
     site, sequence, recorded_at = entry.site_id, entry.site_sequence, format_time(entry.recorded_at)
     if site not in order.heads:
         order.starts[site] = (index, sequence)
@@ -115,6 +112,13 @@ def _check_header(index: int, raw: bytes, order: Order) -> int:
     order.first_recorded = order.first_recorded or recorded_at
     order.last_recorded = recorded_at
     return sequence
+
+
+def _parse(index: int, raw: bytes) -> Entry:
+    try:
+        return parse_entry(raw)
+    except NotAnEntry as exc:
+        raise Faulty("entry-format", index, index + 1, str(exc)) from exc
 
 
 def out_of_sequence(site: str, sequence: int, due: int) -> str:

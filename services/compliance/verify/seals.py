@@ -74,4 +74,5 @@ def open_claim(noted: Noted, trust: Trust, *, needed: int) -> Claim:
 
 def _faulty(kind: Kind, noted: Noted, exc: Exception) -> Faulty:
     size = noted.size
-    return Faulty(kind, max(size - 1, 0), size, f"the checkpoint of {size} entries: {exc}")
+    name = f"the checkpoint of {size} entries" if size else "the checkpoint"
+    return Faulty(kind, max(size - 1, 0), size, f"{name}: {exc}")
