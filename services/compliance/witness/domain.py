@@ -19,6 +19,10 @@ Logs = Mapping[str, Sequence[VerifierKey]]
 """The logs that are witnessed, by origin, and the keys that each may sign with."""
 
 
+LATE_SECONDS = 60
+"""How long after a checkpoint a shorter one may still be on its way: of a slow request, or of a replaced replica."""
+
+
 class Kind(StrEnum):
     """How a signed checkpoint contradicts one that was cosigned before."""
 
@@ -30,16 +34,18 @@ class Kind(StrEnum):
 MEANING = {
     Kind.FORK: "the log has signed two different histories of the same length; nothing but its key can do that",
     Kind.UNPROVEN: "the log has signed a longer history that was not shown to continue the one it signed before",
-    Kind.SHRUNK: "a signed history was handed in that is shorter than the one before, and was not seen here before",
+    Kind.SHRUNK: "a shorter history was handed in long after a longer one; the log was restored to an older state, or"
+    " somebody repeats an old checkpoint",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A checkpoint that was cosigned, as it was kept: the note with the log's signature and ours."""
+    """A checkpoint that was cosigned at ``time``, in seconds since 1970: the note with the log's signature and ours."""
 
     checkpoint: Checkpoint
     note: bytes
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +99,13 @@ def read_request(raw: bytes, logs: Logs) -> Request | Refusal:
     return Request(submission, signed)
 
 
-def why_not(request: Request, last: Known | None, recent: Mapping[int, Known]) -> Refusal | None:
-    """Why the checkpoint must not be cosigned after ``last``; None when it may be.
+def why_not(request: Request, last: Known | None, recent: Mapping[int, Known], now: int) -> Refusal | None:
+    """Why the checkpoint must not be cosigned after ``last``; None when it may be. ``now``: seconds since 1970.
 
-    ``recent``: checkpoints that were cosigned before, by size; a shorter one of them is late and no contradiction.
+    ``recent``: checkpoints that were cosigned before, by size; a shorter one of them is no contradiction.
     """
     known_size = last.checkpoint.size if last else 0
-    found = _contradiction(request, last, recent)
+    found = _contradiction(request, last, recent, now)
     if request.submission.old_size != known_size:
         reason = f"the last checkpoint cosigned here has {known_size} entries"
         return Refusal(409, found.kind if found else "stale", reason, known_size, found)
@@ -113,14 +119,14 @@ def why_not(request: Request, last: Known | None, recent: Mapping[int, Known]) -
     return Refusal(422, Kind.UNPROVEN, unproven, contradiction=Contradiction(Kind.UNPROVEN, last, request))
 
 
-def _contradiction(request: Request, last: Known | None, recent: Mapping[int, Known]) -> Contradiction | None:
+def _contradiction(request: Request, last: Known | None, recent: Mapping[int, Known], now: int) -> Contradiction | None:
     """What the checkpoint contradicts by itself, whatever proof comes with it."""
     checkpoint = request.checkpoint
     if last is None or checkpoint.size > last.checkpoint.size:
         return None
     known = last if checkpoint.size == last.checkpoint.size else recent.get(checkpoint.size)
     if known is None:
-        return Contradiction(Kind.SHRUNK, last, request)
+        return Contradiction(Kind.SHRUNK, last, request) if now - last.time >= LATE_SECONDS else None
     if known.checkpoint.root == checkpoint.root:
         return None
     return Contradiction(Kind.FORK, known, request)

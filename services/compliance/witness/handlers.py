@@ -1,7 +1,6 @@
 """Judges a checkpoint, remembers it, and only then cosigns it for others to see."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -9,7 +8,7 @@ from threading import Lock
 from prometheus_client import Counter, Gauge
 
 from services.compliance.checkpoints.cosignature import cosign
-from services.compliance.checkpoints.note import SignerKey, VerifierKey, build_note
+from services.compliance.checkpoints.note import SignerKey, build_note
 from services.compliance.witness.domain import Known, Logs, Refusal, Request, read_request, why_not
 from services.compliance.witness.ledger import Ledger
 from shared.telemetry import log
@@ -46,12 +45,12 @@ class Station:
 
     def last(self, origin: str) -> Known | None:
         """The last checkpoint of a log that was cosigned. Raises LedgerUnreadable."""
-        return self.ledger.last(origin, self._keys(origin))
+        return self.ledger.last(origin, self.logs[origin], self.key.verifier)
 
     def _judge(self, request: Request, now: datetime) -> str | Refusal:
         origin = request.checkpoint.origin
         with self._locks[origin]:
-            refusal = why_not(request, self.last(origin), self._recent[origin])
+            refusal = why_not(request, self.last(origin), self._recent[origin], int(now.timestamp()))
             if refusal is None:
                 return self._cosign(request, now)
         self._accuse(origin, refusal, now)
@@ -59,10 +58,11 @@ class Station:
 
     def _cosign(self, request: Request, now: datetime) -> str:
         checkpoint, note = request.checkpoint, request.signed.note
-        line = cosign(self.key, note.text, int(now.timestamp()))
+        time = int(now.timestamp())
+        line = cosign(self.key, note.text, time)
         kept = build_note(note.text, [*note.trusted, line])
         self.ledger.keep(checkpoint.origin, kept)
-        self._remember(Known(checkpoint, kept))
+        self._remember(Known(checkpoint, kept, time))
         SIZE.labels(checkpoint.origin).set(checkpoint.size)
         return str(line)
 
@@ -84,6 +84,3 @@ class Station:
         if is_new:
             sizes = {"known": found.known.checkpoint.size, "refused": found.refused.checkpoint.size}
             log.error(f"witness.{found.kind}", origin=origin, reason=refusal.reason, **sizes)
-
-    def _keys(self, origin: str) -> Sequence[VerifierKey]:
-        return (*self.logs[origin], self.key.verifier)

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 from services.compliance.checkpoints.checkpoint import Checkpoint, NotACheckpoint
+from services.compliance.checkpoints.cosignature import cosigned_at
 from services.compliance.checkpoints.durable import Occupied, locking, replace_durably
 from services.compliance.checkpoints.note import (
     MAX_NOTE_BYTES,
@@ -44,10 +45,10 @@ class Ledger:
         self._evidence_lock = Lock()
         self._evidence = {path.stem.partition("-")[2] for path in self._refused.glob("*.json")}
 
-    def last(self, origin: str, keys: Iterable[VerifierKey]) -> Known | None:
+    def last(self, origin: str, keys: Iterable[VerifierKey], ours: VerifierKey) -> Known | None:
         """The last checkpoint of a log that was kept, None before the first. Raises LedgerUnreadable.
 
-        One of ``keys``, the log's or ours, must have signed it: that it is whole and of us is not taken for granted.
+        One of the log's keys or ours must have signed it: that it is whole is not taken for granted.
         """
         path = self._path(origin)
         try:
@@ -58,12 +59,14 @@ class Ledger:
         except OSError as exc:
             raise LedgerUnreadable(f"{path}: can't be read: {exc}") from exc
         try:
-            checkpoint = Checkpoint.parse(open_note(raw, keys).text)
+            note = open_note(raw, (*keys, ours))
+            checkpoint = Checkpoint.parse(note.text)
         except (NotANote, NotACheckpoint, Untrusted) as exc:
             raise LedgerUnreadable(f"{path}: {exc}. Nothing of {origin} is cosigned before it is mended") from exc
         if checkpoint.origin != origin:
             raise LedgerUnreadable(f"{path}: is of the log {checkpoint.origin}, not of {origin}")
-        return Known(checkpoint, raw)
+        signature = note.signed_by(ours)
+        return Known(checkpoint, raw, cosigned_at(signature) if signature else 0)
 
     def keep(self, origin: str, note: bytes) -> None:
         """Remembers a checkpoint as the last; it is on the disk when this returns. Raises OSError."""

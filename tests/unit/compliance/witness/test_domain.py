@@ -23,15 +23,16 @@ class Memory:
 
     last: Known | None = None
     recent: dict[int, Known] = field(default_factory=dict)
+    now: int = 1_900_000_000
 
     def ask(self, raw: bytes) -> Refusal | None:
         """Cosigns, or says why not."""
         request = read_request(raw, LOGS)
         if isinstance(request, Refusal):
             return request
-        refusal = why_not(request, self.last, self.recent)
+        refusal = why_not(request, self.last, self.recent, self.now)
         if refusal is None:
-            self.last = Known(request.checkpoint, request.submission.note)
+            self.last = Known(request.checkpoint, request.submission.note, self.now)
             self.recent[request.checkpoint.size] = self.last
         return refusal
 
@@ -142,14 +143,23 @@ def test_longer_log_of_other_entries_is_not_cosigned(size: int) -> None:
         assert refusal.contradiction.known.checkpoint == LOG.checkpoint(5)
 
 
-def test_shrunk_log_is_a_contradiction() -> None:
-    refusal = knowing(8).refused(LOG.submission(0, 5))
-    assert (refusal.status, refusal.known_size, refusal.outcome) == (409, 8, Kind.SHRUNK)
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(0, "stale"), (59, "stale"), (60, Kind.SHRUNK), (86_400, Kind.SHRUNK)]
+)
+def test_shrunk_log_is_a_contradiction_when_it_is_not_just_late(seconds: int, outcome: str) -> None:
+    """A log that was restored goes on to hand in what is too short; a slow request comes once and soon."""
+    memory = knowing(8)
+    memory.now += seconds
+    refusal = memory.refused(LOG.submission(0, 5))
+    assert (refusal.status, refusal.known_size, refusal.outcome) == (409, 8, outcome)
+    assert (refusal.contradiction is None) == (outcome == "stale")
 
 
 def test_late_checkpoint_is_none() -> None:
     """It was cosigned before: somebody is slow, or repeats what he has."""
-    refusal = knowing(5, 8).refused(LOG.submission(0, 5))
+    memory = knowing(5, 8)
+    memory.now += 86_400
+    refusal = memory.refused(LOG.submission(0, 5))
     assert (refusal.status, refusal.known_size, refusal.contradiction) == (409, 8, None)
 
 
