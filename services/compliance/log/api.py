@@ -11,7 +11,6 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from services.compliance.checkpoints import handlers as checkpoints
-from services.compliance.checkpoints.store import PublishedCheckpoint
 from services.compliance.log import handlers
 from services.compliance.log.proofs import Plan, consistency_spans, inclusion_spans
 from services.compliance.log.tiles import Bundle, NotATile, Tile, is_in_tree, parse_path
@@ -65,8 +64,8 @@ class ConsistencyProof(BaseModel):
 async def get_checkpoint(call: Annotated[Call, requires("auditor")], if_none_match: IfNoneMatch = None) -> Response:
     """The newest checkpoint, as a signed note."""
     async with call.read() as conn:
-        latest = await _latest(conn)
-    return _answer(latest.note.encode(), TEXT, NOW_ONLY, if_none_match)
+        _, note = await _latest(conn)
+    return _answer(note.encode(), TEXT, NOW_ONLY, if_none_match)
 
 
 @router.get("/checkpoints")
@@ -93,7 +92,7 @@ async def get_tile(
     if isinstance(wanted, Bundle):
         call.caller.require("auditor", GROUP)
     async with call.read() as conn:
-        size = (await _latest(conn)).size
+        size, _ = await _latest(conn)
         if not is_in_tree(wanted, size):
             raise NotFound(f"the newest checkpoint is of {size} entries, which {wanted.path} is not among")
         body = await _read(conn, wanted)
@@ -132,16 +131,17 @@ async def prove_consistency(
     )
 
 
-async def _latest(conn: Connection) -> PublishedCheckpoint:
+async def _latest(conn: Connection) -> tuple[int, str]:
+    """Size and note of the newest checkpoint. Raises NotFound before the first."""
     latest = await checkpoints.read_latest(conn)
     if latest is None:
         raise NotFound("no checkpoint of the log was published yet")
-    return latest
+    return latest.size, latest.note
 
 
 async def _published(field: str, wanted: int | None, conn: Connection) -> int:
     """The size that is asked for. Raises Malformed beyond what is published."""
-    size = (await _latest(conn)).size
+    size, _ = await _latest(conn)
     if wanted is not None and wanted > size:
         raise Malformed(field, f"must be at most {size}, the size of the newest checkpoint", str(size))
     return size if wanted is None else wanted
