@@ -31,3 +31,15 @@ class WitnessRefused(EventData, event_type="witness.refused", partitions=1):
     size: int
     refusal: Literal["forked", "shrunk", "declined"]
     reason: str
+
+
+class LogAccessed(EventData, event_type="log.accessed", partitions=1):
+    """Somebody, the event's actor, was about to read the audit log; the answer is not told.
+
+    ``what`` is how: ``query``, ``event``, ``counts``, ``life``, ``flow``, ``entries``, ``export``, ``fhir``…
+    ``parameters`` are as they were given; ``is_cut`` where they were too long to be told in full.
+    """
+
+    what: str
+    parameters: dict[str, list[str]]
+    is_cut: bool = False

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from fastapi import Query as Parameter
 from pydantic import StringConstraints
 
@@ -34,11 +34,13 @@ JSON = "application/json"
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
 Several = Parameter(max_length=MAX_TYPES)
+Asked = Annotated[handlers.Given, Depends(handlers.given_in)]
 
 
 @router.get("/events", response_model=EventPage)
 async def search_events(
     call: Annotated[Call, requires("auditor")],
+    given: Asked,
     paging: Paging,
     site_id: SiteId | None = None,
     type: Annotated[frozenset[Text], Several] = frozenset(),
@@ -73,14 +75,16 @@ async def search_events(
         text=text,
     )
     cursor = None if paging.after is None else Cursor.parse(paging.after)
+    await handlers.record_access(call, "query", given, site_id)
     return await _page(call, query, Span.between(from_time, to_time), cursor, order, paging.limit, proofs)
 
 
 @router.get("/events/{index}", response_model=AuditedEvent)
 async def get_event(
-    index: Annotated[int, Path(ge=0, le=MAX_INDEX)], call: Annotated[Call, requires("auditor")]
+    call: Annotated[Call, requires("auditor")], given: Asked, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]
 ) -> Response:
     """One event by the index of its entry. One of a site that is not yours does not exist."""
+    await handlers.record_access(call, "event", given)
     async with call.read() as conn:
         found = await handlers.find_one(conn, call, index)
     if found is None:

@@ -1,5 +1,6 @@
 """What can be asked of the audit trail, and what an answer shows."""
 
+import json
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ _CURSOR = Struct(">B?qq")
 _CURSOR_VERSION = 1
 _CHECK_BYTES = 4
 BAD_CURSOR = Malformed("cursor", "must be the `next` or the `previous` of an answer, as it was", "leave it out")
+
+TOLD_CHARACTERS = 300
+TOLD_BYTES = 24 * 1024
 
 OUTCOME_NAMES: dict[str, Outcome] = {"success": 0, "minor": 4, "serious": 8, "major": 12}
 
@@ -225,3 +229,17 @@ def page_of(found: Found, cursor: Cursor | None, order: Order, checkpoint: str |
             "checkpoint": checkpoint,
         }
     )
+
+
+def tell_parameters(given: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], bool]:
+    """Parameters as an event can hold them, and whether something was cut off for its length."""
+    told: dict[str, list[str]] = {}
+    left, is_cut = TOLD_BYTES, False
+    for pair in given:
+        name, value = (text[:TOLD_CHARACTERS].encode(errors="replace").decode() for text in pair)
+        left -= len(json.dumps([name, value]))
+        if left < 0:
+            return told, True
+        told.setdefault(name, []).append(value)
+        is_cut |= any(len(text) > TOLD_CHARACTERS for text in pair)
+    return told, is_cut

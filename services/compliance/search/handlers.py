@@ -1,19 +1,53 @@
 """Searching the log, and telling the log who has looked."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
+
+from fastapi import Request
 
 from services.compliance.log.handlers import read_entries, read_entry, read_tiles
 from services.compliance.log.proofs import plan_inclusions
 from services.compliance.search import store
-from services.compliance.search.domain import Cursor, Found, Query, Shown, Span, show_entry
+from services.compliance.search.domain import Cursor, Found, Query, Shown, Span, show_entry, tell_parameters
 from shared.database import Connection
+from shared.events import GROUP
+from shared.events.compliance import LogAccessed
 from shared.http import Call
 from shared.telemetry import log
+from shared.transactions import begin
+
+SUBJECT = "log"
 
 LOOKED_AT_ONCE = 256
 MOST_LOOKED_AT = 10_000
+
+
+Given = Iterable[tuple[str, str]]
+"""Parameters as they stand in the request: pairs of name and value, in which a name may come again."""
+
+
+def given_in(request: Request) -> Given:
+    """All parameters of a request's address. For routes: ``given: Annotated[Given, Depends(given_in)]``."""
+    return [*((name, str(value)) for name, value in request.path_params.items()), *request.query_params.multi_items()]
+
+
+async def record_access(call: Call, what: str, given: Given, site_id: str | None = None) -> None:
+    """Makes it durable, as an event ``log.accessed``, that the caller is about to read the log; no result is told.
+
+    To be awaited once the request is found to be allowed, before anything is read, so that no byte of an answer leaves
+    unrecorded: ``await record_access(call, "export", given, site_id)``.
+    The event belongs to ``site_id``, the site that is asked for, or to the group where that is none the log knows.
+    """
+    parameters, is_cut = tell_parameters(given)
+    context = call.context
+    async with begin(context.pool, context.service, actor=call.caller.name, correlation_id=call.correlation_id) as tx:
+        is_known = site_id is not None and await store.has_site(tx.conn, site_id)
+        tx.record(
+            LogAccessed(what=what, parameters=parameters, is_cut=is_cut),
+            subject=SUBJECT,
+            site_id=site_id if site_id is not None and is_known else GROUP,
+        )
 
 
 @asynccontextmanager
