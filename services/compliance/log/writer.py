@@ -20,7 +20,7 @@ import asyncpg
 from services.compliance.log import store
 from services.compliance.log.append import grow
 from services.compliance.log.domain import Arrival, Growth, Manifest, State
-from services.compliance.log.index import read_told
+from services.compliance.log.reading import read_arrival
 from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
 from shared.database import Connection, Pool, connect
@@ -28,7 +28,6 @@ from shared.errors import Conflict, Replaced, Unreadable
 from shared.events import CONTRACTS, GROUP
 from shared.events.alerts import AlertRaised
 from shared.events.compliance import EventsLost
-from shared.events.envelope import read_data, read_envelope
 from shared.positions import Move, Position, move_positions, select_positions, stored_offsets
 from shared.telemetry import log
 from shared.transactions import Transaction, begin, flush_outbox, new_id
@@ -36,8 +35,10 @@ from shared.transactions import Transaction, begin, flush_outbox, new_id
 SERVICE = "compliance"
 BATCH = 4096
 LEASE_SECONDS = 5.0
-RENEW_SECONDS = 1.5
+RENEWALS = 3
 STANDBY_SECONDS = 0.5
+CLOSE_SECONDS = 2.0
+BY_HAND = "steward-log-by-hand"
 
 PartitionId = tuple[str, int]
 
@@ -94,17 +95,16 @@ class _Reading:
             if old.next_offset is not None and offset < old.next_offset:
                 raise Replaced(f"{topic}/{partition}: {offset} was appended by another writer")
             try:
-                envelope, contract = read_envelope(raw, topic=topic, now=self.now)
-                read_data(envelope, contract)
+                arrival = read_arrival(raw, topic=topic, now=self.now)
             except Unreadable as exc:
                 self.unread.append(Unread(topic, partition, offset, raw, str(exc)))
                 continue
-            sequence = int(envelope.sequence)
-            if sequence <= sequences.get(envelope.source, 0):
+            source, sequence = arrival.envelope.source, int(arrival.envelope.sequence)
+            if sequence <= sequences.get(source, 0):
                 self.repeated += 1
                 continue
-            sequences[envelope.source] = sequence
-            self.arrivals.append(Arrival(raw, envelope, read_told(envelope.data)))
+            sequences[source] = sequence
+            self.arrivals.append(arrival)
         return Position(batch.end, sequences)
 
 
@@ -120,24 +120,33 @@ class Seals(Protocol):
 
 @dataclass
 class Writer:
-    """Appends while it leads. When ``checkpoint_every`` has passed since the last manifest, one closes a batch."""
+    """Appends while it leads. When ``checkpoint_every`` has passed since the last manifest, one closes a batch.
+
+    All writers of a log have the same ``lease_seconds``: another one takes over that long after this one's last sign.
+    """
 
     dsn: str
     pool: Pool
     bus: Bus
     checkpoint_every: timedelta
     seals: Seals
+    lease_seconds: float = LEASE_SECONDS
 
     async def run(self) -> None:
         """Stands by until the log is free, then appends until the bus or the database fails or it is replaced."""
         holder = f"steward-log-{new_id()[-12:]}"
         conn = await connect(self.dsn, schema=SERVICE, application=holder, settings={"steward.sites": "*"})
         try:
-            epoch = await _stand_by(conn, holder)
+            epoch = await _stand_by(conn, holder, self.lease_seconds)
             log.info("log.leading", service=SERVICE, epoch=epoch)
-            state = await store.select_state(conn)
-            await self.seals.guard(conn, state)
-            await _Lead(self, conn, epoch, state, await store.select_sealed_size(conn)).run()
+            try:
+                state = await store.select_state(conn)
+                await self.seals.guard(conn, state)
+                await _Lead(self, conn, epoch, state, await store.select_sealed_size(conn)).run()
+            finally:
+                with suppress(Exception):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await store.give_lease_back(conn, epoch)
         finally:
             conn.terminate()
 
@@ -149,29 +158,32 @@ class Writer:
         async with begin(self.pool, SERVICE, actor=decided_by) as tx:
             await quarantine.decide(tx, held.id, "replayed", "appended by hand")
             try:
-                envelope, contract = read_envelope(held.raw, topic=held.topic, now=tx.now)
-                read_data(envelope, contract)
+                arrival = read_arrival(held.raw, topic=held.topic, now=tx.now)
             except Unreadable as exc:
                 raise Conflict(f"the message still can't be read: {exc}") from exc
-            await tx.conn.execute("SET LOCAL steward.sites = '*'")
+            await tx.conn.execute(f"SET LOCAL steward.sites = '*'; SET LOCAL application_name = '{BY_HAND}'")
             epoch = await store.lock_epoch(tx.conn)
             state = await store.select_state(tx.conn)
-            growth = grow(state, [Arrival(held.raw, envelope, read_told(envelope.data))], tx.now)
-            await store.append(tx.conn, growth, epoch=epoch, lease_seconds=LEASE_SECONDS)
+            await self.seals.guard(tx.conn, state)
+            growth = grow(state, [arrival], tx.now)
+            await store.append(tx.conn, growth, epoch=epoch, lease_seconds=self.lease_seconds)
 
 
-async def _stand_by(conn: Connection, holder: str) -> int:
-    """Waits until ``holder`` leads, and returns its epoch. Sessions of one whose lease has ended are ended too."""
+async def _stand_by(conn: Connection, holder: str, lease_seconds: float) -> int:
+    """Waits until ``holder`` leads, and returns its epoch.
+
+    Whoever holds the head's lock longer than the lease lasts has stopped in the middle; its sessions are ended.
+    """
     while True:
         try:
             async with conn.transaction():
                 await conn.execute("SET LOCAL lock_timeout = '500ms'")
-                if (epoch := await store.take_lease(conn, holder, LEASE_SECONDS)) is not None:
+                if (epoch := await store.take_lease(conn, holder, lease_seconds)) is not None:
                     return epoch
         except asyncpg.LockNotAvailableError:
-            if (stopped := await store.select_lapsed_holder(conn)) is not None:
+            if (stopped := await store.select_lapsed_holder(conn, lease_seconds)) is not None:
                 log.warning("log.holder_ended", service=SERVICE, holder=stopped)
-                await store.end_sessions(conn, stopped)
+                await store.end_sessions(conn, [stopped, BY_HAND])
         await asyncio.sleep(STANDBY_SECONDS)
 
 
@@ -194,7 +206,7 @@ class _Lead:
                 SERVICE, sorted(CONTRACTS), self._stored, alone=True
             ) as subscription:
                 while True:
-                    batches = await subscription.poll(BATCH, RENEW_SECONDS)
+                    batches = await subscription.poll(BATCH, self.writer.lease_seconds / RENEWALS)
                     await self._load_positions(batches)
                     step = self._prepare(batches)
                     await writing
@@ -203,9 +215,10 @@ class _Lead:
                     await asyncio.sleep(0)
         finally:
             writing.cancel()
+            _, unfinished = await asyncio.wait([writing], timeout=CLOSE_SECONDS)
+            if unfinished:
+                self.conn.terminate()
             await asyncio.gather(writing, return_exceptions=True)
-            with suppress(Exception):
-                await store.give_lease_back(self.conn, self.epoch)
 
     async def _stored(self, partitions: Sequence[PartitionId]) -> Mapping[PartitionId, int]:
         return await stored_offsets(self.writer.pool, partitions)
@@ -217,8 +230,9 @@ class _Lead:
                 self.positions |= dict(zip(fresh, await select_positions(conn, fresh), strict=True))
 
     def _prepare(self, batches: Sequence[Batch]) -> Step:
-        """All that can be done without the database."""
-        reading = _Reading(datetime.now(UTC))
+        """All that can be done without the database. A clock that was set back does not make events look early."""
+        now = datetime.now(UTC)
+        reading = _Reading(now if self.state.recorded_at is None else max(now, self.state.recorded_at))
         moves = []
         for batch in batches:
             where = (batch.topic, batch.partition)
@@ -243,7 +257,7 @@ class _Lead:
     async def _write(self, step: Step) -> None:
         tx = Transaction(self.conn, SERVICE, step.now, f"service:{SERVICE}", new_id())
         async with self.conn.transaction():
-            await store.append(self.conn, step.growth, epoch=self.epoch, lease_seconds=LEASE_SECONDS)
+            await store.append(self.conn, step.growth, epoch=self.epoch, lease_seconds=self.writer.lease_seconds)
             for unread in step.unread:
                 await quarantine.hold(tx, *unread)
             for lost in step.lost:
