@@ -114,6 +114,8 @@ class Publisher:
         Raises HistoryRewritten where it does not continue what was published, and SigningFailed.
         """
         checkpoint = Checkpoint(self.keyring.origin, manifest.size, manifest.root)
+        if not await self._is_next(manifest):
+            return
         note = await self.keyring.sign(str(checkpoint))
         if not await self._remember(manifest, note):
             return
@@ -127,6 +129,20 @@ class Publisher:
 
         for witness, outcome in (await self.witnesses.cosign(checkpoint, note, prove)).items():
             await self._settle(witness, manifest, outcome)
+
+    async def _is_next(self, manifest: Manifest) -> bool:
+        """Whether the log up to ``manifest`` continues what was published; nothing else gets a signature.
+
+        Raises HistoryRewritten.
+        """
+        published = self._published or self._load(may_begin=True)
+        if published.last is not None:
+            if manifest.size < published.last.size:
+                return False
+            async with self.pool.acquire() as conn:
+                proof = await _prove(conn, published.last.size, manifest.size)
+            published.check(manifest.size, manifest.root, proof)
+        return True
 
     async def _remember(self, manifest: Manifest, note: bytes) -> bool:
         """Whether this checkpoint is the newest; another process that writes to the same file may have been faster."""

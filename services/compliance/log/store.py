@@ -13,33 +13,39 @@ from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
 from shared.errors import Replaced
 
+# A lease that lasts longer than any does was given by a clock that has been set back since.
+_LAPSED = "NOT leased_until BETWEEN clock_timestamp() AND clock_timestamp() + {} * interval '1.5 seconds'"
+
 
 async def take_lease(conn: Connection, holder: str, seconds: float) -> int | None:
     """Makes ``holder`` the writer and returns its epoch, or None while another one's lease lasts.
 
-    Raises LockNotAvailable while the other one holds the head's lock.
+    Only the database's clock counts. Raises LockNotAvailable while the other one holds the head's lock.
     """
     epoch: int | None = await conn.fetchval(
-        """UPDATE head SET epoch = epoch + 1, holder = $1, leased_until = clock_timestamp() + $2 * interval '1 second'
-           WHERE leased_until < clock_timestamp() RETURNING epoch""",
+        f"""UPDATE head SET epoch = epoch + 1, holder = $1, leased_until = clock_timestamp() + $2 * interval '1 second'
+           WHERE {_LAPSED.format("$2")} RETURNING epoch""",  # noqa: S608 -- a condition of ours
         holder,
         seconds,
     )
     return epoch
 
 
-async def select_lapsed_holder(conn: Connection) -> str | None:
-    """The writer whose lease has ended without its being given back."""
-    holder: str | None = await conn.fetchval("SELECT holder FROM head WHERE leased_until < clock_timestamp()")
+async def select_lapsed_holder(conn: Connection, seconds: float) -> str | None:
+    """The writer whose lease has ended."""
+    holder: str | None = await conn.fetchval(
+        f"SELECT holder FROM head WHERE {_LAPSED.format('$1')}",  # noqa: S608 -- a condition of ours
+        seconds,
+    )
     return holder
 
 
-async def end_sessions(conn: Connection, application: str) -> None:
-    """Ends the database sessions of a writer that has stopped, and with them the locks that it holds."""
+async def end_sessions(conn: Connection, applications: Sequence[str]) -> None:
+    """Ends the database sessions of writers that have stopped, and with them the locks that they hold."""
     await conn.execute(
         """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-           WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()""",
-        application,
+           WHERE application_name = ANY($1) AND usename = current_user AND pid <> pg_backend_pid()""",
+        list(applications),
     )
 
 
