@@ -8,6 +8,8 @@ import uvloop
 from services.compliance.access.api import router as access
 from services.compliance.checkpoints.publish import Publisher, Unsigned
 from services.compliance.checkpoints.witnesses import Witnesses
+from services.compliance.export.api import export_router
+from services.compliance.export.api import fhir_router as fhir
 from services.compliance.log.api import router as log
 from services.compliance.log.writer import Writer
 from services.compliance.search.api import router as search
@@ -28,7 +30,9 @@ def build(pool: Pool, settings: ComplianceSettings) -> Service:
         every = timedelta(seconds=settings.log_checkpoint_interval)
         return Writer(settings.database, pool, bus, every, publisher)
 
-    return Service(name="compliance", routers=[access, log, search], reader=writer, work={"checkpoints": publisher.run})
+    keys = [*(keyring.keys if keyring else ()), *(witness.key for witness in settings.witnesses())]
+    routers = [access, log, search, export_router([str(key) for key in keys]), fhir]
+    return Service(name="compliance", routers=routers, reader=writer, work={"checkpoints": publisher.run})
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ PS3.15 §A.5, FHIR R4 AuditEvent); their codes are mostly the same numbers.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -22,6 +23,24 @@ class ShownEntry:
     index: int
     raw: bytes
     leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How an export is written: what opens it, stands for an entry, and closes it.
+
+    ``first`` stands before the first entry, ``between`` before every other. ``close`` is told how many there were;
+    without what it gives, nobody can take a cut export for a whole one.
+    """
+
+    name: str
+    media_type: str
+    suffix: str
+    write: Callable[[ShownEntry], bytes]
+    close: Callable[[int], bytes]
+    opening: bytes = b""
+    first: bytes = b""
+    between: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
-"""Reading for exports: the parts of a package of evidence, a page at a time."""
+"""Reading for exports, a page at a time: what a search finds, and the parts of a package of evidence."""
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
@@ -7,16 +8,22 @@ from dataclasses import dataclass
 
 from services.compliance.checkpoints.checkpoint import Checkpoint
 from services.compliance.checkpoints.note import parse_note_unverified
-from services.compliance.export import store
+from services.compliance.export import fhir, store
+from services.compliance.export.domain import ShownEntry
 from services.compliance.export.evidence import Claim, Kept, prove_site
+from services.compliance.export.iti81 import Search
+from services.compliance.export.mapping import audit_record
 from services.compliance.export.package import Sealed, log_lines, pack
 from services.compliance.log.bundle import CHUNK
 from services.compliance.log.domain import Damaged
-from services.compliance.log.entry import format_time, parse_entry
+from services.compliance.log.entry import Entry, build_entry, format_time, parse_entry
 from services.compliance.log.handlers import read_entries, read_tiles
 from services.compliance.log.tiles import Tile
+from services.compliance.search.domain import Cursor, Place, Query, Shown, Span
+from services.compliance.search.handlers import MOST_LOOKED_AT, find, find_one, looking
 from shared.database import Connection
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
+from shared.http import Call
 
 WINDOW = 65_536
 """How many of the log's indices are looked through at once for those of the site."""
@@ -34,6 +41,72 @@ class _Period:
     claim: Claim
     size: int
     start: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvents:
+    """AuditEvents that a search by ITI-81 has found, and where it goes on."""
+
+    events: Sequence[fhir.Json]
+    rest: Cursor | None
+
+
+async def found_pages(call: Call, query: Query, span: Span) -> AsyncIterator[Sequence[ShownEntry]]:
+    """All entries of the span that the query seeks and the caller may see, the oldest event first."""
+    rest: Cursor | None = None
+    while True:
+        async with looking(call) as conn:
+            found = await find(conn, call, query, span.beyond(rest) if rest else span, is_down=False, limit=PAGE)
+        yield [_entry_of(shown) for shown in found.items]
+        rest = found.rest
+        if rest is None:
+            return
+
+
+async def find_events(call: Call, search: Search, cursor: Cursor | None, limit: int) -> FoundEvents:
+    """Up to ``limit`` AuditEvents that a search seeks, the newest first.
+
+    At most MOST_LOOKED_AT entries are looked through; where it stops there, ``rest`` goes on, whatever was found.
+    """
+    narrow = search.narrowing
+    query = Query(
+        site_id=narrow.site_id,
+        types=narrow.types,
+        subject=narrow.subject,
+        actor=narrow.actor,
+        outcomes=narrow.outcomes,
+    )
+    span = Span.between(narrow.start, narrow.end)
+    events: list[fhir.Json] = []
+    async with looking(call) as conn:
+        for _ in range(0, MOST_LOOKED_AT, PAGE):
+            page = span.beyond(cursor) if cursor else span
+            found = await find(conn, call, query, page, is_down=True, limit=PAGE)
+            for shown in found.items:
+                record = audit_record(_entry_of(shown))
+                event = fhir.audit_event(record)
+                if search.matches(event):
+                    events.append(event)
+                if len(events) == limit and (found.rest or shown is not found.items[-1]):
+                    return FoundEvents(events, Cursor.beyond(Place(record.time, record.index), is_down=True))
+            cursor = found.rest
+            if cursor is None:
+                break
+    return FoundEvents(events, cursor)
+
+
+async def find_event(call: Call, index: int) -> fhir.Json:
+    """The AuditEvent of an entry. Raises NotFound, also where it is of a site that is not the caller's."""
+    async with looking(call) as conn:
+        shown = await find_one(conn, call, index)
+    if shown is None:
+        raise NotFound(f"no entry {index}")
+    return fhir.audit_event(audit_record(_entry_of(shown)))
+
+
+def _entry_of(shown: Shown) -> ShownEntry:
+    entry = Entry(shown.site_id, shown.site_sequence, shown.recorded_at, bytes(shown.event))
+    return ShownEntry(shown.index, build_entry(entry), b64decode(shown.leaf_hash))
 
 
 async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncIterator[bytes]:

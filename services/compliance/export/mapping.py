@@ -96,7 +96,7 @@ ROWS: Mapping[str, Row] = {
     "log.manifest": Row("audit-log", "C", AUDIT_LOG_USED, role=SECURITY_RESOURCE),
     "log.events_lost": Row("audit-log", "E", SECURITY_ALERT, (AUDIT_RECORDING_STOPPED,), role=SECURITY_RESOURCE),
     "witness.refused": Row("audit-log", "E", SECURITY_ALERT, role=SECURITY_RESOURCE),
-    "log.accessed": Row("audit-log", "R", AUDIT_LOG_USED, role=SECURITY_RESOURCE),
+    "log.accessed": Row("audit-log", "R", AUDIT_LOG_USED, details=("what",), role=SECURITY_RESOURCE),
 }
 FALLBACK = Row("subject", "E")
 """For a type that this version does not know: an application did something."""
