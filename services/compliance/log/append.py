@@ -1,5 +1,6 @@
 """What a batch of events adds to the log. Says what should be written, and writes nothing."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -20,29 +21,37 @@ class _Batch:
     def __init__(self, state: State, now: datetime) -> None:
         self.recorded_at = now if state.recorded_at is None else max(now, state.recorded_at)
         self._stamp = format_time(self.recorded_at).encode()
-        self._size = state.size
-        self._sites = {site_id: (site.number, site.next_sequence) for site_id, site in state.sites.items()}
+        self._sites = {
+            site_id: _Site(site_id, site.number, site.next_sequence) for site_id, site in state.sites.items()
+        }
         self.types = dict(state.types)
-        self.grown: set[str] = set()
+        self._next = state.size
         self.entries: list[bytes] = []
-        self.indexed: list[Indexed] = []
+        self.rows: list[bytes] = []
+        self.mentions: list[bytes] = []
+        self.times: list[int] = []
+        self._days: list[tuple[int, int, int]] = []
 
     def add(self, raw: bytes, envelope: Envelope, told: Told) -> None:
         """Makes the next entry and its index rows."""
-        site_id = envelope.siteid
-        site, sequence = self._sites.get(site_id) or (len(self._sites), 0)
-        self._sites[site_id] = (site, sequence + 1)
-        self.grown.add(site_id)
+        site = self._sites.get(envelope.siteid) or self._new_site(envelope.siteid)
         kind = self.types.setdefault(envelope.type, len(self.types))
-        index = self._size + len(self.entries)
-        time = microseconds(envelope.time)
-        self.entries.append(b"%s %d %s\n%s" % (site_id.encode(), sequence, self._stamp, raw))
-        row = index_row(index, time, site, kind, envelope, told)
-        self.indexed.append(Indexed(index, time, (time // DAY, site, kind), row, mention_rows(index, time, site, told)))
+        index, time, number = self._next, microseconds(envelope.time), site.number
+        self._next = index + 1
+        self.entries.append(b"%s %d %s\n%s" % (site.name, site.next_sequence, self._stamp, raw))
+        site.next_sequence += 1
+        self.rows.append(index_row(index, time, number, kind, envelope, told))
+        self.mentions.append(mention_rows(index, time, number, told))
+        self.times.append(time)
+        self._days.append((time // DAY, number, kind))
+
+    def _new_site(self, site_id: str) -> "_Site":
+        site = self._sites[site_id] = _Site(site_id, len(self._sites), 0)
+        return site
 
     def add_manifest(self, event_id: str) -> Sequence[bytes]:
         """Makes the manifest over all sites the next entry, and gives its lines."""
-        heads = {site_id: sequence for site_id, (_, sequence) in self._sites.items()}
+        heads = {site_id: site.next_sequence for site_id, site in self._sites.items()}
         heads[GROUP] = heads.get(GROUP, 0) + 1
         raw = manifest_event(heads, event_id=event_id, time=self.recorded_at)
         self.add(raw, read_event(raw), Told())
@@ -51,7 +60,23 @@ class _Batch:
     @property
     def sites(self) -> dict[str, Site]:
         """All sites after this batch."""
-        return {site_id: Site(*site) for site_id, site in self._sites.items()}
+        return {site_id: Site(site.number, site.next_sequence) for site_id, site in self._sites.items()}
+
+    @property
+    def indexed(self) -> Indexed:
+        """The index rows of all entries."""
+        return Indexed(self.rows, self.mentions, self.times, Counter(self._days))
+
+
+class _Site:
+    """A site while a batch is made."""
+
+    __slots__ = ("name", "next_sequence", "number")
+
+    def __init__(self, site_id: str, number: int, next_sequence: int) -> None:
+        self.name = site_id.encode()
+        self.number = number
+        self.next_sequence = next_sequence
 
 
 def grow(state: State, arrivals: Iterable[Arrival], now: datetime, manifest_id: str | None = None) -> Growth:
@@ -76,7 +101,7 @@ def grow(state: State, arrivals: Iterable[Arrival], now: datetime, manifest_id: 
         chunks=_chunks(state, entries[:whole], hashes),
         subtrees=subtrees,
         indexed=batch.indexed,
-        sites={site_id: sites[site_id] for site_id in batch.grown},
+        sites={site_id: site for site_id, site in sites.items() if site != state.sites.get(site_id)},
         types={name: number for name, number in batch.types.items() if name not in state.types},
         manifest=None if lines is None else Manifest(edge.size, edge.root, lines),
     )

@@ -65,14 +65,18 @@ class Manifest:
     lines: Sequence[bytes]
 
 
-class Indexed(NamedTuple):
-    """The index rows of one entry, and what partitions and days are told of it."""
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """The index rows of successive entries, and what partitions and days are told of them.
 
-    entry: int
-    time: int
-    day: tuple[int, int, int]
-    row: bytes
-    mentions: bytes
+    The rows, the mentions' rows, which may be none, and the time in µs stand in the order of the entries; ``days``
+    counts them by day, site and type.
+    """
+
+    rows: Sequence[bytes] = ()
+    mentions: Sequence[bytes] = ()
+    times: Sequence[int] = ()
+    days: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Growth:
     after: State
     chunks: Sequence[Chunk]
     subtrees: Sequence[Subtree]
-    indexed: Sequence[Indexed]
+    indexed: Indexed
     sites: Mapping[str, Site]
     types: Mapping[str, int]
     manifest: Manifest | None

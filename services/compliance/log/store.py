@@ -1,13 +1,12 @@
 """SQL of the log. Entries, subtrees and index rows are only ever added; the role could not change them."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
-from services.compliance.log.domain import Damaged, Growth, Indexed, Site, State
+from services.compliance.log.domain import Damaged, Growth, Site, State
 from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
@@ -116,12 +115,12 @@ async def append(conn: Connection, growth: Growth, *, epoch: int, lease_seconds:
     )
     if moved is None:
         raise Replaced(f"another writer has taken over the audit log from epoch {epoch}")
-    if growth.indexed:
+    if growth.after.size > growth.before.size:
         await _insert_names(conn, growth)
         for number, first, last in _partitions(growth, moved):
             await _insert_part(conn, growth, number, first, last)
         await _insert_subtrees(conn, growth.subtrees)
-        await _count_days(conn, growth.indexed)
+        await _count_days(conn, growth.indexed.days)
     if growth.manifest is not None:
         manifest = growth.manifest
         await conn.execute(
@@ -161,26 +160,24 @@ def _partitions(growth: Growth, width: int) -> Iterator[tuple[int, int, int]]:
 
 async def _insert_part(conn: Connection, growth: Growth, number: int, first: int, last: int) -> None:
     """Writes what falls into one partition, straight into it: COPY does not go together with row-level security."""
-    indexed = growth.indexed[first - growth.before.size : last - growth.before.size]
-    if not await _extend_partition(conn, number, indexed, growth.after.recorded_at):
+    part = slice(first - growth.before.size, last - growth.before.size)
+    times, recorded_at = growth.indexed.times[part], growth.after.recorded_at
+    if not await _extend_partition(conn, number, times, recorded_at):
         await conn.execute("SELECT make_partition($1)", number)
-        await _extend_partition(conn, number, indexed, growth.after.recorded_at)
+        await _extend_partition(conn, number, times, recorded_at)
     chunks = [chunk for chunk in growth.chunks if first < chunk.start + CHUNK <= last]
     if chunks:
         await conn.copy_records_to_table(
             f"chunks_{number}",
-            records=[(chunk.start, chunk.body, chunk.hashes, growth.after.recorded_at) for chunk in chunks],
+            records=[(chunk.start, chunk.body, chunk.hashes, recorded_at) for chunk in chunks],
             columns=["start", "body", "hashes", "recorded_at"],
         )
-    await _copy(conn, f"events_{number}", EVENT_COLUMNS, [row.row for row in indexed])
-    await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, [row.mentions for row in indexed if row.mentions])
+    await _copy(conn, f"events_{number}", EVENT_COLUMNS, growth.indexed.rows[part])
+    await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, growth.indexed.mentions[part])
 
 
-async def _extend_partition(
-    conn: Connection, number: int, indexed: Sequence[Indexed], recorded_at: datetime | None
-) -> bool:
+async def _extend_partition(conn: Connection, number: int, times: Sequence[int], recorded_at: datetime | None) -> bool:
     """Brings a partition's times up to date, and says whether there is that partition."""
-    times = [row.time for row in indexed]
     return bool(
         await conn.fetchval(
             """UPDATE partitions
@@ -197,8 +194,8 @@ async def _extend_partition(
 
 
 async def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Sequence[bytes]) -> None:
-    if rows:
-        source = BytesIO(b"".join([COPY_HEADER, *rows, COPY_TRAILER]))
+    if body := b"".join(rows):
+        source = BytesIO(COPY_HEADER + body + COPY_TRAILER)
         await conn.copy_to_table(table, source=source, columns=columns, format="binary")
 
 
@@ -213,8 +210,7 @@ async def _insert_subtrees(conn: Connection, subtrees: Sequence[Subtree]) -> Non
         )
 
 
-async def _count_days(conn: Connection, indexed: Sequence[Indexed]) -> None:
-    counts = Counter([row.day for row in indexed])
+async def _count_days(conn: Connection, counts: Mapping[tuple[int, int, int], int]) -> None:
     await conn.execute(
         """INSERT INTO days (day, site, type, count)
            SELECT date '2000-01-01' + day, site, type, count

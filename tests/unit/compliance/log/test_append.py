@@ -103,7 +103,7 @@ def test_an_empty_batch_adds_nothing() -> None:
     """The state after it is the one before."""
     state = grow(State(), [arrival(0)], NOW).after
     growth = grow(state, [], NOW + timedelta(1))
-    assert (growth.chunks, growth.subtrees, growth.indexed, growth.manifest) == ([], [], [], None)
+    assert (growth.chunks, growth.subtrees, growth.indexed.rows, growth.manifest) == ([], [], [], None)
     assert growth.after == state
 
 
@@ -128,13 +128,14 @@ def test_the_index_row_says_what_the_event_says() -> None:
     told = Told(
         outcome="degraded", system_id="system-1", systems=[{"id": "system-2"}, {"id": "system-1"}, {"name": "x"}]
     )
-    [indexed] = grow(State(), [arrival(3, "south", "probe.result", told)], NOW).indexed
+    indexed = grow(State(), [arrival(3, "south", "probe.result", told)], NOW).indexed
     time = microseconds(NOW - timedelta(seconds=3))
     values = [0, time, digest("subject-0"), digest("anna"), correlation_digest("flow-3"), 0, 0, 4]
     widths = [8] * 5 + [2] * 3
     fields = [w.to_bytes(4) + v.to_bytes(w, signed=True) for v, w in zip(values, widths, strict=True)]
-    assert indexed.row == (8).to_bytes(2) + b"".join(fields)
-    assert len(indexed.row) == EVENT_ROW_BYTES
+    assert indexed.rows == [(8).to_bytes(2) + b"".join(fields)]
+    assert len(indexed.rows[0]) == EVENT_ROW_BYTES
     subjects = sorted([digest("system-1"), digest("system-2")])
-    assert [int.from_bytes(indexed.mentions[at + 30 : at + 38], signed=True) for at in (0, 44)] == subjects
-    assert indexed.day == (time // 86_400_000_000, 0, 0)
+    [mentions] = indexed.mentions
+    assert [int.from_bytes(mentions[at + 30 : at + 38], signed=True) for at in (0, 44)] == subjects
+    assert (indexed.times, indexed.days) == ([time], {(time // 86_400_000_000, 0, 0): 1})
