@@ -101,12 +101,17 @@ def mention_rows(index: int, time: int, site: int, told: Told) -> bytes:
     """The rows of ``mentions`` for one entry, in the order of the digests."""
     if told.system_id is None and told.systems is None:
         return b""
+    subjects = sorted(digest(name) for name in named_in(told))
+    return b"".join([_MENTION_ROW(4, 8, index, 8, time, 8, subject, 2, site) for subject in subjects])
+
+
+def named_in(told: Told) -> set[str]:
+    """What an event tells of besides its subject."""
     named = {told.system_id} if isinstance(told.system_id, str) else set()
     if isinstance(told.systems, list):
         ids = [system.get("id") for system in told.systems if isinstance(system, dict)]
         named |= {system_id for system_id in ids if isinstance(system_id, str)}
-    subjects = sorted(digest(name) for name in named)
-    return b"".join([_MENTION_ROW(4, 8, index, 8, time, 8, subject, 2, site) for subject in subjects])
+    return named
 
 
 def microseconds(instant: datetime) -> int:

@@ -7,21 +7,26 @@ from fastapi import APIRouter, Depends, Path, Response
 from fastapi import Query as Parameter
 from pydantic import StringConstraints
 
-from services.compliance.checkpoints.handlers import read_latest
 from services.compliance.search import handlers
 from services.compliance.search.domain import (
     AuditedEvent,
+    Counts,
     Cursor,
+    Days,
+    Dimension,
     EventPage,
     Order,
+    PageAsked,
     Query,
     Span,
-    page_of,
     parse_outcomes,
 )
-from shared.errors import NotFound
+from services.compliance.search.flow import Flow, build_tree
+from services.compliance.search.handlers import record_access
+from shared.errors import Malformed, NotFound
 from shared.events import SiteId
 from shared.http import Call, Paging, requires
+from shared.http.pages import PageRequest
 from shared.resource import Moment
 
 router = APIRouter(tags=["events"])
@@ -29,43 +34,46 @@ router = APIRouter(tags=["events"])
 MAX_INDEX = 2**63 - 1
 MAX_PAGE = 500
 MAX_TYPES = 100
+MAX_COUNTS = 10_000
 MIN_TEXT = 3
+ROUTINE = "probe.result"
 JSON = "application/json"
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
-Several = Parameter(max_length=MAX_TYPES)
-Asked = Annotated[handlers.Given, Depends(handlers.given_in)]
+Texts = Annotated[frozenset[Text], Parameter(max_length=MAX_TYPES)]
+From = Annotated[Moment | None, Parameter(alias="from")]
+To = Annotated[Moment | None, Parameter(alias="to")]
+Auditing = Annotated[Call, requires("auditor")]
+Given = Annotated[handlers.Given, Depends(handlers.given_in)]
 
 
 @router.get("/events", response_model=EventPage)
 async def search_events(
-    call: Annotated[Call, requires("auditor")],
-    given: Asked,
+    call: Auditing,
+    given: Given,
     paging: Paging,
     site_id: SiteId | None = None,
-    type: Annotated[frozenset[Text], Several] = frozenset(),
-    not_type: Annotated[frozenset[Text], Several] = frozenset(),
+    type: Texts = frozenset(),
+    not_type: Texts = frozenset(),
     subject: Text | None = None,
     actor: Text | None = None,
-    outcome: Annotated[frozenset[Text], Several] = frozenset(),
+    outcome: Texts = frozenset(),
     correlation_id: Text | None = None,
     text: Annotated[Text | None, Parameter(min_length=MIN_TEXT)] = None,
-    from_time: Annotated[Moment | None, Parameter(alias="from")] = None,
-    to_time: Annotated[Moment | None, Parameter(alias="to")] = None,
+    from_time: From = None,
+    to_time: To = None,
     order: Order = "desc",
     proofs: bool = False,
 ) -> Response:
     """The events that have all that is asked for, by the time of the event, the newest first.
 
     ``from`` is included, ``to`` is not. ``type``, ``not_type`` and ``outcome`` may be given several times. ``text``
-    stands somewhere in the event, whatever its case; at most 10,000 entries that meet the rest are looked through for
-    it at a time, so a page may come with few items or none, and a ``next``. With ``proofs=true`` each entry comes with
-    its inclusion proof under ``checkpoint``.
+    stands somewhere in the event as it was sent, whatever its case; some 10,000 entries that meet the rest are looked
+    through for it at a time, so a page may come with few items or none, and a ``next``. With ``proofs=true`` each entry
+    comes with its inclusion proof under ``checkpoint``.
     """
-    if site_id is not None:
-        call.caller.require("auditor", site_id)
     query = Query(
-        site_id=site_id,
+        site_id=_own(call, site_id),
         types=type or None,
         not_types=not_type,
         subject=subject,
@@ -74,32 +82,106 @@ async def search_events(
         correlation_id=correlation_id,
         text=text,
     )
-    cursor = None if paging.after is None else Cursor.parse(paging.after)
-    await handlers.record_access(call, "query", given, site_id)
-    return await _page(call, query, Span.between(from_time, to_time), cursor, order, paging.limit, proofs)
+    asked = _asked(paging, Span.between(from_time, to_time), order, proofs)
+    await record_access(call, "query", given, site_id)
+    page = await handlers.find_page(call, query, asked)
+    return Response(page.answer(asked), media_type=JSON)
+
+
+@router.get("/events/counts")
+async def count_events(
+    call: Auditing,
+    given: Given,
+    by: Annotated[str, Parameter(max_length=20, examples=["type,day"])] = "type",
+    site_id: SiteId | None = None,
+    type: Texts = frozenset(),
+    not_type: Texts = frozenset(),
+    from_time: From = None,
+    to_time: To = None,
+) -> Counts:
+    """How many events there are by ``type``, ``day`` and ``site``, or several of these with commas between them.
+
+    Whole days (UTC) are counted: for a ``from`` or a ``to`` within a day all of that day, and ``is_exact`` says so.
+    """
+    query = Query(site_id=_own(call, site_id), types=type or None, not_types=not_type)
+    dimensions = _dimensions(by)
+    days = Days.of(from_time, to_time)
+    await record_access(call, "counts", given, site_id)
+    items = await handlers.count(call, query, dimensions, days, MAX_COUNTS + 1)
+    if len(items) > MAX_COUNTS:
+        raise Malformed("by", f"gives more than {MAX_COUNTS} numbers; ask for a shorter time or one site", "type")
+    return Counts(items=items, first_day=days.first, last_day=days.last, is_exact=days.is_exact)
 
 
 @router.get("/events/{index}", response_model=AuditedEvent)
-async def get_event(
-    call: Annotated[Call, requires("auditor")], given: Asked, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]
-) -> Response:
+async def get_event(call: Auditing, given: Given, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]) -> Response:
     """One event by the index of its entry. One of a site that is not yours does not exist."""
-    await handlers.record_access(call, "event", given)
-    async with call.read() as conn:
-        found = await handlers.find_one(conn, call, index)
-    if found is None:
-        raise NotFound(f"no entry {index}")
+    await record_access(call, "event", given)
+    found = await handlers.find_one(call, index)
     return Response(msgspec.json.encode(found), media_type=JSON)
 
 
-async def _page(
-    call: Call, query: Query, span: Span, cursor: Cursor | None, order: Order, limit: int, proofs: bool
+@router.get("/assets/{asset_id}/life", response_model=EventPage)
+async def tell_life(
+    call: Auditing,
+    given: Given,
+    paging: Paging,
+    asset_id: Annotated[Text, Path()],
+    type: Texts = frozenset(),
+    not_type: Texts = frozenset(),
+    from_time: From = None,
+    to_time: To = None,
+    order: Order = "asc",
+    probes: bool = False,
+    proofs: bool = False,
 ) -> Response:
-    is_down = cursor.is_down if cursor else order == "desc"
-    async with handlers.looking(call) as conn:
-        checkpoint = await read_latest(conn)
-        within = span.beyond(cursor) if cursor else span
-        found = await handlers.find(conn, call, query, within, is_down=is_down, limit=min(limit, MAX_PAGE))
-        if proofs:
-            await handlers.prove(conn, found.items, checkpoint.size if checkpoint else 0)
-    return Response(page_of(found, cursor, order, checkpoint.note if checkpoint else None), media_type=JSON)
+    """All that happened to an asset, from the first on: the events about it, and those that name it beside others.
+
+    The results of its probes are left out unless ``probes=true``.
+    """
+    left_out = not_type if probes or ROUTINE in type else not_type | {ROUTINE}
+    asked = _asked(paging, Span.between(from_time, to_time), order, proofs)
+    await record_access(call, "life", given)
+    page = await handlers.find_page(call, Query(about=asset_id, types=type or None, not_types=left_out), asked)
+    if not page.found.items and len(given) == 1:
+        raise NotFound(f"no asset {asset_id}")
+    return Response(page.answer(asked), media_type=JSON)
+
+
+@router.get("/flows/{correlation_id:path}", response_model=Flow)
+async def show_flow(call: Auditing, given: Given, correlation_id: Annotated[Text, Path()]) -> Response:
+    """All that followed from one request, each entry under the one that caused it.
+
+    A flow of more than 1,000 entries is cut off behind these, and ``is_complete`` says so; the search for its
+    ``correlation_id`` gives all.
+    """
+    await record_access(call, "flow", given)
+    page = await handlers.find_flow(call, correlation_id)
+    if not page.found.items:
+        raise NotFound(f"no flow {correlation_id}")
+    flow = {
+        "correlation_id": correlation_id,
+        "entries": build_tree(page.found.items),
+        "is_complete": page.found.rest is None,
+        "checkpoint": page.checkpoint,
+    }
+    return Response(msgspec.json.encode(flow), media_type=JSON)
+
+
+def _own(call: Call, site_id: str | None) -> str | None:
+    """The site, if the caller may see it. Raises NotFound, Forbidden."""
+    if site_id is not None:
+        call.caller.require("auditor", site_id)
+    return site_id
+
+
+def _asked(paging: PageRequest, span: Span, order: Order, proofs: bool) -> PageAsked:
+    cursor = None if paging.after is None else Cursor.parse(paging.after)
+    return PageAsked(span, cursor, order, min(paging.limit, MAX_PAGE), proofs)
+
+
+def _dimensions(by: str) -> list[Dimension]:
+    names: dict[str, Dimension] = {"day": "day", "type": "type", "site": "site"}
+    if not set(by.split(",")) <= names.keys():
+        raise Malformed("by", f"must be {', '.join(names)}, or several of these with commas between them", "type,day")
+    return [names[name] for name in dict.fromkeys(by.split(","))]

@@ -14,13 +14,14 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from services.compliance.log.entry import parse_entry
-from services.compliance.log.index import StoredEvent, instant_of, microseconds, read_event
-from services.compliance.log.outcome import Outcome
+from services.compliance.log.index import StoredEvent, instant_of, microseconds, named_in, read_event
+from services.compliance.log.outcome import Outcome, outcome_of
 from services.compliance.log.tree import leaf_hashes
 from shared.errors import Malformed
 from shared.events import Instant
 
 Order = Literal["asc", "desc"]
+Dimension = Literal["day", "type", "site"]
 
 _CURSOR = Struct(">B?qq")
 _CURSOR_VERSION = 1
@@ -46,13 +47,15 @@ def parse_outcomes(texts: Iterable[str]) -> frozenset[Outcome]:
 class Query:
     """Which entries are sought; None leaves a part open.
 
-    ``text`` stands somewhere in the event's bytes, whatever its case.
+    ``about`` is the subject of the entry or what else it tells of; ``text`` stands somewhere in the event's bytes,
+    whatever its case.
     """
 
     site_id: str | None = None
     types: Set[str] | None = None
     not_types: Set[str] = frozenset()
     subject: str | None = None
+    about: str | None = None
     actor: str | None = None
     outcomes: Set[Outcome] | None = None
     correlation_id: str | None = None
@@ -61,7 +64,11 @@ class Query:
     def is_met_by(self, event: StoredEvent, raw: bytes) -> bool:
         """Whether an entry that the index gives is meant: the index has digests of words, and no text."""
         return (
-            (self.subject is None or event.subject == self.subject)
+            (self.types is None or event.type in self.types)
+            and event.type not in self.not_types
+            and (self.outcomes is None or outcome_of(event.type, event.data.outcome) in self.outcomes)
+            and (self.subject is None or event.subject == self.subject)
+            and (self.about is None or event.subject == self.about or self.about in named_in(event.data))
             and (self.actor is None or event.actor == self.actor)
             and (self.correlation_id is None or event.correlationid == self.correlation_id)
             and (self.text is None or self.text.casefold() in raw.decode(errors="replace").casefold())
@@ -181,6 +188,43 @@ class EventPage(BaseModel):
     checkpoint: str | None
 
 
+class Counted(BaseModel):
+    """How many entries have what the other members say; those that were not asked for are null."""
+
+    day: date | None = Field(None, examples=["2026-03-01"])
+    type: str | None = Field(None, examples=["patch.applied"])
+    site_id: str | None = Field(None, examples=["north"])
+    count: int = Field(examples=[17])
+
+
+class Counts(BaseModel):
+    """Numbers of entries, in the order of what they are counted by.
+
+    They are of whole days (UTC) of the events' times, from ``first_day`` to ``last_day``, both included; null is no
+    bound. ``is_exact`` is false when a bound that was asked for lies within a day, so that more was counted.
+    """
+
+    items: list[Counted]
+    first_day: date | None
+    last_day: date | None
+    is_exact: bool
+
+
+class Days(NamedTuple):
+    """Whole days (UTC) that hold a period; ``is_exact`` when they hold no more."""
+
+    first: date | None
+    last: date | None
+    is_exact: bool
+
+    @classmethod
+    def of(cls, begin: datetime | None, end: datetime | None) -> "Days":
+        """The days from the one of ``begin`` to the last before ``end``."""
+        last = Place(end, 0).last_day if end else None
+        is_exact = all(bound is None or bound.time() == time.min for bound in (begin, end))
+        return cls(begin.date() if begin else None, last, is_exact)
+
+
 class Shown(msgspec.Struct):
     """An entry read: what an AuditedEvent shows, with the event's bytes as they are."""
 
@@ -215,20 +259,37 @@ def show_entry(index: int, raw: bytes, query: Query) -> Shown | None:
     )
 
 
-def page_of(found: Found, cursor: Cursor | None, order: Order, checkpoint: str | None) -> bytes:
-    """An EventPage in JSON. ``cursor`` is the one it was asked by: what lies on its other side is beside this page."""
-    is_down, rest = order == "desc", found.rest
-    beside = cursor and cursor.back
-    is_forward = cursor is None or cursor.is_down == is_down
-    following, previous = (rest, beside) if is_forward else (beside, rest)
-    return msgspec.json.encode(
-        {
-            "items": found.items if is_forward else found.items[::-1],
-            "next": following and str(following),
-            "previous": previous and str(previous),
-            "checkpoint": checkpoint,
-        }
-    )
+@dataclass(frozen=True, slots=True)
+class PageAsked:
+    """Which page of what a query seeks."""
+
+    span: Span = Span()
+    cursor: Cursor | None = None
+    order: Order = "desc"
+    limit: int = 100
+    with_proofs: bool = False
+
+
+class FoundPage(NamedTuple):
+    """A page, and the newest checkpoint with its cosignatures, if any was published."""
+
+    found: Found
+    checkpoint: str | None
+
+    def answer(self, asked: PageAsked) -> bytes:
+        """An EventPage in JSON. What lies on the other side of the cursor that was asked by is beside this page."""
+        cursor, rest = asked.cursor, self.found.rest
+        beside = cursor.back if cursor else None
+        is_forward = cursor is None or cursor.is_down == (asked.order == "desc")
+        following, previous = (rest, beside) if is_forward else (beside, rest)
+        return msgspec.json.encode(
+            {
+                "items": self.found.items if is_forward else self.found.items[::-1],
+                "next": str(following) if following else None,
+                "previous": str(previous) if previous else None,
+                "checkpoint": self.checkpoint,
+            }
+        )
 
 
 def tell_parameters(given: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], bool]:

@@ -1,16 +1,32 @@
 """Searching the log, and telling the log who has looked."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 
 from fastapi import Request
 
+from services.compliance.checkpoints.handlers import read_latest
 from services.compliance.log.handlers import read_entries, read_entry, read_tiles
 from services.compliance.log.proofs import plan_inclusions
 from services.compliance.search import store
-from services.compliance.search.domain import Cursor, Found, Query, Shown, Span, show_entry, tell_parameters
+from services.compliance.search.domain import (
+    Counted,
+    Cursor,
+    Days,
+    Dimension,
+    Found,
+    FoundPage,
+    PageAsked,
+    Query,
+    Shown,
+    Span,
+    show_entry,
+    tell_parameters,
+)
+from services.compliance.search.flow import MAX_ENTRIES
 from shared.database import Connection
+from shared.errors import NotFound
 from shared.events import GROUP
 from shared.events.compliance import LogAccessed
 from shared.http import Call
@@ -23,7 +39,7 @@ LOOKED_AT_ONCE = 256
 MOST_LOOKED_AT = 10_000
 
 
-Given = Iterable[tuple[str, str]]
+Given = Sequence[tuple[str, str]]
 """Parameters as they stand in the request: pairs of name and value, in which a name may come again."""
 
 
@@ -58,6 +74,18 @@ async def looking(call: Call) -> AsyncIterator[Connection]:
         yield conn
 
 
+async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
+    """A page of the entries that the caller may see and the query seeks, with the checkpoint to prove them by."""
+    is_down = asked.cursor.is_down if asked.cursor else asked.order == "desc"
+    span = asked.span.beyond(asked.cursor) if asked.cursor else asked.span
+    async with looking(call) as conn:
+        checkpoint = await read_latest(conn)
+        found = await find(conn, call, query, span, is_down=is_down, limit=asked.limit)
+        if asked.with_proofs:
+            await prove(conn, found.items, checkpoint.size if checkpoint else 0)
+    return FoundPage(found, checkpoint.note if checkpoint else None)
+
+
 async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int) -> Found:
     """Up to ``limit`` entries of the span that the query seeks, from its upper end down or from its lower end up.
 
@@ -86,11 +114,28 @@ async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_dow
         span = span.beyond(rest)
 
 
-async def find_one(conn: Connection, call: Call, index: int) -> Shown | None:
-    """The entry of that index, if there is one and the caller may see it."""
-    raw = await read_entry(conn, index)
+async def find_one(call: Call, index: int) -> Shown:
+    """The entry of that index. Raises NotFound where there is none, or it is of a site that is not the caller's."""
+    async with call.read() as conn:
+        raw = await read_entry(conn, index)
     shown = None if raw is None else show_entry(index, raw, Query())
-    return shown if shown is not None and call.caller.has("auditor", shown.site_id) else None
+    if shown is None or not call.caller.has("auditor", shown.site_id):
+        raise NotFound(f"no entry {index}")
+    return shown
+
+
+async def find_flow(call: Call, correlation_id: str) -> FoundPage:
+    """The first entries of a flow, MAX_ENTRIES at the most."""
+    asked = PageAsked(order="asc", limit=MAX_ENTRIES)
+    return await find_page(call, Query(correlation_id=correlation_id), asked)
+
+
+async def count(call: Call, query: Query, dimensions: Sequence[Dimension], days: Days, limit: int) -> list[Counted]:
+    """How many entries there are of each combination of ``dimensions``, the first ``limit`` of them."""
+    async with looking(call) as conn:
+        sought = await store.select_sought(conn, query, call.caller.sites("auditor"))
+        rows = await store.select_counts(conn, sought, dimensions, days.first, days.last, limit)
+    return [Counted.model_validate(dict(row)) for row in rows]
 
 
 async def _show(conn: Connection, query: Query, visible: Set[str] | None, indices: Sequence[int]) -> list[Shown | None]:

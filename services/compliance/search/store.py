@@ -3,17 +3,24 @@
 All of it runs in a transaction that has said whose sites it sees (``show_sites``); without that it sees nothing.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import accumulate
 from typing import NamedTuple
 
+import asyncpg
+
 from services.compliance.log.index import correlation_digest, digest
-from services.compliance.search.domain import Place, Query, Span
+from services.compliance.search.domain import Dimension, Place, Query, Span
 from shared.database import Connection
 
 PROBES = "service:probes"
+PROBE_RESULT = 0
+"""The number of the type ``probe.result``, in every log."""
+
+SUCCESS = 0
+COUNTED: Mapping[Dimension, str] = {"day": "day", "type": "types.type", "site": "sites.site_id"}
 EVERYTHING = "*"
 DAYS = 32
 WIDEN = 4
@@ -27,6 +34,7 @@ class Sought(NamedTuple):
     sites: Sequence[int] | None = None
     types: Sequence[int] | None = None
     subject: int | None = None
+    about: int | None = None
     actor: int | None = None
     outcomes: Sequence[int] | None = None
     correlation: int | None = None
@@ -34,12 +42,36 @@ class Sought(NamedTuple):
     @property
     def is_narrow(self) -> bool:
         """Whether an index leads to what is sought without a look at its kinds."""
-        return self.subject is not None or self.correlation is not None or self.has_rare_actor
+        words = (self.subject, self.about, self.correlation)
+        return any(word is not None for word in words) or self.has_rare_actor or self.has_failed
 
     @property
     def has_rare_actor(self) -> bool:
         """Whether the index over actors has the one that is sought."""
         return self.actor is not None and self.actor != digest(PROBES)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the index over failures has all that is sought."""
+        return self.outcomes is not None and SUCCESS not in self.outcomes
+
+    @property
+    def leaves_probes_out(self) -> bool:
+        """Whether no result of a probe is sought."""
+        return self.types is not None and PROBE_RESULT not in self.types
+
+    @property
+    def literal(self) -> str:
+        """What is sought in the words of partial indexes: they don't serve a query that says it by parameters."""
+        return "".join(
+            f" AND {words}"
+            for words, is_so in (
+                (f"actor <> {digest(PROBES)}", self.has_rare_actor),
+                (f"outcome > {SUCCESS}", self.has_failed),
+                (f"type <> {PROBE_RESULT}", self.leaves_probes_out),
+            )
+            if is_so
+        )
 
 
 async def show_sites(conn: Connection, visible: Set[str] | None) -> None:
@@ -69,6 +101,7 @@ async def select_sought(conn: Connection, query: Query, visible: Set[str] | None
         sites=None if sites is None else row["sites"],
         types=None if query.types is None and not query.not_types else row["types"],
         subject=None if query.subject is None else digest(query.subject),
+        about=None if query.about is None else digest(query.about),
         actor=None if query.actor is None else digest(query.actor),
         outcomes=None if query.outcomes is None else list(query.outcomes),
         correlation=None if query.correlation_id is None else correlation_digest(query.correlation_id),
@@ -131,24 +164,26 @@ async def _select_by_kind(conn: Connection, sought: Sought, span: Span, is_down:
 
 
 async def _select_narrow(conn: Connection, sought: Sought, span: Span, is_down: bool, limit: int) -> list[Place]:
+    bounds = await _select_bounds(conn, span)
+    order = f"ORDER BY time {_direction(is_down)}, index {_direction(is_down)} LIMIT {limit:d}"
     where, values = _where(
-        *await _select_bounds(conn, span),
-        ("subject = {}", sought.subject),
+        *bounds,
+        ("subject = {}", sought.subject if sought.about is None else sought.about),
         ("correlation = {}", sought.correlation),
         ("actor = {}", sought.actor),
         ("outcome = ANY({})", sought.outcomes),
         ("site = ANY({})", sought.sites),
         ("type = ANY({})", sought.types),
     )
-    if sought.has_rare_actor:
-        # A partial index serves only queries that say its condition in so many words, not in a parameter.
-        where += f" AND actor <> {digest(PROBES)}"
-    order = _direction(is_down)
-    rows = await conn.fetch(
-        f"SELECT time, index FROM events {where} ORDER BY time {order}, index {order} LIMIT {limit:d}",  # noqa: S608 -- our own conditions
-        *values,
-    )
-    return [Place(*row) for row in rows]
+    found = f"SELECT time, index FROM events {where}{sought.literal} {order}"  # noqa: S608 -- our own conditions
+    if sought.about is not None:
+        where, more = _where(
+            *bounds, ("subject = {}", sought.about), ("site = ANY({})", sought.sites), given=len(values)
+        )
+        values += more
+        mentioned = f"SELECT time, index FROM mentions {where} {order}"  # noqa: S608 -- our own conditions
+        found = f"({found}) UNION ({mentioned}) {order}"
+    return [Place(*row) for row in await conn.fetch(found, *values)]
 
 
 async def _select_bounds(conn: Connection, span: Span) -> list[tuple[str, object]]:
@@ -191,3 +226,20 @@ def _where(*conditions: tuple[str, object], given: int = 0) -> tuple[str, list[o
 
 def _direction(is_down: bool) -> str:
     return "DESC" if is_down else "ASC"
+
+
+async def select_counts(
+    conn: Connection, sought: Sought, dimensions: Sequence[Dimension], first: date | None, last: date | None, limit: int
+) -> list[asyncpg.Record]:
+    """How many entries there are of each combination of ``dimensions``, from one day to another, both included."""
+    where, values = _where(
+        ("day >= {}", first), ("day <= {}", last), ("site = ANY({})", sought.sites), ("type = ANY({})", sought.types)
+    )
+    columns = ", ".join(COUNTED[dimension] for dimension in dimensions)
+    return await conn.fetch(
+        f"""SELECT {columns}, sum(count)::bigint AS count
+            FROM (SELECT * FROM days {where}) AS days
+            JOIN sites ON sites.number = days.site JOIN types ON types.number = days.type
+            GROUP BY {columns} ORDER BY {columns} LIMIT {limit:d}""",  # noqa: S608 -- our own columns and conditions
+        *values,
+    )
