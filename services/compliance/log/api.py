@@ -80,13 +80,13 @@ async def list_checkpoints(call: Annotated[Call, requires("auditor")], paging: P
     return paging.page(shown, lambda one: str(one.size))
 
 
-@router.get("/tile/{path:path}", response_class=Response)
+@router.get("/tile/{resource:path}", response_class=Response)
 async def get_tile(
-    call: Annotated[Call, requires("auditor")], path: str, if_none_match: IfNoneMatch = None
+    call: Annotated[Call, requires("auditor")], resource: str, if_none_match: IfNoneMatch = None
 ) -> Response:
     """A hash tile, or for auditors of the whole group an entry bundle: of its present width, or any it once had."""
     try:
-        wanted = parse_path(f"tile/{path}")
+        wanted = parse_path(f"tile/{resource}")
     except NotATile as exc:
         raise NotFound(str(exc)) from exc
     if isinstance(wanted, Bundle):
