@@ -81,4 +81,4 @@ async def has_checkpoints(conn: Connection) -> bool:
 
 
 def _checkpoint(size: int, note: str, published_at: datetime, cosignatures: list[str]) -> PublishedCheckpoint:
-    return PublishedCheckpoint(size, note + "".join(f"{line}\n" for line in cosignatures), published_at)
+    return PublishedCheckpoint(size, note + "".join(cosignatures), published_at)
