@@ -25,7 +25,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-const inFlight = tessera.DefaultPushbackMaxOutstanding / 2
+const inFlight = tessera.DefaultPushbackMaxOutstanding - 2
 
 type summary struct {
 	PublicKey string  `json:"public_key"`

@@ -1,19 +1,21 @@
 """The log as C2SP tlog-tiles serves it, and its proofs ready made: what public tools and hospitals verify it by.
 
 Nothing beyond the newest checkpoint is served: what is not published may still change when a backup is restored.
+Who reads entries is recorded; tiles and proofs show none.
 """
 
 from base64 import b64encode
 from hashlib import sha256
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from services.compliance.checkpoints import handlers as checkpoints
 from services.compliance.log import handlers
 from services.compliance.log.proofs import Plan, consistency_spans, inclusion_spans
 from services.compliance.log.tiles import Bundle, NotATile, Tile, is_in_tree, parse_path
+from services.compliance.search.handlers import Given, given_in, record_access
 from shared.database import Connection
 from shared.errors import Malformed, NotFound
 from shared.events import GROUP, Instant
@@ -82,20 +84,17 @@ async def list_checkpoints(call: Annotated[Call, requires("auditor")], paging: P
 
 @router.get("/tile/{resource:path}", response_class=Response)
 async def get_tile(
-    call: Annotated[Call, requires("auditor")], resource: str, if_none_match: IfNoneMatch = None
+    call: Annotated[Call, requires("auditor")],
+    given: Annotated[Given, Depends(given_in)],
+    resource: str,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A hash tile, or for auditors of the whole group an entry bundle: of its present width, or any it once had."""
     try:
         wanted = parse_path(f"tile/{resource}")
     except NotATile as exc:
         raise NotFound(str(exc)) from exc
-    if isinstance(wanted, Bundle):
-        call.caller.require("auditor", GROUP)
-    async with call.read() as conn:
-        size, _ = await _latest(conn)
-        if not is_in_tree(wanted, size):
-            raise NotFound(f"the newest checkpoint is of {size} entries, which {wanted.path} is not among")
-        body = await _read(conn, wanted)
+    body = await (_tile(call, wanted) if isinstance(wanted, Tile) else _bundle(call, wanted, given))
     return _answer(body, BYTES, FOR_EVER, if_none_match)
 
 
@@ -147,10 +146,25 @@ async def _published(field: str, wanted: int | None, conn: Connection) -> int:
     return size if wanted is None else wanted
 
 
-async def _read(conn: Connection, wanted: Tile | Bundle) -> bytes:
-    if isinstance(wanted, Bundle):
-        return await handlers.read_bundle(conn, wanted)
-    return (await handlers.read_tiles(conn, [wanted]))[wanted]
+async def _tile(call: Call, tile: Tile) -> bytes:
+    async with call.read() as conn:
+        await _check_published(tile, conn)
+        return (await handlers.read_tiles(conn, [tile]))[tile]
+
+
+async def _bundle(call: Call, bundle: Bundle, given: Given) -> bytes:
+    call.caller.require("auditor", GROUP)
+    async with call.read() as conn:
+        await _check_published(bundle, conn)
+    await record_access(call, "entries", given)
+    async with call.read() as conn:
+        return await handlers.read_bundle(conn, bundle)
+
+
+async def _check_published(wanted: Tile | Bundle, conn: Connection) -> None:
+    size, _ = await _latest(conn)
+    if not is_in_tree(wanted, size):
+        raise NotFound(f"the newest checkpoint is of {size} entries, which {wanted.path} is not among")
 
 
 def _answer(body: bytes, media_type: str, caching: str, if_none_match: str | None) -> Response:
