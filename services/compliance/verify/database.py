@@ -4,7 +4,7 @@ from asyncio import Runner
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -19,6 +19,7 @@ from shared.database import CLOSE_SECONDS, connect
 from shared.errors import Unavailable
 
 T = TypeVar("T")
+Conn: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +31,30 @@ class DatabaseSource:
 
     def open(self) -> "DatabaseReader":
         """Begins to read. Raises Unavailable."""
-        return DatabaseReader(self)
+        runner = Runner()
+        try:
+            conn, source = runner.run(_begin(self))
+            return DatabaseReader(source, runner, conn)
+        except BaseException:
+            runner.close()
+            raise
 
 
 class DatabaseReader:
-    """Reads the tables in one transaction, which it keeps open and which changes nothing."""
+    """Reads the tables in a transaction that is open on ``conn``, and that lasts as long as this reads."""
 
-    def __init__(self, source: DatabaseSource) -> None:
-        self._runner = Runner()
-        try:
-            self._conn, self._source = self._runner.run(_begin(source))
-            head = self._ask(store.select_head(self._conn))
-            self._sites = self._ask(store.select_sites(self._conn))
-            types = self._ask(store.select_types(self._conn))
-        except BaseException:
-            self._runner.close()
-            raise
+    def __init__(self, source: DatabaseSource, runner: Runner, conn: Conn) -> None:
+        self._source = source
+        self._runner = runner
+        self._conn = conn
+        head = self._ask(store.select_head(conn))
         if head is None:
             raise Unavailable("the log has no head")
         self._head = head
-        self.numbers = Numbers({site: number for site, number, _ in self._sites}, types, head.partition_entries)
+        self._sites = self._ask(store.select_sites(conn))
+        numbers = {site: number for site, number, _ in self._sites}
+        self._numbers = Numbers(numbers, self._ask(store.select_types(conn)), head.partition_entries)
+        self.numbers: Numbers | None = self._numbers
 
     def share(self) -> DatabaseSource:
         """The same moment."""
@@ -122,7 +127,7 @@ class DatabaseReader:
         if size % CHUNK == 0 and (head.tail or head.tail_hashes):
             raise Faulty("head", size, size, "its tail holds entries, and all of them are in chunks")
         self._check_beyond(size)
-        numbers = self.numbers
+        numbers = self._numbers
         check_sequences(self._sites, computed)
         children = self._ask(store.select_children(self._conn))
         check_partitions(self._ask(store.select_partitions(self._conn)), children, numbers, computed)
@@ -162,7 +167,7 @@ class DatabaseReader:
             raise Unavailable(f"the log can't be read: {exc}") from exc
 
 
-async def _begin(source: DatabaseSource) -> "tuple[asyncpg.Connection[asyncpg.Record], DatabaseSource]":
+async def _begin(source: DatabaseSource) -> tuple[Conn, DatabaseSource]:
     conn = await connect(
         source.dsn, schema="compliance", application="steward-log-verify", settings={"steward.sites": "*"}
     )

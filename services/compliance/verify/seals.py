@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.compliance.checkpoints.checkpoint import Checkpoint, NotACheckpoint, open_checkpoint
 from services.compliance.checkpoints.cosignature import CosignatureKey, open_cosigned
-from services.compliance.checkpoints.note import NotANote, Untrusted, VerifierKey, parse_note_unverified
+from services.compliance.checkpoints.note import NotANote, Note, Untrusted, VerifierKey, parse_note_unverified
 from services.compliance.verify.domain import Fault, Faulty, Kind, Noted
 
 
@@ -66,10 +66,18 @@ def open_claim(noted: Noted, trust: Trust, *, needed: int) -> Claim:
         raise _faulty("signature", noted, exc) from exc
     try:
         if trust.keys:
-            open_cosigned(noted.raw, trust.keys, trust.witnesses, needed)
+            _check_witnesses(open_cosigned(noted.raw, trust.keys, trust.witnesses, needed).note, trust)
     except Untrusted as exc:
         raise _faulty("cosignature", noted, exc) from exc
     return claim
+
+
+def _check_witnesses(note: Note, trust: Trust) -> None:
+    """That whoever signs by a known witness's name is that witness. Raises Untrusted."""
+    names = {witness.name for witness in trust.witnesses}
+    for signature in note.signatures:
+        if signature.name in names and signature not in note.trusted:
+            raise Untrusted(f"{signature.name} signed with a key that was not given")
 
 
 def _faulty(kind: Kind, noted: Noted, exc: Exception) -> Faulty:

@@ -135,10 +135,12 @@ async def select_latest_size(conn: Connection) -> int | None:
 
 
 async def select_misnamed_cosignature(conn: Connection) -> tuple[int, str] | None:
-    """The first cosignature that is kept under another name than its line has: the checkpoint's size, and the name."""
+    """The first cosignature of no checkpoint, or under another name than its line has: the size, and the name."""
     row = await conn.fetchrow(
         """SELECT size, witness FROM cosignatures
-           WHERE NOT starts_with(line, '— ' || witness || ' ') OR line LIKE E'%\\n%' ORDER BY size, witness LIMIT 1"""
+           WHERE NOT starts_with(line, '— ' || witness || ' ') OR line LIKE E'%\\n%'
+              OR size NOT IN (SELECT size FROM checkpoints)
+           ORDER BY size, witness LIMIT 1"""
     )
     return None if row is None else tuple(row)
 
@@ -172,8 +174,8 @@ async def select_first_beyond(conn: Connection, size: int, tail: int) -> tuple[s
                SELECT 'chunks' AS what, min(start) AS place FROM chunks WHERE start >= $2
                UNION ALL SELECT 'events', min(index) FROM events WHERE index >= $1
                UNION ALL SELECT 'mentions', min(index) FROM mentions WHERE index >= $1
-               UNION ALL SELECT 'manifests', min(size) FROM manifests WHERE size > $1
-               UNION ALL SELECT 'checkpoints', min(size) FROM checkpoints WHERE size > $1) AS beyond
+               UNION ALL SELECT 'manifests', min(size - 1) FROM manifests WHERE size < 1 OR size > $1
+               UNION ALL SELECT 'checkpoints', min(size - 1) FROM checkpoints WHERE size < 1 OR size > $1) AS beyond
            WHERE place IS NOT NULL ORDER BY place LIMIT 1""",
         size,
         tail,

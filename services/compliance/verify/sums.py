@@ -8,6 +8,7 @@ from services.compliance.log.index import microseconds
 from services.compliance.verify.domain import Computed, Faulty, Numbers, Span
 
 DAY_ZERO = date(2000, 1, 1)
+NUMBERED = ("probe.result", 0)
 PARTITIONED = ("chunks", "events", "mentions")
 
 
@@ -22,10 +23,13 @@ def check_sequences(stored: Iterable[tuple[str, int, int]], computed: Computed) 
 
 
 def check_types(numbers: Numbers, computed: Computed) -> None:
-    """That there is no type without an entry."""
+    """That there is no type without an entry, but for the one that the migrations number."""
     used = {kind for _, _, kind in computed.totals.days}
+    commonest, due = NUMBERED
+    if numbers.types.get(commonest) != due:
+        raise Faulty("name", computed.size, computed.size, f"the type {commonest} must have the number {due}")
     for name, number in sorted(numbers.types.items()):
-        if number not in used:
+        if number not in used and name != commonest:
             raise Faulty("name", computed.size, computed.size, f"no entry is of the type {name}")
 
 

@@ -85,7 +85,7 @@ class Grown:
 def grown(batches: int = 8, seed: int = 1, sites: Sequence[str] = ("north", "south", "west-2")) -> Grown:
     """A log that grew in batches of 1 to 60 events; manifests close every third batch and the last."""
     random = Random(seed)
-    state, growths = State(), []
+    state, growths = State(types={"probe.result": 0}), []
     for batch in range(batches):
         arrivals = [arrival(state.size + n, random.choice(sites)) for n in range(random.randint(1, 60))]
         seal = f"manifest-{batch}" if batch % 3 == 2 or batch == batches - 1 else None
