@@ -1,0 +1,93 @@
+-- How long entries stay. NULL stands for every site or type; the most specific policy of an entry counts.
+CREATE TABLE retention_policies (
+    id      text    PRIMARY KEY,
+    site_id text,
+    type    text,
+    days    integer NOT NULL CHECK (days > 0),
+    reason  text,
+    version integer NOT NULL,
+    UNIQUE NULLS NOT DISTINCT (site_id, type)
+);
+
+-- What must stay, whatever the policies say, until it is released. NULL leaves a part open.
+CREATE TABLE legal_holds (
+    id             text        PRIMARY KEY,
+    site_id        text,
+    type           text,
+    subject        text,
+    from_time      timestamptz,
+    to_time        timestamptz,
+    reason         text        NOT NULL,
+    placed_by      text        NOT NULL,
+    placed_at      timestamptz NOT NULL,
+    released_by    text,
+    released_at    timestamptz,
+    release_reason text,
+    version        integer     NOT NULL
+);
+
+-- What is to happen to a partition, and what has: one row for each that ever was to leave the database.
+CREATE TABLE archives (
+    partition      bigint      PRIMARY KEY REFERENCES partitions,
+    state          text        NOT NULL CHECK (state IN ('planned', 'archived', 'pruned', 'restoring', 'restored')),
+    asked_by       text        NOT NULL,
+    asked_at       timestamptz NOT NULL,
+    correlation_id text        NOT NULL,
+    location       text,
+    root           bytea       CHECK (octet_length(root) = 32),
+    archived_at    timestamptz,
+    pruned_at      timestamptz,
+    restored_until timestamptz,
+    fault          text
+);
+
+-- The leaf hashes of what was pruned: with them every proof over the log can still be made.
+CREATE TABLE leaf_hashes (
+    start  bigint PRIMARY KEY,
+    hashes bytea STORAGE EXTERNAL NOT NULL CHECK (octet_length(hashes) = 2048)
+);
+
+-- Drops a partition whole, but for its leaf hashes and its row in `partitions`. It asks for itself whether it may: the
+-- log must have grown past it, it must be archived, and no hold may touch its sites, types and times.
+CREATE FUNCTION prune_partition(wanted bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path FROM CURRENT AS $$
+DECLARE
+    width bigint := (SELECT partition_entries FROM head);
+    part  text;
+BEGIN
+    IF (SELECT size FROM head) < (wanted + 1) * width THEN
+        RAISE EXCEPTION 'partition % is not complete', wanted;
+    END IF;
+    IF NOT EXISTS (SELECT FROM archives WHERE partition = wanted AND state IN ('archived', 'restored')) THEN
+        RAISE EXCEPTION 'partition % is not archived', wanted;
+    END IF;
+    IF EXISTS (
+        SELECT FROM legal_holds h JOIN partitions p ON p.number = wanted
+        WHERE h.released_at IS NULL
+          AND coalesce(h.from_time, '-infinity') <= p.last_time AND coalesce(h.to_time, 'infinity') > p.first_time
+          AND EXISTS (
+              SELECT FROM events e JOIN sites s ON s.number = e.site JOIN types t ON t.number = e.type
+              WHERE e.index >= wanted * width AND e.index < (wanted + 1) * width
+                AND s.site_id = coalesce(h.site_id, s.site_id) AND t.type = coalesce(h.type, t.type)))
+    THEN
+        RAISE EXCEPTION 'partition % is held', wanted;
+    END IF;
+    INSERT INTO leaf_hashes (start, hashes)
+        SELECT start, hashes FROM chunks WHERE start >= wanted * width AND start < (wanted + 1) * width
+        ON CONFLICT DO NOTHING;
+    UPDATE days SET count = days.count - gone.count
+        FROM (SELECT (time AT TIME ZONE 'UTC')::date AS day, site, type, count(*) AS count FROM events
+              WHERE index >= wanted * width AND index < (wanted + 1) * width GROUP BY 1, 2, 3) gone
+        WHERE days.day = gone.day AND days.site = gone.site AND days.type = gone.type;
+    DELETE FROM days WHERE count = 0;
+    FOREACH part IN ARRAY ARRAY['chunks', 'events', 'mentions'] LOOP
+        EXECUTE format('DROP TABLE %I', part || '_' || wanted);
+    END LOOP;
+    UPDATE archives SET state = 'pruned', pruned_at = clock_timestamp(), restored_until = NULL
+        WHERE partition = wanted;
+END $$;
+REVOKE ALL ON FUNCTION prune_partition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION prune_partition TO steward_compliance;
+
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON leaf_hashes FROM steward_compliance;
+REVOKE DELETE, TRUNCATE ON archives, legal_holds FROM steward_compliance;

@@ -1,0 +1,118 @@
+"""Rules of retention: how long an entry must stay, and what keeps a partition of the log from leaving."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from shared.errors import Conflict, Malformed
+from shared.events import Instant
+from shared.resource import Resource
+
+LEAST_DAYS = 2192
+"""Six years: 45 CFR 164.316(b)(2)(i)."""
+
+Kind = tuple[str, str]
+"""A site and a type."""
+
+State = Literal["kept", "planned", "archived", "pruned", "restoring", "restored"]
+
+
+class Policy(Resource):
+    """How many days the entries of a site and type stay; null stands for every site or type."""
+
+    id: str = Field(examples=["0198c0de-0000-7000-8000-000000000001"])
+    site_id: str | None = Field(examples=["north"])
+    type: str | None = Field(examples=["probe.result"])
+    days: int = Field(examples=[3650])
+    reason: str | None = None
+
+
+class Hold(Resource):
+    """Entries that must stay until it is released. A part that is null is open; ``from_time`` is included."""
+
+    id: str = Field(examples=["0198c0de-0000-7000-8000-000000000001"])
+    site_id: str | None
+    type: str | None
+    subject: str | None
+    from_time: Instant | None
+    to_time: Instant | None
+    reason: str
+    placed_by: str
+    placed_at: Instant
+    released_by: str | None = None
+    released_at: Instant | None = None
+    release_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A part of the log that leaves as a whole: the entries from ``start`` up to ``end``.
+
+    ``kinds`` occur in it; ``held`` are the subjects of holds that do.
+    """
+
+    number: int
+    start: int
+    end: int
+    complete: bool
+    first_time: datetime
+    last_time: datetime
+    last_recorded: datetime
+    kinds: frozenset[Kind]
+    held: frozenset[str] = frozenset()
+    state: State = "kept"
+
+
+def days_of(policies: Iterable[Policy], kind: Kind) -> int:
+    """How long entries of a kind stay: as the most specific policy says, of two alike the longer; else six years."""
+    site_id, event_type = kind
+    fitting = [p for p in policies if p.site_id in (None, site_id) and p.type in (None, event_type)]
+    if not fitting:
+        return LEAST_DAYS
+    narrowest = max((p.site_id is not None) + (p.type is not None) for p in fitting)
+    return max(p.days for p in fitting if (p.site_id is not None) + (p.type is not None) == narrowest)
+
+
+def check_policy(days: int, reason: str | None) -> None:
+    """Raises Malformed when less than six years is asked for without saying why."""
+    if days < LEAST_DAYS and not reason:
+        raise Malformed("reason", f"is required for less than {LEAST_DAYS} days", "kept by the RIS for ten years")
+
+
+def due_at(partition: Partition, policies: Sequence[Policy]) -> datetime:
+    """When the last of a partition's entries has stayed as long as it must."""
+    longest = max((days_of(policies, kind) for kind in partition.kinds), default=LEAST_DAYS)
+    return partition.last_recorded + timedelta(days=longest)
+
+
+def touches(hold: Hold, partition: Partition) -> bool:
+    """Whether a hold may concern an entry of a partition. In doubt it does."""
+    if hold.released_at is not None or (hold.subject is not None and hold.subject not in partition.held):
+        return False
+    if hold.from_time is not None and partition.last_time < hold.from_time:
+        return False
+    if hold.to_time is not None and partition.first_time >= hold.to_time:
+        return False
+    return any(hold.site_id in (None, site) and hold.type in (None, kind) for site, kind in partition.kinds)
+
+
+def keeps(partition: Partition, policies: Sequence[Policy], holds: Sequence[Hold], now: datetime) -> list[str]:
+    """All that keeps a partition from being pruned at ``now``; of one that may go, nothing."""
+    reasons = []
+    if not partition.complete:
+        reasons.append("the log has not grown past it")
+    if (due := due_at(partition, policies)) > now:
+        reasons.append(f"its last entry must stay until {due.isoformat()}")
+    reasons += [f"legal hold {hold.id}: {hold.reason}" for hold in holds if touches(hold, partition)]
+    return reasons
+
+
+def release(hold: Hold, actor: str, now: datetime, reason: str) -> Hold:
+    """The hold, released. Raises Conflict when it was before."""
+    if hold.released_at is not None:
+        raise Conflict(f"hold {hold.id} was released at {hold.released_at.isoformat()} by {hold.released_by}")
+    changes = {"released_by": actor, "released_at": now, "release_reason": reason, "version": hold.version + 1}
+    return hold.model_copy(update=changes)
