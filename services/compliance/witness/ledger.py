@@ -6,7 +6,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -132,10 +132,14 @@ def evidence(contradiction: Contradiction, now: str) -> dict[str, Any]:
 @contextmanager
 def opened(folder: Path) -> Iterator[Ledger]:
     """The folder's ledger, for this process alone. Raises WrongSetting when it can't be had."""
-    setting = "STEWARD_WITNESS_STATE"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locking(folder / "lock", wait=False):
-            yield Ledger(folder)
-    except Occupied as exc:
-        raise WrongSetting(f"{setting}: another witness works in {folder}; each needs a folder of its own") from exc
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(locking(folder / "lock", wait=False))
+            ledger = Ledger(folder)
+        except Occupied as exc:
+            text = f"another witness works in {folder}; each needs a folder of its own"
+            raise WrongSetting(f"STEWARD_WITNESS_STATE: {text}") from exc
+        except OSError as exc:
+            raise WrongSetting(f"STEWARD_WITNESS_STATE: {folder} can't be used: {exc}") from exc
+        yield ledger
