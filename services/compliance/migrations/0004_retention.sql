@@ -47,6 +47,11 @@ CREATE TABLE leaf_hashes (
     hashes bytea STORAGE EXTERNAL NOT NULL CHECK (octet_length(hashes) = 2048)
 );
 
+-- The digest that stands for a name in the index (services/compliance/log/index.py).
+CREATE FUNCTION digest(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT ('x' || encode(substring(sha256(convert_to(name, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint
+$$;
+
 -- Drops a partition whole, but for its leaf hashes and its row in `partitions`. It asks for itself whether it may: the
 -- log must have grown past it, it must be archived, and no hold may touch its sites, types and times.
 CREATE FUNCTION prune_partition(wanted bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -68,7 +73,9 @@ BEGIN
           AND EXISTS (
               SELECT FROM events e JOIN sites s ON s.number = e.site JOIN types t ON t.number = e.type
               WHERE e.index >= wanted * width AND e.index < (wanted + 1) * width
-                AND s.site_id = coalesce(h.site_id, s.site_id) AND t.type = coalesce(h.type, t.type)))
+                AND s.site_id = coalesce(h.site_id, s.site_id) AND t.type = coalesce(h.type, t.type)
+                AND (h.subject IS NULL OR e.subject = digest(h.subject)
+                     OR EXISTS (SELECT FROM mentions m WHERE m.index = e.index AND m.subject = digest(h.subject)))))
     THEN
         RAISE EXCEPTION 'partition % is held', wanted;
     END IF;

@@ -1,1 +1,1 @@
-"""Retention: how long entries stay, what may not go, and how old ones leave the database for an archive and come back."""
+"""Retention: how long entries stay, what may not go, and how old ones leave for an archive and come back."""
