@@ -91,6 +91,8 @@ class _Run:
                 raise Faulty("checkpoint", 0, 0, "there is no checkpoint")
             size = self._open(self._latest).size
         since = self._since.size
+        if size < 0:
+            raise Faulty("head", 0, 0, f"the head counts {size} entries")
         if size < since:
             raise Faulty("consistency", size, since, f"it had {since} entries when it was last verified")
         if self._latest is not None and self._latest.size == self._stitched.size:

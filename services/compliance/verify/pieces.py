@@ -38,6 +38,8 @@ class Range:
     order: Order = field(default_factory=Order)
     totals: Totals = field(default_factory=Totals)
     fault: Fault | None = None
+    reached: int = 0
+    """The entries below this index were seen to be sound in themselves."""
 
 
 def check_range(reader: Reader, task: Task) -> Range:
@@ -47,6 +49,7 @@ def check_range(reader: Reader, task: Task) -> Range:
     try:
         for piece in reader.pieces(task.first, task.end):
             check_piece(piece, reader.numbers, seen)
+            seen.reached = piece.end
             hashes += piece.hashes
             if piece.end % BUNDLE == 0 or piece.end == task.end:
                 _close_bundle(piece.end - len(hashes) // HASH_BYTES, hashes, seen)

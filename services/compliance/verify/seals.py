@@ -59,17 +59,21 @@ def open_claim(noted: Noted, trust: Trust, *, needed: int) -> Claim:
         if claim.size != noted.size:
             raise NotACheckpoint(f"it says {claim.size} entries")
         if trust.keys:
-            open_checkpoint(noted.raw, trust.keys)
+            _check_witnesses(open_cosigned(noted.raw, trust.keys, trust.witnesses, needed).note, trust)
     except (NotANote, NotACheckpoint) as exc:
         raise _faulty("checkpoint", noted, exc) from exc
     except Untrusted as exc:
-        raise _faulty("signature", noted, exc) from exc
-    try:
-        if trust.keys:
-            _check_witnesses(open_cosigned(noted.raw, trust.keys, trust.witnesses, needed).note, trust)
-    except Untrusted as exc:
-        raise _faulty("cosignature", noted, exc) from exc
+        raise _faulty("cosignature" if _is_signed(noted.raw, trust) else "signature", noted, exc) from exc
     return claim
+
+
+def _is_signed(raw: bytes, trust: Trust) -> bool:
+    """Whether the log's own signature is right, whatever its witnesses' are."""
+    try:
+        open_checkpoint(raw, trust.keys)
+    except Untrusted:
+        return False
+    return True
 
 
 def _check_witnesses(note: Note, trust: Trust) -> None:

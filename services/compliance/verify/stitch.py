@@ -83,7 +83,7 @@ class Stitched:
             if rows is not None and (wrong := self.heads.fault_of_row(rows.pop(index, None))) is not None:
                 yield index, Fault("manifest-row", index, index + 1, wrong)
         self.heads.grow(seen.order.grown)
-        for index in rows or ():
+        for index in [index for index in rows or () if index < seen.reached]:
             yield index, Fault("manifest-row", index, index + 1, "there is a row for it, and it is no manifest")
 
     def _check_tree(self, seen: Range, claims: Sequence[Claim]) -> Iterator[Found]:

@@ -18,7 +18,7 @@ from tests.mutations import COUNT, chosen_seed
 from tests.unit.compliance.verify.grown import TRUST, Grown, grown
 
 SHARES = 3
-SHARE = COUNT // 12 // SHARES
+SHARE = COUNT // 25 // SHARES
 
 
 class Borrowed(DatabaseReader):
