@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import StringConstraints
 
 from services.compliance.export import fhir, handlers
 from services.compliance.export.domain import Format
@@ -17,23 +18,27 @@ from services.compliance.export.evidence import Claim
 from services.compliance.export.fhir_errors import FhirRoute
 from services.compliance.export.formats import CSV, DICOM, NDJSON, fhir_bundle, written
 from services.compliance.export.iti81 import CODINGS, parse_search
-from services.compliance.search.api import MAX_INDEX, Asked, Several, Text
 from services.compliance.search.domain import Cursor, Span, parse_outcomes
 from services.compliance.search.domain import Query as Sought
-from services.compliance.search.handlers import record_access
+from services.compliance.search.handlers import Given, given_in, record_access
 from shared.errors import Malformed
 from shared.events import SiteId
 from shared.http import Call, requires
 from shared.resource import Moment
 
 MAX_COUNT = 500
+MAX_TEXTS = 100
+MAX_INDEX = 2**63 - 1
 ZIP = "application/zip"
 FORMATS: Mapping[str, Format] = {form.name: form for form in (NDJSON, CSV, DICOM)}
 JSON_NAMES = frozenset({"json", "application/json", fhir.MEDIA_TYPE})
 
 fhir_router = APIRouter(prefix="/fhir", tags=["export"], route_class=FhirRoute)
 
-Auditor = Annotated[Call, requires("auditor")]
+Auditing = Annotated[Call, requires("auditor")]
+Asked = Annotated[Given, Depends(given_in)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+Texts = Annotated[frozenset[Text], Query(max_length=MAX_TEXTS)]
 Value = Annotated[str, Query(max_length=1000)]
 
 
@@ -43,11 +48,11 @@ class Filters:
     def __init__(
         self,
         site_id: SiteId | None = None,
-        type: Annotated[frozenset[Text], Several] = frozenset(),
-        not_type: Annotated[frozenset[Text], Several] = frozenset(),
+        type: Texts = frozenset(),
+        not_type: Texts = frozenset(),
         subject: Text | None = None,
         actor: Text | None = None,
-        outcome: Annotated[frozenset[Text], Several] = frozenset(),
+        outcome: Texts = frozenset(),
         correlation_id: Text | None = None,
         from_time: Annotated[Moment | None, Query(alias="from")] = None,
         to_time: Annotated[Moment | None, Query(alias="to")] = None,
@@ -132,7 +137,7 @@ class Exporter:
 
     async def export(
         self,
-        call: Auditor,
+        call: Auditing,
         given: Asked,
         request: Request,
         format: Literal["ndjson", "csv", "fhir", "dicom", "evidence"],
@@ -164,7 +169,7 @@ def export_router(keys: Sequence[str]) -> APIRouter:
 
 @fhir_router.get("/AuditEvent")
 async def search_audit_events(
-    call: Auditor,
+    call: Auditing,
     given: Asked,
     request: Request,
     asked: Annotated[Iti81, Depends()],
@@ -190,7 +195,9 @@ async def search_audit_events(
 
 
 @fhir_router.get("/AuditEvent/{index}")
-async def get_audit_event(call: Auditor, given: Asked, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]) -> JSONResponse:
+async def get_audit_event(
+    call: Auditing, given: Asked, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]
+) -> JSONResponse:
     """One entry as AuditEvent, by its index."""
     await record_access(call, "fhir", given)
     return JSONResponse(await handlers.find_event(call, index), media_type=fhir.MEDIA_TYPE)

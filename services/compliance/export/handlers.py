@@ -22,7 +22,7 @@ from services.compliance.log.tiles import Tile
 from services.compliance.search.domain import Cursor, Place, Query, Shown, Span
 from services.compliance.search.handlers import MOST_LOOKED_AT, find, find_one, looking
 from shared.database import Connection
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.http import Call
 
 WINDOW = 65_536
@@ -97,11 +97,7 @@ async def find_events(call: Call, search: Search, cursor: Cursor | None, limit: 
 
 async def find_event(call: Call, index: int) -> fhir.Json:
     """The AuditEvent of an entry. Raises NotFound, also where it is of a site that is not the caller's."""
-    async with looking(call) as conn:
-        shown = await find_one(conn, call, index)
-    if shown is None:
-        raise NotFound(f"no entry {index}")
-    return fhir.audit_event(audit_record(_entry_of(shown)))
+    return fhir.audit_event(audit_record(_entry_of(await find_one(call, index))))
 
 
 def _entry_of(shown: Shown) -> ShownEntry:
