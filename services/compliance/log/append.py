@@ -15,57 +15,81 @@ from shared.events import GROUP
 DAY = 86_400_000_000
 
 
-class _Batch:
-    """One batch in the making."""
+class Growing:
+    """A batch in the making: events are added, hashed and packed, and in the end it says what should be written."""
 
     def __init__(self, state: State, now: datetime) -> None:
-        self.recorded_at = now if state.recorded_at is None else max(now, state.recorded_at)
-        self._stamp = format_time(self.recorded_at).encode()
-        self._sites = {
-            site_id: _Site(site_id, site.number, site.next_sequence) for site_id, site in state.sites.items()
-        }
-        self.types = dict(state.types)
+        """What is added is recorded at ``now``, or at the last entry's time where the clock has gone back."""
+        self._before = state
+        self._recorded_at = now if state.recorded_at is None else max(now, state.recorded_at)
+        self._stamp = format_time(self._recorded_at).encode()
+        self._sites = {name: _Site(name, site.number, site.next_sequence) for name, site in state.sites.items()}
+        self._types = dict(state.types)
         self._next = state.size
-        self.entries: list[bytes] = []
-        self.rows: list[bytes] = []
-        self.mentions: list[bytes] = []
-        self.times: list[int] = []
+        self._fresh: list[bytes] = []
+        self._tail = list(state.tail)
+        self._tail_hashes = tail_hashes(state)
+        self._hashes: list[bytes] = []
+        self._chunks: list[Chunk] = []
+        self._rows: list[bytes] = []
+        self._mentions: list[bytes] = []
+        self._times: list[int] = []
         self._days: list[tuple[int, int, int]] = []
 
     def add(self, raw: bytes, envelope: Envelope, told: Told) -> None:
-        """Makes the next entry and its index rows."""
+        """Makes an event the next entry, with its index rows."""
         site = self._sites.get(envelope.siteid) or self._new_site(envelope.siteid)
-        kind = self.types.setdefault(envelope.type, len(self.types))
+        kind = self._types.setdefault(envelope.type, len(self._types))
         index, time, number = self._next, microseconds(envelope.time), site.number
         self._next = index + 1
-        self.entries.append(b"%s %d %s\n%s" % (site.name, site.next_sequence, self._stamp, raw))
+        self._fresh.append(b"%s %d %s\n%s" % (site.name, site.next_sequence, self._stamp, raw))
         site.next_sequence += 1
-        self.rows.append(index_row(index, time, number, kind, envelope, told))
-        self.mentions.append(mention_rows(index, time, number, told))
-        self.times.append(time)
+        self._rows.append(index_row(index, time, number, kind, envelope, told))
+        self._mentions.append(mention_rows(index, time, number, told))
+        self._times.append(time)
         self._days.append((time // DAY, number, kind))
 
     def _new_site(self, site_id: str) -> "_Site":
         site = self._sites[site_id] = _Site(site_id, len(self._sites), 0)
         return site
 
-    def add_manifest(self, event_id: str) -> Sequence[bytes]:
+    def pack(self) -> None:
+        """Hashes what was added since the last time, and packs the chunks that are complete."""
+        hashes = leaf_hashes(self._fresh)
+        self._hashes.append(hashes)
+        entries, hashes = self._tail + self._fresh, self._tail_hashes + hashes
+        start, whole = self._next - len(entries), len(entries) - len(entries) % CHUNK
+        for at in range(0, whole, CHUNK):
+            body = pack(join_entries(entries[at : at + CHUNK]))
+            self._chunks.append(Chunk(start + at, body, hashes[at * HASH_BYTES : (at + CHUNK) * HASH_BYTES]))
+        self._fresh, self._tail, self._tail_hashes = [], entries[whole:], hashes[whole * HASH_BYTES :]
+
+    def finish(self, manifest_id: str | None = None) -> Growth:
+        """All that the batch adds. With a ``manifest_id``, a manifest whose event has that id closes it."""
+        lines = self._add_manifest(manifest_id) if manifest_id else None
+        self.pack()
+        before = self._before
+        edge, subtrees = before.edge.grow(b"".join(self._hashes))
+        recorded_at = self._recorded_at if edge.size > before.size else before.recorded_at
+        sites = {name: Site(site.number, site.next_sequence) for name, site in self._sites.items()}
+        return Growth(
+            before=before,
+            after=State(edge, self._tail, recorded_at, sites, self._types),
+            chunks=self._chunks,
+            subtrees=subtrees,
+            indexed=Indexed(self._rows, self._mentions, self._times, Counter(self._days)),
+            sites={name: site for name, site in sites.items() if site != before.sites.get(name)},
+            types={name: number for name, number in self._types.items() if name not in before.types},
+            manifest=None if lines is None else Manifest(edge.size, edge.root, lines),
+        )
+
+    def _add_manifest(self, event_id: str) -> Sequence[bytes]:
         """Makes the manifest over all sites the next entry, and gives its lines."""
-        heads = {site_id: site.next_sequence for site_id, site in self._sites.items()}
+        heads = {name: site.next_sequence for name, site in self._sites.items()}
         heads[GROUP] = heads.get(GROUP, 0) + 1
-        raw = manifest_event(heads, event_id=event_id, time=self.recorded_at)
+        raw = manifest_event(heads, event_id=event_id, time=self._recorded_at)
         self.add(raw, read_event(raw), Told())
         return site_lines(heads)
-
-    @property
-    def sites(self) -> dict[str, Site]:
-        """All sites after this batch."""
-        return {site_id: Site(site.number, site.next_sequence) for site_id, site in self._sites.items()}
-
-    @property
-    def indexed(self) -> Indexed:
-        """The index rows of all entries."""
-        return Indexed(self.rows, self.mentions, self.times, Counter(self._days))
 
 
 class _Site:
@@ -80,44 +104,11 @@ class _Site:
 
 
 def grow(state: State, arrivals: Iterable[Arrival], now: datetime, manifest_id: str | None = None) -> Growth:
-    """Appends events, recorded at ``now``, or at the last entry's time where the clock has gone back.
-
-    With a ``manifest_id``, a manifest whose event has that id closes the batch.
-    """
-    batch = _Batch(state, now)
+    """What these events add, all at once."""
+    growing = Growing(state, now)
     for arrival in arrivals:
-        batch.add(*arrival)
-    lines = batch.add_manifest(manifest_id) if manifest_id else None
-    hashes = leaf_hashes(batch.entries)
-    edge, subtrees = state.edge.grow(hashes)
-    entries = [*state.tail, *batch.entries]
-    whole = len(entries) - len(entries) % CHUNK
-    sites = batch.sites
-    return Growth(
-        before=state,
-        after=State(
-            edge, entries[whole:], batch.recorded_at if batch.entries else state.recorded_at, sites, batch.types
-        ),
-        chunks=_chunks(state, entries[:whole], hashes),
-        subtrees=subtrees,
-        indexed=batch.indexed,
-        sites={site_id: site for site_id, site in sites.items() if site != state.sites.get(site_id)},
-        types={name: number for name, number in batch.types.items() if name not in state.types},
-        manifest=None if lines is None else Manifest(edge.size, edge.root, lines),
-    )
-
-
-def _chunks(state: State, entries: Sequence[bytes], fresh: bytes) -> list[Chunk]:
-    """Complete chunks of ``entries``, of which the first are the old tail; ``fresh`` are the others' hashes."""
-    hashes = tail_hashes(state) + fresh
-    return [
-        Chunk(
-            state.size - len(state.tail) + at,
-            pack(join_entries(entries[at : at + CHUNK])),
-            hashes[at * HASH_BYTES : (at + CHUNK) * HASH_BYTES],
-        )
-        for at in range(0, len(entries), CHUNK)
-    ]
+        growing.add(*arrival)
+    return growing.finish(manifest_id)
 
 
 def tail_hashes(state: State) -> bytes:

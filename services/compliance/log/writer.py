@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 import asyncpg
 
 from services.compliance.log import store
-from services.compliance.log.append import grow
+from services.compliance.log.append import Growing, grow
 from services.compliance.log.domain import Arrival, Growth, Manifest, State
 from services.compliance.log.reading import read_arrival
 from shared import quarantine, telemetry
@@ -34,6 +34,7 @@ from shared.transactions import Transaction, begin, flush_outbox, new_id
 
 SERVICE = "compliance"
 BATCH = 4096
+PIECE = 256
 LEASE_SECONDS = 5.0
 RENEWALS = 3
 STANDBY_SECONDS = 0.5
@@ -77,35 +78,43 @@ class Step:
 
 @dataclass
 class _Reading:
-    """What is read of the messages of one poll."""
+    """What is read of the messages of one poll, and what is grown of it."""
 
     now: datetime
+    growing: Growing
     arrivals: list[Arrival] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     repeated: int = 0
 
-    def read(self, batch: Batch, old: Position) -> Position:
+    async def read(self, batch: Batch, old: Position) -> Position:
         """Reads the messages of a partition and returns the position behind them. Raises Replaced."""
-        topic, partition = batch.topic, batch.partition
         if batch.lost is not None:
-            self.lost.append(Lost(topic, partition, *batch.lost))
+            self.lost.append(Lost(batch.topic, batch.partition, *batch.lost))
         sequences = dict(old.sequences)
-        for offset, raw in batch.messages:
-            if old.next_offset is not None and offset < old.next_offset:
-                raise Replaced(f"{topic}/{partition}: {offset} was appended by another writer")
-            try:
-                arrival = read_arrival(raw, topic=topic, now=self.now)
-            except Unreadable as exc:
-                self.unread.append(Unread(topic, partition, offset, raw, str(exc)))
-                continue
-            source, sequence = arrival.envelope.source, int(arrival.envelope.sequence)
-            if sequence <= sequences.get(source, 0):
-                self.repeated += 1
-                continue
-            sequences[source] = sequence
-            self.arrivals.append(arrival)
+        for start in range(0, len(batch.messages), PIECE):
+            for offset, raw in batch.messages[start : start + PIECE]:
+                if old.next_offset is not None and offset < old.next_offset:
+                    raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was appended by another writer")
+                self._read_one(batch, offset, raw, sequences)
+            self.growing.pack()
+            # Between its answers PostgreSQL waits for this process: it is to work on the batch before meanwhile.
+            await asyncio.sleep(0)
         return Position(batch.end, sequences)
+
+    def _read_one(self, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int]) -> None:
+        try:
+            arrival = read_arrival(raw, topic=batch.topic, now=self.now)
+        except Unreadable as exc:
+            self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(exc)))
+            return
+        source, sequence = arrival.envelope.source, int(arrival.envelope.sequence)
+        if sequence <= sequences.get(source, 0):
+            self.repeated += 1
+            return
+        sequences[source] = sequence
+        self.arrivals.append(arrival)
+        self.growing.add(*arrival)
 
 
 class Seals(Protocol):
@@ -208,7 +217,7 @@ class _Lead:
                 while True:
                     batches = await subscription.poll(BATCH, self.writer.lease_seconds / RENEWALS)
                     await self._load_positions(batches)
-                    step = self._prepare(batches)
+                    step = await self._prepare(batches)
                     await writing
                     writing = asyncio.create_task(self._write(step))
                     # Lets the statement leave before the next batch takes the processor.
@@ -229,18 +238,19 @@ class _Lead:
             async with self.writer.pool.acquire() as conn:
                 self.positions |= dict(zip(fresh, await select_positions(conn, fresh), strict=True))
 
-    def _prepare(self, batches: Sequence[Batch]) -> Step:
+    async def _prepare(self, batches: Sequence[Batch]) -> Step:
         """All that can be done without the database. A clock that was set back does not make events look early."""
         now = datetime.now(UTC)
-        reading = _Reading(now if self.state.recorded_at is None else max(now, self.state.recorded_at))
+        now = now if self.state.recorded_at is None else max(now, self.state.recorded_at)
+        reading = _Reading(now, Growing(self.state, now))
         moves = []
         for batch in batches:
             where = (batch.topic, batch.partition)
             old = self.positions[where]
-            self.positions[where] = reading.read(batch, old)
+            self.positions[where] = await reading.read(batch, old)
             moves.append(Move(*where, old, self.positions[where]))
         seal = self._is_due(len(reading.arrivals))
-        growth = grow(self.state, reading.arrivals, reading.now, new_id() if seal else None)
+        growth = reading.growing.finish(new_id() if seal else None)
         self.state = growth.after
         if seal:
             self.sealed = growth.after.size
