@@ -27,17 +27,18 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
-    *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree", "verify"),
+    *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
     *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
-    *("csv", "dicom", "evidence", "fhir", "iti81", "mapping", "ndjson", "readme"),
+    *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *("bell", "message", "smtp", "wording", "writer"),
-    *("process", "restic", "roots", "sources"),
+    *("fhir_errors", "package"),
+    *("process", "restic", "roots"),
     *("database", "directory", "publish", "rest", "state", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }
