@@ -18,6 +18,7 @@ from tests.source import ROOT
 
 FSCK = ROOT / ".parts/bin/fsck"
 POSIX = ROOT / ".parts/bin/tlog-posix"
+WITNESSED = ROOT / ".parts/bin/tlog-witnessed"
 WORKERS = 16
 
 
@@ -48,6 +49,20 @@ def build_posix_log(folder: Path, origin: str, entries: Iterable[bytes]) -> Posi
 def measure_posix_log(folder: Path, origin: str, count: int, size: int) -> PosixLog:
     """Tessera's log of ``count`` entries of ``size`` bytes, made by the program itself. Raises as above."""
     return _run([folder, origin, str(count), str(size)], folder, b"")
+
+
+async def grow_witnessed_log(folder: Path, secret: str, witness: str, url: str, entries: int) -> None:
+    """Lets Tessera add entries, one a checkpoint, each published only when the witness behind the URL has cosigned.
+
+    It gives up after 20 s. Raises PartMissing, PartFailed.
+    """
+    if not WITNESSED.exists():
+        raise PartMissing("tlog-witnessed is not here: make .parts/bin/fsck")
+    command = (WITNESSED, folder, secret, witness, url, str(entries))
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, words = await process.communicate()
+    if process.returncode:
+        raise PartFailed(f"tlog-witnessed: {words.decode(errors='replace')}")
 
 
 async def fsck(storage_url: str, public_key: str, folder: Path, *, token: str = "", within: float = 60) -> Verdict:

@@ -1,0 +1,1 @@
+"""A witness for logs that are not ours."""
