@@ -5,6 +5,7 @@ StewardError
 │   ├── Malformed      422  a field breaks a rule
 │   ├── Conflict       409  the state does not allow it
 │   ├── NotFound       404  absent, or not yours to see
+│   ├── Gone           410  it was here, and is kept elsewhere now
 │   ├── Forbidden      403  seen, but your roles do not allow it
 │   ├── Unauthenticated 401 no valid token
 │   ├── Stale          412  If-Match names an older version
@@ -66,6 +67,13 @@ class NotFound(Refused):
 
     status = 404
     title = "Not found"
+
+
+class Gone(Refused):
+    """The thing was here and is kept elsewhere now; says where."""
+
+    status = 410
+    title = "Gone"
 
 
 class Forbidden(Refused):

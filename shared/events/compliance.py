@@ -43,3 +43,49 @@ class LogAccessed(EventData, event_type="log.accessed", partitions=1):
     what: str
     parameters: dict[str, list[str]]
     is_cut: bool = False
+
+
+class RetentionChanged(EventData, event_type="retention.changed", partitions=1):
+    """How long entries of a site and type stay, from now on; null stands for all. Without ``days``, no more said."""
+
+    site_id: str | None
+    log_type: str | None
+    days: int | None
+    reason: str | None = None
+
+
+class HoldChanged(EventData, event_type="hold.changed", partitions=1):
+    """A legal hold was placed or released; the subject is its id."""
+
+    state: Literal["placed", "released"]
+    site_id: str | None
+    log_type: str | None
+    of_subject: str | None
+    from_time: Instant | None
+    to_time: Instant | None
+    reason: str
+
+
+class PartitionMoved(EventData):
+    """The entries from ``first`` up to ``end``; ``root`` is the RFC 6962 root over them alone, in hexadecimal."""
+
+    first: int
+    end: int
+    root: str
+    location: str
+
+
+class LogArchived(PartitionMoved, event_type="log.archived", partitions=1):
+    """Entries were copied to an archive and read back from there. They are still in the log."""
+
+
+class LogPruned(PartitionMoved, event_type="log.pruned", partitions=1):
+    """Entries were dropped from the database; their leaf hashes stay. ``asked_by`` wanted it."""
+
+    asked_by: str
+
+
+class LogRestored(PartitionMoved, event_type="log.restored", partitions=1):
+    """Pruned entries can be searched again until ``until``, when they are pruned again."""
+
+    until: Instant

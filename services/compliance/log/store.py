@@ -10,7 +10,7 @@ from services.compliance.log.domain import Damaged, Growth, Site, State
 from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
-from shared.errors import Replaced
+from shared.errors import Gone, Replaced
 
 # A lease that lasts longer than any does was given by a clock that has been set back since.
 _LAPSED = "NOT leased_until BETWEEN clock_timestamp() AND clock_timestamp() + {} * interval '1.5 seconds'"
@@ -248,7 +248,8 @@ async def select_leaf_hashes(conn: Connection, start: int, end: int) -> bytes:
     first = start - start % CHUNK
     rows = await conn.fetch(
         """SELECT start, hashes FROM chunks WHERE start >= $1 AND start < $2
-           UNION ALL SELECT size - size % $3, tail_hashes FROM head WHERE size - size % $3 BETWEEN $1 AND $2 - 1
+           UNION SELECT start, hashes FROM leaf_hashes WHERE start >= $1 AND start < $2
+           UNION SELECT size - size % $3, tail_hashes FROM head WHERE size - size % $3 BETWEEN $1 AND $2 - 1
            ORDER BY start""",
         first,
         end,
@@ -287,11 +288,28 @@ async def select_bundle(conn: Connection, start: int, end: int) -> bytes:
 
 
 async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
-    """The bytes of each entry of ``indices``. Raises Damaged where one can't be read."""
+    """The bytes of each entry of ``indices``. Raises Gone for one that was pruned, Damaged where one can't be read."""
     chunks = await select_chunks(conn, {index - index % CHUNK for index in indices})
     try:
         return {index: chunks[index - index % CHUNK][index % CHUNK] for index in indices}
     except (KeyError, IndexError) as exc:
-        raise Damaged(
-            f"one of the entries {min(indices)} to {max(indices)} is missing; run `steward log verify`"
-        ) from exc
+        lost = [index for index in indices if index % CHUNK >= len(chunks.get(index - index % CHUNK, []))]
+        await _check_pruned(conn, min(lost))
+        raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`") from exc
+
+
+async def _check_pruned(conn: Connection, index: int) -> None:
+    """Raises Gone where the entry was pruned."""
+    row = await conn.fetchrow(
+        """SELECT location, pruned_at FROM partitions
+           WHERE number = $1 / (SELECT partition_entries FROM head) AND pruned_at IS NOT NULL""",
+        index,
+    )
+    if row is not None:
+        location, pruned_at = row
+        raise Gone(
+            f"entry {index} was pruned at {pruned_at.isoformat()}; it is in the archive {location}",
+            location=location,
+        )
+
+

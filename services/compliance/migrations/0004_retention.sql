@@ -26,6 +26,9 @@ CREATE TABLE legal_holds (
     version        integer     NOT NULL
 );
 
+-- Where the entries of a partition lie that are no longer here.
+ALTER TABLE partitions ADD location text, ADD pruned_at timestamptz;
+
 -- What is to happen to a partition, and what has: one row for each that ever was to leave the database.
 CREATE TABLE archives (
     partition      bigint      PRIMARY KEY REFERENCES partitions,
@@ -35,8 +38,6 @@ CREATE TABLE archives (
     correlation_id text        NOT NULL,
     location       text,
     root           bytea       CHECK (octet_length(root) = 32),
-    archived_at    timestamptz,
-    pruned_at      timestamptz,
     restored_until timestamptz,
     fault          text
 );
@@ -90,11 +91,25 @@ BEGIN
     FOREACH part IN ARRAY ARRAY['chunks', 'events', 'mentions'] LOOP
         EXECUTE format('DROP TABLE %I', part || '_' || wanted);
     END LOOP;
-    UPDATE archives SET state = 'pruned', pruned_at = clock_timestamp(), restored_until = NULL
-        WHERE partition = wanted;
+    UPDATE archives SET state = 'pruned', restored_until = NULL WHERE partition = wanted;
+    UPDATE partitions SET pruned_at = clock_timestamp(),
+                          location = (SELECT location FROM archives WHERE partition = wanted) WHERE number = wanted;
 END $$;
 REVOKE ALL ON FUNCTION prune_partition FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION prune_partition TO steward_compliance;
+
+-- Makes room again for the entries of a pruned partition.
+CREATE FUNCTION reopen_partition(wanted bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM archives WHERE partition = wanted AND state = 'restoring') THEN
+        RAISE EXCEPTION 'partition % is not to be restored', wanted;
+    END IF;
+    PERFORM make_partition(wanted);
+    UPDATE partitions SET pruned_at = NULL, location = NULL WHERE number = wanted;
+END $$;
+REVOKE ALL ON FUNCTION reopen_partition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reopen_partition TO steward_compliance;
 
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON leaf_hashes FROM steward_compliance;
 REVOKE DELETE, TRUNCATE ON archives, legal_holds FROM steward_compliance;

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from shared.errors import Conflict, Malformed
 from shared.events import Instant
@@ -116,3 +116,52 @@ def release(hold: Hold, actor: str, now: datetime, reason: str) -> Hold:
         raise Conflict(f"hold {hold.id} was released at {hold.released_at.isoformat()} by {hold.released_by}")
     changes = {"released_by": actor, "released_at": now, "release_reason": reason, "version": hold.version + 1}
     return hold.model_copy(update=changes)
+
+
+class PartitionPlan(BaseModel):
+    """A part of the log and what is to become of it. ``kept_by`` is empty where it may be pruned now."""
+
+    number: int = Field(examples=[0])
+    first: int = Field(examples=[0])
+    end: int = Field(examples=[4194304])
+    state: State
+    size_bytes: int
+    first_time: Instant
+    last_time: Instant
+    last_recorded: Instant
+    due_at: Instant
+    kinds: list[Kind] = Field(examples=[[("north", "probe.result")]])
+    kept_by: list[str]
+    location: str | None = Field(None, examples=["s3://steward-archive/log"])
+    fault: str | None = None
+    restored_until: Instant | None = None
+
+
+def plan_of(
+    partition: Partition,
+    policies: Sequence[Policy],
+    holds: Sequence[Hold],
+    now: datetime,
+    *,
+    size_bytes: int,
+    location: str | None,
+    fault: str | None,
+    restored_until: datetime | None,
+) -> PartitionPlan:
+    """What is shown of a partition."""
+    return PartitionPlan(
+        number=partition.number,
+        first=partition.start,
+        end=partition.end,
+        state=partition.state,
+        size_bytes=size_bytes,
+        first_time=partition.first_time,
+        last_time=partition.last_time,
+        last_recorded=partition.last_recorded,
+        due_at=due_at(partition, policies),
+        kinds=sorted(partition.kinds),
+        kept_by=keeps(partition, policies, holds, now),
+        location=location,
+        fault=fault,
+        restored_until=restored_until,
+    )

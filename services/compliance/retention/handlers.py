@@ -1,0 +1,152 @@
+"""Commands of retention."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from services.compliance.retention import store
+from services.compliance.retention.domain import (
+    Hold,
+    PartitionPlan,
+    Policy,
+    check_policy,
+    keeps,
+    plan_of,
+    release,
+)
+from shared.database import Connection
+from shared.errors import Conflict, NotFound
+from shared.events import GROUP
+from shared.events.compliance import HoldChanged, RetentionChanged
+from shared.resource import check_version
+from shared.transactions import Transaction, new_id
+
+
+async def add_policy(
+    tx: Transaction, site_id: str | None, event_type: str | None, days: int, reason: str | None
+) -> Policy:
+    """Says how long entries stay. Raises Malformed, or Conflict where that was said for this site and type."""
+    check_policy(days, reason)
+    policy = Policy(id=new_id(), site_id=site_id, type=event_type, days=days, reason=reason, version=1)
+    await store.insert_policy(tx.conn, policy)
+    _tell_policy(tx, policy, policy.days)
+    return policy
+
+
+async def change_policy(tx: Transaction, policy_id: str, expected_version: int, days: int, reason: str | None) -> Policy:
+    """Says another time. Raises NotFound, Stale, Malformed."""
+    check_policy(days, reason)
+    old = await store.select_policy(tx.conn, policy_id)
+    check_version(f"policy {policy_id}", old, expected_version)
+    policy = old.model_copy(update={"days": days, "reason": reason, "version": old.version + 1})
+    await store.update_policy(tx.conn, policy, expected_version)
+    _tell_policy(tx, policy, policy.days)
+    return policy
+
+
+async def remove_policy(tx: Transaction, policy_id: str, expected_version: int) -> Policy:
+    """Takes back what was said. Raises NotFound, Stale."""
+    policy = await store.select_policy(tx.conn, policy_id)
+    check_version(f"policy {policy_id}", policy, expected_version)
+    await store.delete_policy(tx.conn, policy_id, expected_version)
+    _tell_policy(tx, policy, None)
+    return policy
+
+
+def _tell_policy(tx: Transaction, policy: Policy, days: int | None) -> None:
+    changed = RetentionChanged(site_id=policy.site_id, log_type=policy.type, days=days, reason=policy.reason)
+    tx.record(changed, subject=policy.id, site_id=policy.site_id or GROUP)
+
+
+async def place_hold(
+    tx: Transaction,
+    site_id: str | None,
+    event_type: str | None,
+    subject: str | None,
+    from_time: datetime | None,
+    to_time: datetime | None,
+    reason: str,
+) -> Hold:
+    """Keeps entries until the hold is released, whatever the policies say."""
+    hold = Hold(
+        id=new_id(),
+        site_id=site_id,
+        type=event_type,
+        subject=subject,
+        from_time=from_time,
+        to_time=to_time,
+        reason=reason,
+        placed_by=tx.actor,
+        placed_at=tx.now,
+        version=1,
+    )
+    await store.insert_hold(tx.conn, hold)
+    _tell_hold(tx, hold, reason)
+    return hold
+
+
+async def release_hold(tx: Transaction, hold_id: str, expected_version: int, reason: str) -> Hold:
+    """Ends a hold. Raises NotFound, Stale, Conflict."""
+    old = await store.select_hold(tx.conn, hold_id)
+    check_version(f"hold {hold_id}", old, expected_version)
+    hold = release(old, tx.actor, tx.now, reason)
+    await store.update_release(tx.conn, hold, expected_version)
+    _tell_hold(tx, hold, reason)
+    return hold
+
+
+def _tell_hold(tx: Transaction, hold: Hold, reason: str) -> None:
+    changed = HoldChanged(
+        state="placed" if hold.released_at is None else "released",
+        site_id=hold.site_id,
+        log_type=hold.type,
+        of_subject=hold.subject,
+        from_time=hold.from_time,
+        to_time=hold.to_time,
+        reason=reason,
+    )
+    tx.record(changed, subject=hold.id, site_id=hold.site_id or GROUP)
+
+
+async def read_plan(conn: Connection, now: datetime) -> list[PartitionPlan]:
+    """Every partition of the log: how far it is on its way, and what keeps it."""
+    policies, holds = await store.select_policies(conn), await store.select_holds(conn)
+    archives = await store.select_archives(conn)
+    plans = []
+    for partition in await store.select_partitions(conn):
+        archive = archives.get(partition.number)
+        plan = plan_of(
+            partition,
+            policies,
+            holds,
+            now,
+            location=archive and archive.location,
+            fault=archive and archive.fault,
+            restored_until=archive and archive.restored_until,
+            size_bytes=await store.select_bytes(conn, partition.number),
+        )
+        plans.append(plan)
+    return plans
+
+
+async def ask_to_prune(tx: Transaction, numbers: Sequence[int]) -> list[int]:
+    """Has partitions archived and then pruned. Raises NotFound, and Conflict where one of them must stay."""
+    await store.lock_holds(tx.conn)
+    policies, holds = await store.select_policies(tx.conn), await store.select_holds(tx.conn)
+    found = {partition.number: partition for partition in await store.select_partitions(tx.conn, numbers)}
+    for number in numbers:
+        if number not in found:
+            raise NotFound(f"no partition {number}")
+        if found[number].state in ("pruned", "restoring", "restored"):
+            raise Conflict(f"partition {number} was pruned before; one that was restored goes again by itself")
+        if reasons := keeps(found[number], policies, holds, tx.now):
+            raise Conflict(f"partition {number} must stay: {'; '.join(reasons)}", kept_by=reasons)
+        await store.insert_plan(tx.conn, number, tx.actor, tx.now, tx.correlation_id)
+    return list(numbers)
+
+
+async def ask_to_restore(tx: Transaction, number: int, days: int) -> datetime:
+    """Has a pruned partition brought back for some days. Returns when it goes again. Raises Conflict."""
+    until = tx.now + timedelta(days=days)
+    if not await store.update_restoring(tx.conn, number, until, tx.correlation_id):
+        raise Conflict(f"partition {number} was not pruned, so there is nothing to restore")
+    return until

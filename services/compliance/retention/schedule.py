@@ -1,0 +1,118 @@
+"""Moves partitions on their way: into the archive, out of the database, and back for a while.
+
+One replica does so at a time. Each step can be repeated: what is in the archive with the same bytes is left there, and
+the state changes in the transaction that has the effect.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.compliance.checkpoints.handlers import read_latest
+from services.compliance.log.bundle import BUNDLE
+from services.compliance.log.domain import Damaged
+from services.compliance.log.handlers import read_bundle, read_tiles, refill
+from services.compliance.log.tiles import Bundle, NotATile, Tile, split_bundle, tiles_of
+from services.compliance.log.tree import fold, leaf_hashes
+from services.compliance.retention import store
+from services.compliance.retention.domain import Partition, keeps
+from services.compliance.retention.store import Archive
+from services.compliance.retention.vault import ArchiveDamaged, Vault
+from shared.database import Connection, Pool, connect
+from shared.events import GROUP
+from shared.events.compliance import LogArchived, LogPruned, LogRestored
+from shared.telemetry import log
+from shared.transactions import Transaction, begin
+
+SERVICE = "compliance"
+SUBJECT = "log"
+PAUSE_SECONDS = 5.0
+LOCK = "SELECT pg_try_advisory_lock(hashtextextended('steward retention', 0))"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """The schedule over a service's database and its archive."""
+
+    dsn: str
+    pool: Pool
+    vault: Vault
+    clock: Callable[[], datetime] = _now
+
+    async def run(self) -> None:
+        """Waits until no other replica does this, then does what is due, for ever. Raises Unavailable."""
+        conn = await connect(self.dsn, schema=SERVICE, application="steward-retention")
+        try:
+            while not await conn.fetchval(LOCK):
+                await asyncio.sleep(PAUSE_SECONDS)
+            while True:
+                await conn.execute("SELECT 1")
+                if not await self.advance():
+                    await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            conn.terminate()
+
+    async def advance(self) -> bool:
+        """Takes one partition one step further, and says whether there was one. Raises Unavailable.
+
+        Where the log or the archive is damaged, or the partition must stay after all, it halts until asked for again.
+        """
+        async with self.pool.acquire() as conn:
+            archive = await store.select_next(conn, self.clock())
+        if archive is None:
+            return False
+        async with self.pool.acquire() as conn:
+            [partition] = await store.select_partitions(conn, [archive.partition])
+        try:
+            if archive.state == "planned":
+                await self._archive(archive, partition)
+            elif archive.state == "restoring":
+                await self._restore(archive, partition)
+            else:
+                await self._prune(archive, partition)
+        except (ArchiveDamaged, Damaged, NotATile) as exc:
+            log.error("retention.halted", service=SERVICE, partition=archive.partition, reason=str(exc))
+            async with self.pool.acquire() as conn:
+                await store.update_fault(conn, archive.partition, str(exc))
+        return True
+
+    async def _archive(self, archive: Archive, partition: Partition) -> None:
+        roots = b""
+        for bundle in bundles(partition):
+            async with self.pool.acquire() as conn:
+                body = await read_bundle(conn, bundle)
+                [leaves] = (await read_tiles(conn, [bundle.leaves])).values()
+            if leaf_hashes(split_bundle(bundle, body)) != leaves:
+                raise Damaged(f"entries {bundle.start} to {bundle.start + BUNDLE - 1} are not what their hashes say")
+            await self._store(bundle.path, body)
+            await self._store(bundle.leaves.path, leaves)
+            roots += fold(leaves)
+        async with self.pool.acquire() as conn:
+            latest = await read_latest(conn, partition.end)
+            if latest is None:
+                raise Damaged(f"no checkpoint tells of the entries up to {partition.end - 1} yet")
+            upper = [tile for tile in tiles_of(latest.size) if tile.level > 0]
+            tiles = await read_tiles(conn, upper)
+        if fold(roots) != fold(b"".join(_roots(tiles, partition))):
+            raise Damaged(f"the entries {partition.start} to {partition.end - 1} are not what the tree says")
+        for tile, hashes in tiles.items():
+            await self._store(tile.path, hashes)
+        await self._store(f"checkpoints/{latest.size}", latest.note.encode())
+        await self.vault.settle()
+        async with self._step(archive) as tx:
+            root = fold(roots)
+            await store.update_archived(tx.conn, archive.partition, self.vault.url, root, tx.now)
+            moved = LogArchived(first=partition.start, end=partition.end, root=root.hex(), location=self.vault.url)
+            tx.record(moved, subject=SUBJECT, site_id=GROUP)
+
+    async def _store(self, path: str, body: bytes) -> None:
+        """Writes an object and reads it back."""
+        await self.vault.put(path, body)
+        if await self.vault.find(path) != body:
+            raise ArchiveDamaged(f"{self.vault.url}/{path} does not hold what was written")
