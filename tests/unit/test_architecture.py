@@ -27,7 +27,7 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
-    *("append", "bundle", "entry", "proofs", "tiles", "tiling", "tree"),
+    *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
     *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 
+import asyncpg
 from fastapi import Request
 
 from services.compliance.checkpoints.handlers import read_latest
@@ -26,7 +27,7 @@ from services.compliance.search.domain import (
 )
 from services.compliance.search.flow import MAX_ENTRIES
 from shared.database import Connection
-from shared.errors import NotFound
+from shared.errors import Malformed, NotFound
 from shared.events import GROUP
 from shared.events.compliance import LogAccessed
 from shared.http import Call
@@ -37,6 +38,7 @@ SUBJECT = "log"
 
 LOOKED_AT_ONCE = 256
 MOST_LOOKED_AT = 10_000
+STATEMENT_SECONDS = 10
 
 
 Given = Sequence[tuple[str, str]]
@@ -68,10 +70,17 @@ async def record_access(call: Call, what: str, given: Given, site_id: str | None
 
 @asynccontextmanager
 async def looking(call: Call) -> AsyncIterator[Connection]:
-    """A connection in a read-only transaction that sees one moment, and of the index only the caller's sites."""
-    async with call.read() as conn:
-        await store.show_sites(conn, call.caller.sites("auditor"))
-        yield conn
+    """A connection in a read-only transaction that sees one moment, and of the index only the caller's sites.
+
+    Raises Malformed when a statement takes longer than STATEMENT_SECONDS.
+    """
+    try:
+        async with call.read() as conn:
+            await store.show_sites(conn, call.caller.sites("auditor"), STATEMENT_SECONDS)
+            yield conn
+    except asyncpg.QueryCanceledError as exc:
+        rule = f"takes more than {STATEMENT_SECONDS} s to answer; ask for a shorter time, one site or one type"
+        raise Malformed("from", rule, "2026-03-01T00:00:00Z") from exc
 
 
 async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
@@ -109,7 +118,7 @@ async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_dow
         if len(places) <= count:
             return Found(items, None)
         rest = Cursor.beyond(places[count - 1], is_down=is_down)
-        if not query.text or looked_at >= MOST_LOOKED_AT:
+        if looked_at >= MOST_LOOKED_AT:
             return Found(items, rest)
         span = span.beyond(rest)
 

@@ -74,10 +74,14 @@ class Sought(NamedTuple):
         )
 
 
-async def show_sites(conn: Connection, visible: Set[str] | None) -> None:
-    """Lets the rest of the transaction see these sites; None stands for all."""
+async def show_sites(conn: Connection, visible: Set[str] | None, statement_seconds: int) -> None:
+    """Lets the rest of the transaction see these sites, None for all, in statements that take so long at the most."""
     sites = EVERYTHING if visible is None else ",".join(sorted(visible))
-    await conn.execute("SELECT set_config('steward.sites', $1, true)", sites)
+    await conn.execute(
+        "SELECT set_config('steward.sites', $1, true), set_config('statement_timeout', $2, true)",
+        sites,
+        f"{statement_seconds}s",
+    )
 
 
 async def has_site(conn: Connection, site_id: str) -> bool:
@@ -117,6 +121,8 @@ async def select_places(conn: Connection, sought: Sought, span: Span, *, is_down
         return await _select_narrow(conn, sought, span, is_down, limit)
     found: list[Place] = []
     wanted = limit
+    # The days are few, and sorted where that is faster.
+    await conn.execute("SET LOCAL enable_sort = on")
     while len(found) < limit and (near := await _select_near(conn, sought, span, is_down, wanted)) is not None:
         found += await _select_by_kind(conn, sought, near, is_down, limit - len(found))
         span = replace(span, upper=near.lower) if is_down else replace(span, lower=near.upper)
@@ -189,8 +195,11 @@ async def _select_narrow(conn: Connection, sought: Sought, span: Span, is_down: 
 async def _select_bounds(conn: Connection, span: Span) -> list[tuple[str, object]]:
     """The span as conditions, with the indices of the partitions that it touches: the others are not looked at."""
     lower, upper = span.lower or Place(FIRST, 0), span.upper or Place(LAST, 0)
+    # Of the events, an index in the order of time has to be read until there are enough, never all of a kind to be
+    # sorted; the planner, who does not know how many there are of it, would do that.
     row = await conn.fetchrow(
-        """SELECT coalesce(min(number) * partition_entries, 0), coalesce((max(number) + 1) * partition_entries, 0)
+        """SELECT coalesce(min(number) * partition_entries, 0), coalesce((max(number) + 1) * partition_entries, 0),
+                  set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)
            FROM head LEFT JOIN partitions ON last_time >= $1 AND first_time <= $2 GROUP BY partition_entries""",
         lower.time,
         upper.time,
