@@ -8,6 +8,7 @@ from services.cli.client import client_commands
 from services.cli.demo import demo
 from services.cli.keygen import log_keygen
 from services.cli.log import log
+from services.cli.log_export import log_export
 from services.cli.operate import migrate, run, settings, token, up
 from services.cli.quarantine import quarantine
 from services.cli.witness import witness
@@ -22,6 +23,7 @@ def steward() -> None:
 for command in (up, run, migrate, token, settings, log, witness, quarantine, *client_commands, demo):
     steward.add_command(command)
 log.add_command(log_keygen)
+log.add_command(log_export)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import click
 import httpx
@@ -45,11 +45,32 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
     try:
         answer = client.request(method, path, **request)
     except httpx.HTTPError as exc:
-        where = httpx.URL(path) if path.startswith("http") else client.base_url
-        raise click.ClickException(f"{where.scheme}://{where.netloc.decode()} does not answer: {exc}") from exc
+        raise _unanswered(client, path, exc) from exc
     if answer.is_error:
         _refuse(answer)
     return answer.json()
+
+
+def download(client: httpx.Client, path: str, file: IO[bytes], **request: Any) -> int:
+    """Writes an answer of any length to ``file`` and returns its length.
+
+    Ends the command when the request is refused, and when the answer breaks off: what was written then is not whole.
+    """
+    try:
+        with client.stream("GET", path, **request) as answer:
+            if answer.is_error:
+                answer.read()
+                _refuse(answer)
+            return sum(file.write(piece) for piece in answer.iter_bytes())
+    except httpx.RemoteProtocolError as exc:
+        raise click.ClickException(f"the answer broke off, so nothing is kept of it: {exc}") from exc
+    except httpx.HTTPError as exc:
+        raise _unanswered(client, path, exc) from exc
+
+
+def _unanswered(client: httpx.Client, path: str, exc: httpx.HTTPError) -> click.ClickException:
+    where = httpx.URL(path) if path.startswith("http") else client.base_url
+    return click.ClickException(f"{where.scheme}://{where.netloc.decode()} does not answer: {exc}")
 
 
 def _refuse(answer: httpx.Response) -> NoReturn:

@@ -44,8 +44,13 @@ take the log's public key, and those of its witnesses, from somebody you trust. 
 
 Checking with two commands
 
-  pip install steward
+With Steward's command, from a copy of Steward that you trust:
+
   steward log verify --evidence FILE.zip --key "THE LOG'S PUBLIC KEY"
+
+and, to want the cosignature of a witness besides:
+
+  steward log verify --evidence FILE.zip --key "THE LOG'S PUBLIC KEY" --witness "THE WITNESS'S PUBLIC KEY"
 
 The answer names the site, the period and the number of entries, or the first thing that is wrong.
 
