@@ -23,6 +23,7 @@ from shared.grants import Role
 from shared.http.call import RoleRequired
 from tests.harness import Harness
 from tests.integration.backup.machine import Machine
+from tests.integration.compliance.log.live import signed
 from tests.integration.conftest import Run
 from tests.integration.notifier.stage import notifier
 from tests.integration.probes.fleet import probes
@@ -31,7 +32,8 @@ from tests.parts.smtp import SmtpServer
 
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
-GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/entries")
+GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile")
+ITI_81 = "/fhir/AuditEvent"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
@@ -40,20 +42,23 @@ EXPECTED: Mapping[str, str] = {
     "probes": "SELECT count(*) = 2 FROM alerts",
     "backup": "SELECT count(*) = 2 FROM systems",
     "notifier": "SELECT count(DISTINCT n.site_id) = 2 FROM deliveries d JOIN notices n ON n.id = d.notice_id",
-    "compliance": "SELECT count(*) = 2 FROM events WHERE type = 'window.scheduled'",
+    "compliance": """SELECT count(*) = 2 FROM (SELECT set_config('steward.sites', '*', false) AS scope) seen,
+        LATERAL (SELECT FROM days d JOIN types t ON t.number = d.type
+                 WHERE t.type = 'window.scheduled' AND seen.scope = '*') scheduled""",
 }
 """What each service must have heard before the tests ask."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method of one address, the role that it declares, its query parameters, and the example of its body."""
+    """One method of one address: the role that it declares, its query parameters, the needed ones, an example body."""
 
     service: str
     method: str
     path: str
     role: Role
     query: frozenset[str]
+    required: frozenset[str]
     example: Mapping[str, Any] | None
 
     @property
@@ -100,7 +105,10 @@ class Group:
         """What ``who`` is answered about the things of these ids; what is to be changed has no such version."""
         url = f"/{endpoint.service}{endpoint.path.format_map(ids)}"
         headers = {"If-Match": '"999"'}
-        return await who.request(endpoint.method, url, params=query, json=body_of(endpoint, ids), headers=headers)
+        needed = {name: ids[name] for name in endpoint.required}
+        return await who.request(
+            endpoint.method, url, params=needed | query, json=body_of(endpoint, ids), headers=headers
+        )
 
 
 def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None:
@@ -126,13 +134,15 @@ def _endpoints(mount: Mount) -> Iterator[Endpoint]:
         for route in getattr(getattr(included, "original_router", None), "routes", ()):
             assert isinstance(route, APIRoute)
             for method in route.methods or ():
-                parameters = described[f"/v1{route.path}"][method.lower()].get("parameters", ())
+                parameters = described[f"/v1{route.path_format}"][method.lower()].get("parameters", ())
                 yield Endpoint(
                     mount.path.removeprefix("/"),
                     method,
-                    f"/v1{route.path}",
+                    f"/v1{route.path_format}",
                     next(d.call.role for d in route.dependant.dependencies if isinstance(d.call, RoleRequired)),
                     frozenset(p["name"] for p in parameters if p["in"] == "query"),
+                    frozenset(p["name"] for p in parameters if p["in"] == "query" and p["required"])
+                    | ({"date"} if route.path_format == ITI_81 else set()),
                     _example_of(route),
                 )
 
@@ -150,7 +160,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
     started: dict[str, Any] = {
         "inventory": (build_inventory, InventorySettings, {}),
         "maintenance": (build_maintenance, MaintenanceSettings, {}),
-        "compliance": (build_compliance, ComplianceSettings, {}),
+        "compliance": (build_compliance, ComplianceSettings, signed(machine.folder)),
         "backup": machine.services()["backup"],
         **probes(alert_failures=1),
         **notifier(mail_server),
@@ -168,8 +178,12 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         key = await _post(root, "/compliance/v1/keys", {"name": "robot", "grants": ["viewer:north"], **_soon()})
         for site in SITES:
             entries = await root.get("/compliance/v1/events", params={"site_id": site, "limit": 1})
-            index = str(entries.json()["items"][0]["index"])
-            ids[site] |= {"index": index, "key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
+            [newest] = entries.json()["items"]
+            index = str(newest["index"])
+            ids[site] |= {"index": index, "correlation_id": newest["event"]["correlationid"], "format": "ndjson"}
+            ids[site] |= {"date": "ge2026-01-01", "old": "1", "resource": "entries/000.p/1"}
+            ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
+            await until(steward.pools["compliance"], "SELECT max(size) > $1 FROM checkpoints", int(index))
         yield Group(steward, ids)
 
 

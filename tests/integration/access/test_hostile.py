@@ -1,4 +1,4 @@
-"""Whatever is sent to whichever route: an answer, never a fault of ours, and each refusal is a problem document."""
+"""Whatever is sent to whichever route: an answer, never a fault of ours, and each refusal says what is wrong."""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +52,10 @@ def check(answer: httpx.Response, asked: str) -> None:
     told = f"{asked[:200]} → {answer.status_code} {answer.text[:200]}"
     assert answer.status_code < 500, told
     assert answer.headers["x-correlation-id"], told
-    if answer.status_code >= 400:
+    if answer.status_code >= 400 and answer.headers["content-type"] == "application/fhir+json":
+        assert "/fhir/" in asked, told
+        assert answer.json()["issue"][0]["diagnostics"], told
+    elif answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json", told
         problem = answer.json()
         assert problem["status"] == answer.status_code != 400, told

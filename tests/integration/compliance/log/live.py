@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -80,14 +81,18 @@ class LiveLog:
         return SiteChanged(name=f"Northfield {number}", time_zone="Europe/Berlin", version=1)
 
 
+def signed(folder: Path) -> dict[str, Any]:
+    """The settings of compliance that have the log signed, often."""
+    published = folder / "published"
+    published.mkdir()
+    return {"log_published": published / "checkpoint", "log_checkpoint_interval": 0.2, "log_key": KEY.reveal()}
+
+
 @asynccontextmanager
 async def live_log(run: Run, bus: PostgresBus, database: str, folder: Path) -> AsyncIterator[LiveLog]:
     """A log whose partitions are so small that it has several."""
     await execute(database, "UPDATE compliance.head SET partition_entries = 512")
-    published = folder / "published"
-    published.mkdir()
-    options = {"log_published": published / "checkpoint", "log_checkpoint_interval": 0.2, "log_key": KEY.reveal()}
-    async with run(compliance=(build, ComplianceSettings, options)) as steward:
+    async with run(compliance=(build, ComplianceSettings, signed(folder))) as steward:
         transport = steward.http._transport
         assert isinstance(transport, httpx.ASGITransport)
         async with serving(transport.app) as url:
