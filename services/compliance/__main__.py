@@ -12,6 +12,9 @@ from services.compliance.export.api import export_router
 from services.compliance.export.api import fhir_router as fhir
 from services.compliance.log.api import router as log
 from services.compliance.log.writer import Writer
+from services.compliance.retention.api import router as retention
+from services.compliance.retention.schedule import Retention
+from services.compliance.retention.vault import Vault
 from services.compliance.search.api import router as search
 from services.compliance.settings import ComplianceSettings
 from shared.bus import Bus
@@ -31,8 +34,12 @@ def build(pool: Pool, settings: ComplianceSettings) -> Service:
         return Writer(settings.database, pool, bus, every, publisher)
 
     keys = [*(keyring.keys if keyring else ()), *(witness.key for witness in settings.witnesses())]
-    routers = [access, log, search, export_router([str(key) for key in keys]), fhir]
-    return Service(name="compliance", routers=routers, reader=writer, work={"checkpoints": publisher.run})
+    routers = [access, log, search, export_router([str(key) for key in keys]), fhir, retention]
+    work = {"checkpoints": publisher.run}
+    if settings.log_archive is not None:
+        vault = Vault(settings.log_archive, settings.log_archive_endpoint)
+        work["retention"] = Retention(settings.database, pool, vault).run
+    return Service(name="compliance", routers=routers, reader=writer, work=work)
 
 
 def main() -> None:

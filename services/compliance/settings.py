@@ -42,6 +42,18 @@ class ComplianceSettings(ServiceSettings):
     log_checkpoint_interval: float = Field(
         10.0, gt=0, description="seconds between two checkpoints of the audit log while it grows", examples=[60]
     )
+    log_archive: str | None = Field(
+        None,
+        description="where old entries are archived before they are pruned: a folder that exists or a bucket; without"
+        " it nothing is pruned",
+        examples=["s3://steward-archive/log"],
+    )
+    log_archive_endpoint: str | None = Field(
+        None,
+        description="address of an S3 service that is not Amazon's; the login comes from AWS_ACCESS_KEY_ID and"
+        " AWS_SECRET_ACCESS_KEY",
+        examples=["https://s3.hospital.example"],
+    )
     log_witnesses: str = Field(
         "",
         description="witnesses of the log: the public key and the URL of each, all separated by spaces",

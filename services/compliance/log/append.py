@@ -1,13 +1,13 @@
 """What a batch of events adds to the log. Says what should be written, and writes nothing."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from services.compliance.checkpoints.manifest import manifest_event, site_lines
 from services.compliance.log.bundle import CHUNK, join_entries, pack
 from services.compliance.log.domain import Arrival, Chunk, Growth, Indexed, Manifest, Site, State
-from services.compliance.log.entry import format_time
+from services.compliance.log.entry import format_time, parse_entry
 from services.compliance.log.index import Envelope, Told, index_row, mention_rows, microseconds, read_event
 from services.compliance.log.tree import HASH_BYTES, leaf_hashes
 from shared.events import GROUP
@@ -109,6 +109,29 @@ def grow(state: State, arrivals: Iterable[Arrival], now: datetime, manifest_id: 
     for arrival in arrivals:
         growing.add(*arrival)
     return growing.finish(manifest_id)
+
+
+def refill(
+    start: int, entries: Sequence[bytes], sites: Mapping[str, int], types: Mapping[str, int]
+) -> tuple[list[tuple[Chunk, datetime | None]], Indexed]:
+    """The rows of entries that were in the log before, from index ``start`` on: whole chunks, as they were stored.
+
+    Raises KeyError for a site or type that has no number, and what reading an entry raises.
+    """
+    chunks: list[tuple[Chunk, datetime | None]] = []
+    rows, mentions, times, days = [], [], [], []
+    for at in range(0, len(entries), CHUNK):
+        part = entries[at : at + CHUNK]
+        chunk = Chunk(start + at, pack(join_entries(part)), leaf_hashes(part))
+        chunks.append((chunk, parse_entry(part[-1]).recorded_at))
+    for index, entry in enumerate(entries, start=start):
+        event = read_event(parse_entry(entry).event)
+        site, kind, time = sites[event.siteid], types[event.type], microseconds(event.time)
+        rows.append(index_row(index, time, site, kind, event, event.data))
+        mentions.append(mention_rows(index, time, site, event.data))
+        times.append(time)
+        days.append((time // DAY, site, kind))
+    return chunks, Indexed(rows, mentions, times, Counter(days))
 
 
 def tail_hashes(state: State) -> bytes:

@@ -1,9 +1,12 @@
 """Reading the log: entries and tiles, wherever they lie."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from services.compliance.log import store
+from services.compliance.log.append import refill
 from services.compliance.log.bundle import CHUNK
+from services.compliance.log.domain import Damaged
+from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
 from services.compliance.log.tree import TILE
 from shared.database import Connection
@@ -36,3 +39,13 @@ async def _read_tile(conn: Connection, tile: Tile) -> bytes:
     if tile.level == 0:
         return await store.select_leaf_hashes(conn, start, start + tile.width)
     return await store.select_subtrees(conn, tile.level, start, start + tile.width)
+
+
+async def restore_entries(conn: Connection, partition: int, start: int, entries: Sequence[bytes]) -> None:
+    """Puts whole chunks of a pruned partition back, with their index. Raises Damaged where they are no entries."""
+    sites, types = await store.select_numbers(conn)
+    try:
+        chunks, indexed = refill(start, entries, sites, types)
+    except (KeyError, ValueError, NotAnEntry) as exc:
+        raise Damaged(f"the entries {start} to {start + len(entries) - 1} can't be restored: {exc!r}") from exc
+    await store.insert_refill(conn, partition, chunks, indexed)

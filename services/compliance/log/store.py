@@ -6,7 +6,7 @@ from io import BytesIO
 
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
-from services.compliance.log.domain import Damaged, Growth, Site, State
+from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Site, State
 from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
@@ -166,14 +166,28 @@ async def _insert_part(conn: Connection, growth: Growth, number: int, first: int
         await conn.execute("SELECT make_partition($1)", number)
         await _extend_partition(conn, number, times, recorded_at)
     chunks = [chunk for chunk in growth.chunks if first < chunk.start + CHUNK <= last]
+    await _insert_chunks(conn, number, [(chunk, recorded_at) for chunk in chunks])
+    await _copy(conn, f"events_{number}", EVENT_COLUMNS, growth.indexed.rows[part])
+    await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, growth.indexed.mentions[part])
+
+
+async def _insert_chunks(conn: Connection, number: int, chunks: Sequence[tuple[Chunk, datetime | None]]) -> None:
     if chunks:
         await conn.copy_records_to_table(
             f"chunks_{number}",
-            records=[(chunk.start, chunk.body, chunk.hashes, recorded_at) for chunk in chunks],
+            records=[(chunk.start, chunk.body, chunk.hashes, recorded_at) for chunk, recorded_at in chunks],
             columns=["start", "body", "hashes", "recorded_at"],
         )
-    await _copy(conn, f"events_{number}", EVENT_COLUMNS, growth.indexed.rows[part])
-    await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, growth.indexed.mentions[part])
+
+
+async def insert_refill(
+    conn: Connection, number: int, chunks: Sequence[tuple[Chunk, datetime | None]], indexed: Indexed
+) -> None:
+    """Writes entries that were pruned into their partition again, each chunk with the time of its last entry."""
+    await _insert_chunks(conn, number, chunks)
+    await _copy(conn, f"events_{number}", EVENT_COLUMNS, indexed.rows)
+    await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, indexed.mentions)
+    await _count_days(conn, indexed.days)
 
 
 async def _extend_partition(conn: Connection, number: int, times: Sequence[int], recorded_at: datetime | None) -> bool:
@@ -219,6 +233,13 @@ async def _count_days(conn: Connection, counts: Mapping[tuple[int, int, int], in
         *map(list, zip(*counts, strict=True)),
         list(counts.values()),
     )
+
+
+async def select_numbers(conn: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """The numbers that stand for sites and for types in the index."""
+    sites = await conn.fetch("SELECT site_id, number FROM sites")
+    types = await conn.fetch("SELECT type, number FROM types")
+    return dict(map(tuple, sites)), dict(map(tuple, types))
 
 
 async def select_sealed_size(conn: Connection) -> int:
@@ -311,5 +332,3 @@ async def _check_pruned(conn: Connection, index: int) -> None:
             f"entry {index} was pruned at {pruned_at.isoformat()}; it is in the archive {location}",
             location=location,
         )
-
-

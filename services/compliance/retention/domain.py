@@ -165,3 +165,16 @@ def plan_of(
         fault=fault,
         restored_until=restored_until,
     )
+
+
+class Asked(BaseModel):
+    """What will be pruned. The plan tells how far it is."""
+
+    partitions: list[int]
+
+
+class Restoring(BaseModel):
+    """What will be searchable, and until when. The plan tells how far it is."""
+
+    partition: int
+    until: Instant

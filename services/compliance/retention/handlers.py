@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from services.compliance.retention import store
 from services.compliance.retention.domain import (
+    Asked,
     Hold,
     PartitionPlan,
     Policy,
+    Restoring,
     check_policy,
     keeps,
     plan_of,
@@ -32,7 +34,9 @@ async def add_policy(
     return policy
 
 
-async def change_policy(tx: Transaction, policy_id: str, expected_version: int, days: int, reason: str | None) -> Policy:
+async def change_policy(
+    tx: Transaction, policy_id: str, expected_version: int, days: int, reason: str | None
+) -> Policy:
     """Says another time. Raises NotFound, Stale, Malformed."""
     check_policy(days, reason)
     old = await store.select_policy(tx.conn, policy_id)
@@ -119,18 +123,19 @@ async def read_plan(conn: Connection, now: datetime) -> list[PartitionPlan]:
             policies,
             holds,
             now,
-            location=archive and archive.location,
-            fault=archive and archive.fault,
-            restored_until=archive and archive.restored_until,
+            location=archive.location if archive else None,
+            fault=archive.fault if archive else None,
+            restored_until=archive.restored_until if archive else None,
             size_bytes=await store.select_bytes(conn, partition.number),
         )
         plans.append(plan)
     return plans
 
 
-async def ask_to_prune(tx: Transaction, numbers: Sequence[int]) -> list[int]:
+async def ask_to_prune(tx: Transaction, numbers: Sequence[int]) -> Asked:
     """Has partitions archived and then pruned. Raises NotFound, and Conflict where one of them must stay."""
     await store.lock_holds(tx.conn)
+    await store.see_all_sites(tx.conn)
     policies, holds = await store.select_policies(tx.conn), await store.select_holds(tx.conn)
     found = {partition.number: partition for partition in await store.select_partitions(tx.conn, numbers)}
     for number in numbers:
@@ -141,12 +146,12 @@ async def ask_to_prune(tx: Transaction, numbers: Sequence[int]) -> list[int]:
         if reasons := keeps(found[number], policies, holds, tx.now):
             raise Conflict(f"partition {number} must stay: {'; '.join(reasons)}", kept_by=reasons)
         await store.insert_plan(tx.conn, number, tx.actor, tx.now, tx.correlation_id)
-    return list(numbers)
+    return Asked(partitions=list(numbers))
 
 
-async def ask_to_restore(tx: Transaction, number: int, days: int) -> datetime:
-    """Has a pruned partition brought back for some days. Returns when it goes again. Raises Conflict."""
+async def ask_to_restore(tx: Transaction, number: int, days: int) -> Restoring:
+    """Has a pruned partition brought back for some days. Raises Conflict."""
     until = tx.now + timedelta(days=days)
     if not await store.update_restoring(tx.conn, number, until, tx.correlation_id):
         raise Conflict(f"partition {number} was not pruned, so there is nothing to restore")
-    return until
+    return Restoring(partition=number, until=until)

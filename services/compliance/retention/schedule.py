@@ -5,22 +5,24 @@ the state changes in the transaction that has the effect.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from services.compliance.checkpoints.handlers import read_latest
 from services.compliance.log.bundle import BUNDLE
 from services.compliance.log.domain import Damaged
-from services.compliance.log.handlers import read_bundle, read_tiles, refill
-from services.compliance.log.tiles import Bundle, NotATile, Tile, split_bundle, tiles_of
+from services.compliance.log.handlers import read_bundle, read_tiles, restore_entries
+from services.compliance.log.tiles import Bundle, NotATile, edge_of, split_bundle, tiles_of
 from services.compliance.log.tree import fold, leaf_hashes
 from services.compliance.retention import store
 from services.compliance.retention.domain import Partition, keeps
 from services.compliance.retention.store import Archive
 from services.compliance.retention.vault import ArchiveDamaged, Vault
-from shared.database import Connection, Pool, connect
+from shared.database import Pool, connect
+from shared.errors import Unavailable
 from shared.events import GROUP
 from shared.events.compliance import LogArchived, LogPruned, LogRestored
 from shared.telemetry import log
@@ -29,7 +31,6 @@ from shared.transactions import Transaction, begin
 SERVICE = "compliance"
 SUBJECT = "log"
 PAUSE_SECONDS = 5.0
-LOCK = "SELECT pg_try_advisory_lock(hashtextextended('steward retention', 0))"
 
 
 def _now() -> datetime:
@@ -49,10 +50,9 @@ class Retention:
         """Waits until no other replica does this, then does what is due, for ever. Raises Unavailable."""
         conn = await connect(self.dsn, schema=SERVICE, application="steward-retention")
         try:
-            while not await conn.fetchval(LOCK):
+            while not await store.try_lock(conn):
                 await asyncio.sleep(PAUSE_SECONDS)
-            while True:
-                await conn.execute("SELECT 1")
+            while await store.try_lock(conn):
                 if not await self.advance():
                     await asyncio.sleep(PAUSE_SECONDS)
         finally:
@@ -67,7 +67,8 @@ class Retention:
             archive = await store.select_next(conn, self.clock())
         if archive is None:
             return False
-        async with self.pool.acquire() as conn:
+        async with self.pool.acquire() as conn, conn.transaction():
+            await store.see_all_sites(conn)
             [partition] = await store.select_partitions(conn, [archive.partition])
         try:
             if archive.state == "planned":
@@ -94,13 +95,10 @@ class Retention:
             await self._store(bundle.leaves.path, leaves)
             roots += fold(leaves)
         async with self.pool.acquire() as conn:
-            latest = await read_latest(conn, partition.end)
-            if latest is None:
-                raise Damaged(f"no checkpoint tells of the entries up to {partition.end - 1} yet")
-            upper = [tile for tile in tiles_of(latest.size) if tile.level > 0]
-            tiles = await read_tiles(conn, upper)
-        if fold(roots) != fold(b"".join(_roots(tiles, partition))):
-            raise Damaged(f"the entries {partition.start} to {partition.end - 1} are not what the tree says")
+            latest = await read_latest(conn)
+            if latest is None or latest.size < partition.end:
+                raise Unavailable(f"no checkpoint tells of the entries up to {partition.end - 1} yet")
+            tiles = await read_tiles(conn, {*edge_of(latest.size), *(t for t in tiles_of(latest.size) if t.level)})
         for tile, hashes in tiles.items():
             await self._store(tile.path, hashes)
         await self._store(f"checkpoints/{latest.size}", latest.note.encode())
@@ -111,8 +109,55 @@ class Retention:
             moved = LogArchived(first=partition.start, end=partition.end, root=root.hex(), location=self.vault.url)
             tx.record(moved, subject=SUBJECT, site_id=GROUP)
 
+    async def _prune(self, archive: Archive, partition: Partition) -> None:
+        async with self._step(archive) as tx:
+            await store.lock_holds(tx.conn)
+            policies, holds = await store.select_policies(tx.conn), await store.select_holds(tx.conn)
+            if reasons := keeps(partition, policies, holds, tx.now):
+                await store.update_fault(tx.conn, archive.partition, f"it must stay: {'; '.join(reasons)}")
+                return
+            moved = LogPruned(**_moved(archive, partition), asked_by=archive.asked_by)
+            tx.record(moved, subject=SUBJECT, site_id=GROUP)
+            await store.prune(tx.conn, archive.partition)
+        log.info("log.pruned", service=SERVICE, partition=archive.partition)
+
+    async def _restore(self, archive: Archive, partition: Partition) -> None:
+        async with self._step(archive) as tx:
+            await store.reopen(tx.conn, archive.partition)
+            for bundle in bundles(partition):
+                body = await self.vault.find(bundle.path)
+                if body is None:
+                    raise ArchiveDamaged(f"{self.vault.url}/{bundle.path} is missing")
+                entries = split_bundle(bundle, body)
+                [leaves] = (await read_tiles(tx.conn, [bundle.leaves])).values()
+                if leaf_hashes(entries) != leaves:
+                    raise ArchiveDamaged(f"{self.vault.url}/{bundle.path} does not hold the entries that were pruned")
+                await restore_entries(tx.conn, archive.partition, bundle.start, entries)
+            await store.update_restored(tx.conn, archive.partition)
+            moved = LogRestored(**_moved(archive, partition), until=archive.restored_until)
+            tx.record(moved, subject=SUBJECT, site_id=GROUP)
+        log.info("log.restored", service=SERVICE, partition=archive.partition)
+
     async def _store(self, path: str, body: bytes) -> None:
         """Writes an object and reads it back."""
         await self.vault.put(path, body)
         if await self.vault.find(path) != body:
             raise ArchiveDamaged(f"{self.vault.url}/{path} does not hold what was written")
+
+    @asynccontextmanager
+    async def _step(self, archive: Archive) -> AsyncIterator[Transaction]:
+        """A transaction in the flow of who asked, in the service's own name."""
+        async with begin(self.pool, SERVICE, correlation_id=archive.correlation_id, now=self.clock()) as tx:
+            await store.see_all_sites(tx.conn)
+            yield tx
+
+
+def bundles(partition: Partition) -> Iterator[Bundle]:
+    """The bundles of a complete partition; all are full, since its bounds are multiples of a bundle."""
+    for start in range(partition.start, partition.end, BUNDLE):
+        yield Bundle(start // BUNDLE)
+
+
+def _moved(archive: Archive, partition: Partition) -> dict[str, Any]:
+    root = (archive.root or b"").hex()
+    return {"first": partition.start, "end": partition.end, "root": root, "location": archive.location or ""}

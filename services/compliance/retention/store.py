@@ -117,6 +117,16 @@ def _values(resource: Policy | Hold, columns: str) -> list[object]:
     return [getattr(resource, column.strip()) for column in columns.split(",")]
 
 
+async def try_lock(conn: Connection) -> bool:
+    """Whether this session is the one that moves partitions; it stays so until it ends."""
+    return bool(await conn.fetchval("SELECT pg_try_advisory_lock(hashtextextended('steward retention', 0))"))
+
+
+async def see_all_sites(conn: Connection) -> None:
+    """To the end of this transaction, the index shows every site."""
+    await conn.execute("SELECT set_config('steward.sites', '*', true)")
+
+
 async def select_partitions(conn: Connection, wanted: Sequence[int] | None = None) -> list[Partition]:
     """The partitions of the log, or those of ``wanted``, by number, each with what occurs in it."""
     rows = await conn.fetch(
@@ -170,7 +180,8 @@ async def _select_held(conn: Connection, start: int, end: int) -> frozenset[str]
 async def insert_plan(conn: Connection, partition: int, asked_by: str, now: datetime, correlation_id: str) -> None:
     """Has a partition pruned. One that halted on its way is taken up again."""
     await conn.execute(
-        """INSERT INTO archives (partition, state, asked_by, asked_at, correlation_id) VALUES ($1, 'planned', $2, $3, $4)
+        """INSERT INTO archives (partition, state, asked_by, asked_at, correlation_id)
+           VALUES ($1, 'planned', $2, $3, $4)
            ON CONFLICT (partition) DO UPDATE
            SET asked_by = excluded.asked_by, asked_at = excluded.asked_at, correlation_id = excluded.correlation_id,
                fault = NULL
