@@ -10,30 +10,33 @@ from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
 
 APPEND = b"UPDATE head SET size"
-SPEAKING = b"QSdc"
-"""A query, the end of an extended query, a piece of a COPY, its end: what the server acts upon."""
 
 
 @dataclass
 class Cut:
-    """At the ``number``th message from the first append on, before or after the server has acted on it: ``act``.
+    """At the ``number``th message that the server acts on: ``act``. They count from the first append on, or at once.
 
-    With ``is_open`` the connection stays as it is, and nothing more passes on it.
+    Those are queries, executions of prepared ones, pieces of a COPY and their end; only the ones with ``text`` in them
+    count. With ``after`` the server has acted, and its answer is lost. With ``is_open`` the connection stays as it is,
+    and nothing more passes on it.
     """
 
     number: int
-    act: Callable[[], None]
+    act: Callable[[], None] = lambda: None
     after: bool = False
     is_open: bool = False
-    kinds: bytes = SPEAKING
+    text: bytes = b""
+    is_armed: bool = False
     counted: int = 0
-    armed: bool = False
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    _executes: bool = False
 
     def meets(self, kind: bytes, body: bytes) -> bool:
         """Counts a message, and says whether it is the one."""
-        self.armed = self.armed or APPEND in body
-        if not self.armed or kind not in self.kinds or self.done.is_set():
+        self.is_armed = self.is_armed or APPEND in body
+        is_acted_on = kind in b"Qdc" or (kind == b"S" and self._executes)
+        self._executes = kind == b"E" or (kind != b"S" and self._executes)
+        if not self.is_armed or not is_acted_on or self.text not in body or self.done.is_set():
             return False
         self.counted += 1
         return self.counted == self.number
