@@ -70,6 +70,7 @@ def _by_revocation(data: Data) -> Action:
 HARDWARE = (HARDWARE_CONFIGURATION,)
 ALERT = ("alert_id", "check", "system_id")
 BACKUP = ("run_id", "set_id", "repository")
+PARTITION = ("first", "end", "root", "location")
 NOTICE = ("delivery_id", "about", "person_id")
 WINDOW = ("window_id", "systems")
 
@@ -96,6 +97,11 @@ ROWS: Mapping[str, Row] = {
     "log.manifest": Row("audit-log", "C", AUDIT_LOG_USED, role=SECURITY_RESOURCE),
     "log.events_lost": Row("audit-log", "E", SECURITY_ALERT, (AUDIT_RECORDING_STOPPED,), role=SECURITY_RESOURCE),
     "witness.refused": Row("audit-log", "E", SECURITY_ALERT, role=SECURITY_RESOURCE),
+    "retention.changed": Row("audit-log", "U", details=("log_type", "days"), role=SECURITY_RESOURCE),
+    "hold.changed": Row("audit-log", "U", details=("state", "log_type", "of_subject"), role=SECURITY_RESOURCE),
+    "log.archived": Row("audit-log", "R", AUDIT_LOG_USED, details=PARTITION, role=SECURITY_RESOURCE),
+    "log.pruned": Row("audit-log", "D", SECURITY_ALERT, details=PARTITION, role=SECURITY_RESOURCE),
+    "log.restored": Row("audit-log", "C", AUDIT_LOG_USED, details=PARTITION, role=SECURITY_RESOURCE),
     "log.accessed": Row("audit-log", "R", AUDIT_LOG_USED, details=("what",), role=SECURITY_RESOURCE),
 }
 FALLBACK = Row("subject", "E")
