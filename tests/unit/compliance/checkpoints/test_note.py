@@ -150,6 +150,14 @@ def test_sixteen_signatures_of_5_kb_are_read() -> None:
     assert len(note.signatures) == 16
 
 
+def test_stranger_may_have_any_name() -> None:
+    """However long: what is unknown is ignored. A key that we trust has at most 255 bytes of name."""
+    stranger = Signature("s" * 3000, bytes(4), bytes(64))
+    assert len(open_note(f"{TEXT}\n{stranger}{BY_PETER}".encode(), [key(PETER)]).trusted) == 1
+    with pytest.raises(NotAKey, match="1 to 255 bytes"):
+        VerifierKey("é" * 128, bytes(32))
+
+
 def test_text_may_hold_empty_lines_and_earlier_notes() -> None:
     """The signatures stand after the last empty line only, so a signed note can be signed again."""
     own = key_of("outer")
@@ -225,9 +233,9 @@ def test_a_witness_key_is_not_taken_for_a_logs() -> None:
         SignerKey.parse(PETER_SECRET, CosignatureKey)
 
 
-names = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters="+")).filter(
-    is_key_name
-)
+names = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"), exclude_characters="+"), max_size=60
+).filter(is_key_name)
 seeds = st.binary(min_size=32, max_size=32)
 
 
