@@ -107,7 +107,7 @@ def grow(state: State, arrivals: Iterable[Arrival], now: datetime, manifest_id: 
     """What these events add, all at once."""
     growing = Growing(state, now)
     for arrival in arrivals:
-        growing.add(*arrival)
+        growing.add(arrival.raw, arrival.envelope, arrival.told)
     return growing.finish(manifest_id)
 
 

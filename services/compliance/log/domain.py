@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from services.compliance.log.index import Told
 from services.compliance.log.tree import Edge, Subtree
@@ -15,7 +16,7 @@ class Damaged(StewardError):
     """What is stored contradicts itself; `steward log verify` names where."""
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """An event to append: its exact bytes, and what was read of them."""
 
     raw: bytes

@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 
 from services.compliance.log.domain import Arrival
 from services.compliance.log.index import Told, read_told
-from shared.events import EventData
-from shared.events.envelope import Envelope, read_data, read_envelope
+from shared.events import CONTRACTS, MAX_EVENT_BYTES, EventData
+from shared.events.envelope import Envelope, check_envelope, read_data, read_envelope
 
 _PLAIN: dict[object, Any] = {
     **{kind: kind for kind in (str, bool, int, float, NoneType)},
@@ -22,32 +22,45 @@ _PLAIN: dict[object, Any] = {
 }
 _UNIONS = (Union, UnionType)
 _JOINED = (list, dict, tuple)
+_FORM: Any = {"kw_only": True, "frozen": True, "gc": False}
 
 
 def read_arrival(raw: bytes, *, topic: str, now: datetime) -> Arrival:
     """A message of ``topic`` as what the log appends. Raises Unreadable with the field and the rule that it breaks."""
-    envelope, contract = read_envelope(raw, topic=topic, now=now)
-    return Arrival(raw, envelope, _read_told(envelope, contract))
-
-
-def _read_told(envelope: Envelope, contract: type[EventData]) -> Told:
-    quickly = quick_reader(contract)
-    if quickly is not None:
+    read_quickly = quick_reader(topic)
+    if read_quickly is not None and len(raw) <= MAX_EVENT_BYTES:
         try:
-            return quickly(envelope.data)
-        except msgspec.MsgspecError:
+            # What msgspec passes over it does not check for its encoding.
+            raw.decode()
+            quick = read_quickly(raw)
+        except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
             pass
+        else:
+            check_envelope(quick, now)
+            return Arrival(raw, quick, cast(Told, quick.data))
+    envelope, contract = read_envelope(raw, topic=topic, now=now)
     read_data(envelope, contract)
-    return read_told(envelope.data)
+    return Arrival(raw, envelope, read_told(envelope.data))
 
 
 @cache
-def quick_reader(contract: type[EventData]) -> Callable[[msgspec.Raw], Told] | None:
-    """A reader that takes what the contract takes, or less: what it refuses, the contract decides on.
+def quick_reader(topic: str) -> Callable[[bytes], Envelope] | None:
+    """A reader of the topic's events, envelope and data in one, with the ``data`` as Told.
 
-    It needs a third of the time. None where the contract has rules that are not known here.
+    It takes what the envelope and the contract take, or less: what it refuses, they decide on. It needs a third of
+    their time. None where the contract has rules that are not known here.
     """
-    if any(getattr(contract.__pydantic_decorators__, rule.name) for rule in fields(contract.__pydantic_decorators__)):
+    contract = CONTRACTS.get(topic)
+    if contract is None or (data := _quick_data(contract)) is None:
+        return None
+    members = [("type", Literal[topic]), ("dataschema", Literal[contract.dataschema()]), ("data", data)]
+    struct = msgspec.defstruct(f"{contract.__name__}Event", members, bases=(Envelope,), **_FORM)
+    return cast(Callable[[bytes], Envelope], msgspec.json.Decoder(struct).decode)
+
+
+def _quick_data(contract: type[EventData]) -> type[Told] | None:
+    rules = contract.__pydantic_decorators__
+    if any(getattr(rules, kind.name) for kind in fields(rules)):
         return None
     try:
         # What is not there is None, as in Told, whatever default the contract has.
@@ -55,10 +68,11 @@ def quick_reader(contract: type[EventData]) -> Callable[[msgspec.Raw], Told] | N
             (name, _quick_type(field)) if field.is_required() else (name, _quick_type(field), None)
             for name, field in contract.model_fields.items()
         ]
-        struct = msgspec.defstruct(contract.__name__, members, bases=(Told,), kw_only=True, frozen=True, gc=False)
-        return cast(Callable[[msgspec.Raw], Told], msgspec.json.Decoder(struct).decode)
+        struct = msgspec.defstruct(contract.__name__, members, bases=(Told,), **_FORM)
+        msgspec.json.Decoder(struct)
     except TypeError:
         return None
+    return cast(type[Told], struct)
 
 
 class _Unknown(TypeError):

@@ -1,6 +1,8 @@
 """Reading quickly: what is taken keeps its contract, and tells the index the same as the contract's own way."""
 
 import json
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.compliance.log.index import read_told
-from services.compliance.log.reading import quick_reader
+from services.compliance.log.index import Told, read_told
+from services.compliance.log.reading import quick_reader, read_arrival
+from shared.errors import Unreadable
 from shared.events import CONTRACTS, EventData
+from shared.events.envelope import Envelope, check_envelope, read_envelope
 from shared.events.inventory import AssetChanged
 from shared.events.probes import ProbeResult
 
 SAMPLES = Path(__file__).parents[3] / "contract/events/samples"
-QUICK = {name: reader for name, contract in CONTRACTS.items() if (reader := quick_reader(contract)) is not None}
+QUICK = {topic: reader for topic in CONTRACTS if (reader := quick_reader(topic)) is not None}
+ENVELOPE = set(Envelope.__struct_fields__)
+NOW = datetime(2026, 3, 29, tzinfo=UTC)
 
 NUMBERS = ["0", "-0", "1.0", "1e300", "1e400", "1e-400", "NaN", "Infinity", *("9" * n for n in (20, 309, 400, 4301))]
 WORDS = ['"ok"', '"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"', '"\x7f"', "null", "true", "{}", "[]", '{"a":1,"a":"x"}']
@@ -39,36 +45,69 @@ values = (
 
 
 def sample_of(contract: type[EventData]) -> dict[str, Any]:
-    """The data of the contract's sample."""
+    """The contract's sample."""
     path = SAMPLES / f"{contract.event_type}.{contract.schema_version}.json"
-    data: dict[str, Any] = json.loads(path.read_bytes())["data"]
-    return data
+    event: dict[str, Any] = json.loads(path.read_bytes())
+    return event
 
 
-@pytest.mark.parametrize("name", QUICK)
+def joined(members: dict[str, str]) -> str:
+    """A JSON object of members that are JSON already."""
+    return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
+
+
+@pytest.mark.parametrize("topic", QUICK)
 @given(changes=st.data())
-def test_what_is_read_quickly_keeps_its_contract(name: str, changes: st.DataObject) -> None:
+def test_what_is_read_quickly_keeps_its_contract(topic: str, changes: st.DataObject) -> None:
     """Whatever stands in one of the members, or behind them all."""
-    contract = CONTRACTS[name]
-    members = {member: json.dumps(value) for member, value in sample_of(contract).items()}
-    members[changes.draw(st.sampled_from([*members, "outcome", "system_id", "systems"]))] = changes.draw(values)
-    raw = "{" + ",".join(f"{json.dumps(member)}:{text}" for member, text in members.items()) + "}"
+    event = sample_of(CONTRACTS[topic])
+    data = {name: json.dumps(value) for name, value in event["data"].items()}
+    around = {name: json.dumps(value) for name, value in event.items()}
+    if changes.draw(st.integers(0, 3)):
+        data[changes.draw(st.sampled_from([*data, "outcome", "system_id", "systems"]))] = changes.draw(values)
+        around["data"] = joined(data)
+    else:
+        around[changes.draw(st.sampled_from([*around, "unknown"]))] = changes.draw(values)
+    raw = joined(around).encode()
+    with suppress(msgspec.MsgspecError, Unreadable):
+        quick = QUICK[topic](raw)
+        check_envelope(quick, NOW)
+        envelope, contract = read_envelope_or_fail(raw, topic)
+        contract.model_validate_json(bytes(memoryview(envelope.data)))
+        plain = read_told(envelope.data)
+        for name in ENVELOPE - {"data"}:
+            assert getattr(quick, name) == getattr(envelope, name)
+        for name in Told.__struct_fields__:
+            assert getattr(quick.data, name) == getattr(plain, name)
+
+
+def read_envelope_or_fail(raw: bytes, topic: str) -> tuple[Envelope, type[EventData]]:
+    """What was read quickly must be readable."""
     try:
-        told = QUICK[name](msgspec.Raw(raw.encode()))
-    except msgspec.MsgspecError:
-        return
-    contract.model_validate_json(raw)
-    plain = read_told(raw)
-    assert (told.outcome, told.system_id, told.systems) == (plain.outcome, plain.system_id, plain.systems)
+        return read_envelope(raw, topic=topic, now=NOW)
+    except Unreadable as exc:
+        raise AssertionError(f"{exc}: {raw!r}") from exc
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_an_event_as_services_make_it_is_read_quickly(name: str) -> None:
-    """None of them needs the contract's own, slower way."""
-    QUICK[name](msgspec.Raw(json.dumps(sample_of(CONTRACTS[name])).encode()))
+@pytest.mark.parametrize("topic", QUICK)
+def test_an_event_as_services_make_it_is_read_quickly(topic: str) -> None:
+    """None of them needs the slower way."""
+    QUICK[topic](json.dumps(sample_of(CONTRACTS[topic])).encode())
 
 
-def test_a_contract_of_nested_models_has_no_quick_reader() -> None:
-    """Theirs are few; nearly all events are results of probes, which are flat."""
-    assert quick_reader(AssetChanged) is None
-    assert quick_reader(ProbeResult) is not None
+@pytest.mark.parametrize("change", [b"\xff", b"\xc3(", b"\xed\xa0\x80"])
+def test_bytes_that_are_no_utf_8_are_unreadable(change: bytes) -> None:
+    """Also in a member that nobody reads."""
+    raw = json.dumps(sample_of(ProbeResult) | {"unknown": "?"}).encode().replace(b"?", change)
+    with pytest.raises(Unreadable, match="utf-8"):
+        read_arrival(raw, topic="probe.result", now=NOW)
+
+
+def test_an_event_is_read_alike_where_there_is_no_quick_reader() -> None:
+    """Contracts of nested models have none; their events are few, and nearly all are results of probes."""
+    assert quick_reader("asset.changed") is None
+    assert quick_reader("probe.result") is not None
+    raw = json.dumps(sample_of(AssetChanged)).encode()
+    arrival = read_arrival(raw, topic="asset.changed", now=NOW)
+    assert (arrival.raw, arrival.envelope.type) == (raw, "asset.changed")
+    assert arrival.told.system_id == sample_of(AssetChanged)["data"]["system_id"]
