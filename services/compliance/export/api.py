@@ -39,7 +39,7 @@ Auditing = Annotated[Call, requires("auditor")]
 Asked = Annotated[Given, Depends(given_in)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
 Texts = Annotated[frozenset[Text], Query(max_length=MAX_TEXTS)]
-Value = Annotated[str, Query(max_length=1000)]
+Value = Annotated[str, Query(max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class Filters:
