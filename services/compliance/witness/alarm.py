@@ -43,28 +43,29 @@ class Alarm:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _tell_all(self) -> bool:
-        """Whether all was told that is to be told."""
+        """Whether all was told that is to be told; one that is not taken does not hold up the others."""
         untold = await asyncio.to_thread(self.ledger.untold)
         PENDING.set(len(untold) if self.url else 0)
         if self.url is None:
             return True
+        is_all = True
         for name in untold:
-            if not await self._tell(name):
+            try:
+                is_taken = await self._tell(self.url, name)
+            except (httpx.HTTPError, TimeoutError) as exc:
+                log.warning("witness.alert_failed", evidence=name, reason=repr(exc))
                 return False
-            PENDING.dec()
-        return True
+            is_all = is_all and is_taken
+        return is_all
 
-    async def _tell(self, name: str) -> bool:
-        assert self.url is not None  # noqa: S101 -- _tell_all asks
+    async def _tell(self, url: str, name: str) -> bool:
+        """Whether it was taken. Raises httpx.HTTPError and TimeoutError when nobody answers."""
         body = {"witness": self.witness} | await asyncio.to_thread(self.ledger.read_evidence, name)
-        try:
-            async with asyncio.timeout(POST_SECONDS), self.client.stream("POST", self.url, json=body) as answer:
-                taken = answer.is_success
-                reason = f"it answered {answer.status_code}"
-        except (httpx.HTTPError, TimeoutError) as exc:
-            taken, reason = False, repr(exc)
-        if taken:
-            await asyncio.to_thread(self.ledger.told, name)
-        else:
-            log.warning("witness.alert_failed", evidence=name, reason=reason)
-        return taken
+        async with asyncio.timeout(POST_SECONDS), self.client.stream("POST", url, json=body) as answer:
+            status = answer.status_code
+        if not httpx.codes.is_success(status):
+            log.warning("witness.alert_failed", evidence=name, reason=f"it answered {status}")
+            return False
+        await asyncio.to_thread(self.ledger.told, name)
+        PENDING.dec()
+        return True

@@ -248,19 +248,20 @@ async def test_slow_body_is_not_waited_for(station: Running, monkeypatch: pytest
 
 
 class Hook:
-    """An alert URL that refuses the first posts."""
+    """An alert URL that refuses the first posts, and those of one kind always."""
 
-    def __init__(self, refusals: int) -> None:
+    def __init__(self, refusals: int, refused_kind: str = "") -> None:
         self.app = FastAPI()
         self.taken: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-        self._refusals = refusals
+        self._refusals, self._refused_kind = refusals, refused_kind
         self.app.post("/hook")(self._take)
 
     async def _take(self, request: Request) -> Response:
-        if self._refusals:
-            self._refusals -= 1
+        body = await request.json()
+        if self._refusals or body["kind"] == self._refused_kind:
+            self._refusals = max(0, self._refusals - 1)
             return Response(status_code=503)
-        self.taken.put_nowait(await request.json())
+        self.taken.put_nowait(body)
         return Response(status_code=204)
 
 
@@ -279,6 +280,16 @@ async def test_alert_is_posted_until_it_is_taken(tmp_path: Path) -> None:
             await station.submit(build_submission(5, [], FORGED.note(5)))
             assert (await hook.taken.get())["kind"] == "fork"
     assert hook.taken.empty()
+
+
+async def test_alert_that_is_never_taken_does_not_hold_up_others(tmp_path: Path) -> None:
+    hook = Hook(refusals=0, refused_kind="unproven")
+    async with serving(hook.app) as url, running(settings(tmp_path, alert_url=f"{url}/hook")) as station:
+        await station.submit(LOG.submission(0, 5))
+        await station.submit(FORGED.submission(5, 8))
+        await station.submit(build_submission(5, [], FORGED.note(5)))
+        async with asyncio.timeout(30):
+            assert (await hook.taken.get())["kind"] == "fork"
 
 
 async def test_alert_that_was_not_taken_is_posted_after_a_restart(tmp_path: Path) -> None:
