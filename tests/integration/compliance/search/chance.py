@@ -13,14 +13,22 @@ from services.compliance.log.domain import Arrival
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.index import Told, read_told
 from services.compliance.log.outcome import outcome_of
-from services.compliance.log.store import append, select_entries, select_size, select_state, take_lease
+from services.compliance.log.store import (
+    append,
+    give_lease_back,
+    select_entries,
+    select_size,
+    select_state,
+    take_lease,
+)
 from services.compliance.search.domain import Place, Query, Span
-from shared.database import Pool
+from shared.database import Pool, connect
 from shared.events.envelope import Envelope
 from shared.grants import Caller, parse_grants
 from shared.http import Call
 from shared.http.call import RouteContext
 from tests.conftest import execute
+from tests.integration.conftest import login
 
 START = datetime(2026, 3, 28, 22, tzinfo=UTC)
 SITES = ("north", "south", "east", "group")
@@ -75,19 +83,22 @@ def arrival(told: Entry) -> Arrival:
     return Arrival(raw, envelope, read_told(envelope.data) if told["data"] else Told())
 
 
-async def fill(database: str, pool: Pool, batches: Sequence[Sequence[Entry]]) -> None:
-    """Appends to the log, each batch with its manifest, as its writer does."""
+async def fill(database: str, batches: Sequence[Sequence[Entry]]) -> None:
+    """Appends to a log that nobody leads, each batch with its manifest, as its writer does."""
     await execute(database, "UPDATE compliance.head SET partition_entries = 512 WHERE size = 0")
-    async with pool.acquire() as conn:
-        epoch = await take_lease(conn, "test", 3600)
+    dsn = login(database, "steward_compliance")
+    conn = await connect(dsn, schema="compliance", application="test-fill", settings={"steward.sites": "*"})
+    try:
+        epoch = await take_lease(conn, "test", 60)
         assert epoch is not None
         for number, batch in enumerate(batches):
             async with conn.transaction():
-                await conn.execute("SET LOCAL steward.sites = '*'")
                 state = await select_state(conn)
                 growth = grow(state, [arrival(told) for told in batch], START, f"manifest-{state.size}-{number}")
-                await append(conn, growth, epoch=epoch, lease_seconds=3600)
-        await conn.execute("UPDATE head SET leased_until = '-infinity'")
+                await append(conn, growth, epoch=epoch, lease_seconds=60)
+        await give_lease_back(conn, epoch)
+    finally:
+        await conn.close()
 
 
 async def entries_of(pool: Pool) -> list[Entry]:

@@ -64,7 +64,7 @@ async def test_search_equals_a_plain_filter(database: str, seed: int) -> None:
     try:
         numbers = iter(range(10_000))
         batches = [[event(chance, next(numbers)) for _ in range(chance.randrange(1, 400))] for _ in range(9)]
-        await fill(database, pool, batches)
+        await fill(database, batches)
         entries = await entries_of(pool)
         for query, span in questions(chance, QUESTIONS):
             grants = chance.choice((("auditor:*",), ("auditor:north",), ("auditor:south", "auditor:east")))
