@@ -112,26 +112,26 @@ def read_claim(raw: bytes) -> Claim:
 
 
 def describe_site(proof: SiteProof) -> bytes:
-    """The package's ``site.json``."""
+    """The package's ``head.json``."""
     told = {"head": proof.head, "number": proof.number, "proof": [encode_base64(node) for node in proof.proof]}
     return json.dumps(told, indent=1).encode() + b"\n"
 
 
 def read_site(raw: bytes) -> SiteProof:
-    """Reads ``site.json``. Raises NotEvidence."""
-    told = _object(raw, "site.json")
+    """Reads ``head.json``. Raises NotEvidence."""
+    told = _object(raw, "head.json")
     head, number, nodes = told.get("head"), told.get("number"), told.get("proof")
     if not (_is_count(head) and _is_count(number) and isinstance(nodes, list)):
-        raise NotEvidence("site.json: head, number and proof must be given")
+        raise NotEvidence("head.json: head, number and proof must be given")
     hashes = [parse_hash(node) if isinstance(node, str) else None for node in nodes]
     proof = SiteProof(head, number, tuple(node for node in hashes if node is not None))
     if describe_site(proof) != raw:
-        raise NotEvidence("site.json: is not written in its one form")
+        raise NotEvidence("head.json: is not written in its one form")
     return proof
 
 
 def write_line(record: Kept | Left) -> bytes:
-    """A line of ``log.ndjson``."""
+    """A line of ``entries.ndjson``."""
     told: dict[str, Any] = {"index": record.index}
     if isinstance(record, Kept):
         told["entry"] = record.raw.decode()
@@ -142,7 +142,7 @@ def write_line(record: Kept | Left) -> bytes:
 
 def read_line(raw: bytes, number: int) -> Kept | Left:
     """Reads the line of that number. Every line has one form only. Raises NotEvidence."""
-    where = f"log.ndjson, line {number}"
+    where = f"entries.ndjson, line {number}"
     told = _object(raw, where)
     index, entry, level, encoded = (told.get(name) for name in ("index", "entry", "level", "hash"))
     record: Kept | Left | None = None
@@ -195,7 +195,7 @@ class Reading:
     def take(self, record: Kept | Left) -> None:
         """Adds what a line holds. Raises NotEvidence."""
         if record.index != self._tree.width:
-            raise NotEvidence(f"log.ndjson: {record.index} stands where entry {self._tree.width} should")
+            raise NotEvidence(f"entries.ndjson: {record.index} stands where entry {self._tree.width} should")
         if isinstance(record, Left):
             self._tree.add(record.level, record.hash)
             return
@@ -218,11 +218,13 @@ class Reading:
         """What all lines together show. Raises NotEvidence."""
         signed = self._signed
         if self._tree.width != signed.size:
-            raise NotEvidence(f"log.ndjson: ends at entry {self._tree.width}, and {signed.size} are signed")
+            raise NotEvidence(f"entries.ndjson: ends at entry {self._tree.width}, and {signed.size} are signed")
         if self._tree.root() != signed.root:
-            raise NotEvidence("log.ndjson: an entry or a hash was changed: the root over them is not the signed one")
+            raise NotEvidence(
+                "entries.ndjson: an entry or a hash was changed: the root over them is not the signed one"
+            )
         if self._last is None:
-            raise NotEvidence(f"log.ndjson: entry {signed.size - 1}, the manifest, is missing")
+            raise NotEvidence(f"entries.ndjson: entry {signed.size - 1}, the manifest, is missing")
         check_site(self._claim.site_id, site, self._last)
         self._site.check_bounds(site.head)
         until = self._claim.end if self._site.has_after else min(self._claim.end, self._last.recorded_at)
@@ -248,12 +250,12 @@ def check_site(site_id: str, site: SiteProof, manifest: Entry) -> None:
     root = parse_hash(str(data.get("root"))) if isinstance(data, dict) else None
     sites = data.get("sites") if isinstance(data, dict) else None
     if manifest.site_id != GROUP or event.get("type") != TYPE or root is None or not _is_count(sites):
-        raise NotEvidence("log.ndjson: the last entry is no manifest")
+        raise NotEvidence("entries.ndjson: the last entry is no manifest")
     try:
         verify_inclusion(site.number, sites, leaf_hash(site_line(site_id, site.head)), site.proof, root)
     except NotProved as exc:
         raise NotEvidence(
-            f"site.json: the manifest does not say that {site_id} has {site.head} entries: {exc}"
+            f"head.json: the manifest does not say that {site_id} has {site.head} entries: {exc}"
         ) from exc
 
 
@@ -292,12 +294,12 @@ class _SiteEntries:
     def check_bounds(self, head: int) -> None:
         """Raises NotEvidence unless nothing can be missing at either end."""
         if self._next is None:
-            raise NotEvidence("log.ndjson: holds no entry of the site")
+            raise NotEvidence("entries.ndjson: holds no entry of the site")
         if not (self._has_before or self._opens_at_0):
-            raise NotEvidence("log.ndjson: nothing shows that no entry is missing at the beginning of the period")
+            raise NotEvidence("entries.ndjson: nothing shows that no entry is missing at the beginning of the period")
         if head < self._next or (head > self._next and not self.has_after):
             raise NotEvidence(
-                f"log.ndjson: ends with number {self._next - 1} of the site, which had {head} entries: "
+                f"entries.ndjson: ends with number {self._next - 1} of the site, which had {head} entries: "
                 "nothing shows that none is missing at the end of the period"
             )
 
@@ -317,7 +319,7 @@ class _Tree:
 
     def add(self, level: int, node: bytes) -> None:
         if level > MAX_LEVEL or self.width % (1 << level) or self.width + (1 << level) > self._size:
-            raise NotEvidence(f"log.ndjson: no subtree of level {level} stands at entry {self.width}")
+            raise NotEvidence(f"entries.ndjson: no subtree of level {level} stands at entry {self.width}")
         self.width += 1 << level
         while self._subtrees and self._subtrees[-1][0] == level:
             node = node_hash(self._subtrees.pop()[1], node)

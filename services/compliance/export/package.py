@@ -33,13 +33,13 @@ from services.compliance.log.proofs import PerfectSubtree, Plan, Proof, Span
 from services.compliance.log.tiles import TILE_WIDTH, Tile
 
 README, FORMAT, CHECKPOINT, SITE, KEYS, LOG = MEMBERS = (
-    *("README.txt", "format.json", "checkpoint", "site.json", "keys.txt", "log.ndjson"),
+    *("README.txt", "format.json", "checkpoint", "head.json", "keys.txt", "entries.ndjson"),
 )
 MAX_SMALL_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 19
 """More than an entry of 65,535 bytes can need as a string of JSON."""
 
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 16
 COMPRESSION = 6
 
 Tiles = Callable[[AbstractSet[Tile]], Awaitable[Mapping[Tile, bytes]]]
@@ -80,7 +80,7 @@ async def pack(sealed: Sealed, lines: AsyncIterable[bytes]) -> AsyncIterator[byt
 
 
 async def log_lines(size: int, pages: AsyncIterable[Sequence[Kept]], read: Tiles) -> AsyncIterator[bytes]:
-    """The lines of ``log.ndjson``, a page of entries at a time, with the hashes of what lies between them.
+    """The lines of ``entries.ndjson``, a page of entries at a time, with the hashes of what lies between them.
 
     The entries come by rising index, and the last one is the last of the log of that size.
     """

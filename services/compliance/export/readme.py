@@ -12,7 +12,7 @@ def node(left, right):
     return hashlib.sha256(b"\\x01" + left + right).digest()
 
 subtrees = []
-for line in open("log.ndjson", encoding="utf-8", newline="\\n"):
+for line in open("entries.ndjson", encoding="utf-8", newline="\\n"):
     part = json.loads(line)
     if "entry" in part:
         level, value = 0, hashlib.sha256(b"\\x00" + part["entry"].encode()).digest()
@@ -56,26 +56,27 @@ The answer names the site, the period and the number of entries, or the first th
 
 What the files are
 
-  format.json   what the package claims to be about
-  checkpoint    the size of the log and the root over all its entries, signed by the log and its witnesses, in the
-                format of c2sp.org/tlog-checkpoint
-  site.json     how many entries the site had when that was signed, and the proof
-  keys.txt      the public keys that were in use: information, no proof
-  log.ndjson    the log from its first entry to its last, a line each. A line with "entry" is an entry with its exact
-                text: site, number within the site, time of recording, a line feed, the event. A line with "hash"
-                stands for 2^level entries of other sites or times, which you do not see
+  format.json     what the package claims to be about
+  checkpoint      the size of the log and the root over all its entries, signed by the log and its witnesses, in the
+                  format of c2sp.org/tlog-checkpoint
+  head.json       how many entries the site had when that was signed, and the proof
+  keys.txt        the public keys that were in use: information, no proof
+  entries.ndjson  the log from its first entry to its last, a line each. A line with "entry" is an entry with its
+                  exact text: site, number within the site, time of recording, a line feed, the event. A line with
+                  "hash" stands for 2^level entries of other sites or times, which you do not see
 
 Checking by hand
 
 1. The signature. Any tool for signed notes (c2sp.org/signed-note) reads the file checkpoint. With openssl: the
    signature is the last 64 bytes of the Base64 behind the log's name, and it is over the lines before the empty line.
-2. The root. This program for Python 3, run in the folder with log.ndjson, must print the third line of checkpoint:
+2. The root. This program for Python 3, run in the folder with entries.ndjson, must print the third line of
+   checkpoint:
 
 {by_hand}
-3. None is missing. The site's entries in log.ndjson must be numbered without a gap. The first of them must be number
-   0 or be recorded before the period; the last must be recorded after it, or be number head - 1 with the head of
-   site.json. The last line is the manifest; its root is that of an RFC 6962 tree over a line "SITE HEAD" for each
-   site, sorted, and site.json has the proof (RFC 6962, 2.1.1) for "{site_id} HEAD" in it.
+3. None is missing. The site's entries in entries.ndjson must be numbered without a gap. The first of them must be
+   number 0 or be recorded before the period; the last must be recorded after it, or be number head - 1 with the head
+   of head.json. The last line is the manifest; its root is that of an RFC 6962 tree over a line "SITE HEAD" for each
+   site, sorted, and head.json has the proof (RFC 6962, 2.1.1) for "{site_id} HEAD" in it.
 """
 
 

@@ -71,18 +71,22 @@ class SealedLog:
     async def package(self, claim: Claim, indices: Sequence[int] | None = None, page: int = 3) -> bytes:
         """The package, of the entries that belong in it or of others."""
         kept = self.select(claim) if indices is None else indices
-        size = len(self.entries)
-        sealed = Sealed(claim, self.checkpoint, ORIGIN, size, self.site_proof(claim.site_id), [str(KEY.verifier)])
-        lines = log_lines(size, self._pages(kept, page), self.read)
-        return b"".join([piece async for piece in pack(sealed, lines)])
+        lines = log_lines(len(self.entries), self.pages(kept, page), self.read)
+        return b"".join([piece async for piece in pack(self.sealed(claim), lines)])
 
-    async def _pages(self, indices: Sequence[int], page: int) -> AsyncIterator[Sequence[Kept]]:
+    def sealed(self, claim: Claim) -> Sealed:
+        """All of a package but its entries."""
+        site = self.site_proof(claim.site_id)
+        return Sealed(claim, self.checkpoint, ORIGIN, len(self.entries), site, [str(KEY.verifier)])
+
+    async def pages(self, indices: Sequence[int], page: int) -> AsyncIterator[Sequence[Kept]]:
+        """Entries of the log in pages."""
         for at in range(0, len(indices), page):
             yield [Kept(i, self.entries[i]) for i in indices[at : at + page]]
 
     async def read(self, tiles: AbstractSet[Tile]) -> Mapping[Tile, bytes]:
         """Tiles as the log serves them."""
-        found = _tiles(leaf_hashes(self.entries))
+        found = _tiles(leaf_hashes(self.entries)) if tiles else {}
         return {tile: found[tile] for tile in tiles}
 
 

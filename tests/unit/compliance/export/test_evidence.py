@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from services.compliance.checkpoints.cosignature import CosignatureKey
 from services.compliance.checkpoints.note import SignerKey
 from services.compliance.export.evidence import Claim, Evidence, cover
-from services.compliance.export.package import LOG, MEMBERS, SITE, Refuted, verify_evidence
+from services.compliance.export.package import LOG, MEMBERS, SITE, Refuted, log_lines, pack, verify_evidence
 from services.compliance.export.readme import BY_HAND
 from services.compliance.log.tree import fold, leaf_hashes
 from tests.unit.compliance.export.sealed_log import KEY, ORIGIN, WITNESS, SealedLog, minute
@@ -207,7 +208,7 @@ async def test_an_older_head_of_the_site_is_refused(path: Path) -> None:
     told = json.loads(files[SITE]) | {"head": log.heads["north"] - 1}
     found = verify(path, packed(files | {SITE: json.dumps(told, indent=1).encode() + b"\n"}))
     assert isinstance(found, Refuted)
-    assert found.detail.startswith("site.json: the manifest does not say that north has")
+    assert found.detail.startswith("head.json: the manifest does not say that north has")
 
 
 async def test_a_period_claimed_longer_than_what_is_there_is_refused(path: Path) -> None:
@@ -297,3 +298,30 @@ async def test_an_entry_that_goes_back_in_time_is_refused(path: Path) -> None:
     found = verify(path, await log.package(Claim("north", minute(20), minute(40))))
     assert isinstance(found, Refuted)
     assert "was recorded before the entry that precedes it" in found.detail
+
+
+async def _peaks(entries: int, path: Path) -> tuple[int, int]:
+    """The most memory that writing and reading a package of that many entries take beside the log itself."""
+    log = SealedLog()
+    for number in range(entries):
+        log.append("north", minute(number), b'{"data":"%064d"}' % number)
+    log.seal(minute(entries))
+    sealed = log.sealed(Claim("north", minute(0), minute(entries)))
+    tracemalloc.start()
+    try:
+        with path.open("wb") as file:
+            async for piece in pack(sealed, log_lines(entries + 1, log.pages(range(entries + 1), 256), log.read)):
+                file.write(piece)
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert isinstance(verify_evidence(path, [KEY.verifier]), Evidence)
+        return written, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_memory_does_not_grow_with_the_package(path: Path) -> None:
+    """Neither who writes nor who reads holds more of a tenfold package."""
+    few, many = await _peaks(1_000, path), await _peaks(10_000, path)
+    assert many[0] < few[0] + 200_000
+    assert many[1] < few[1] + 200_000
