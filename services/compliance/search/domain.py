@@ -28,6 +28,8 @@ _CURSOR_VERSION = 1
 _CHECK_BYTES = 4
 BAD_CURSOR = Malformed("cursor", "must be the `next` or the `previous` of an answer, as it was", "leave it out")
 
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
 TOLD_CHARACTERS = 300
 TOLD_BYTES = 24 * 1024
 
@@ -89,7 +91,8 @@ class Place(NamedTuple):
     @property
     def last_day(self) -> date:
         """The last day (UTC) with a place before this one."""
-        return (self.time if self.entry else self.time - timedelta.resolution).date()
+        is_within = self.entry > 0 or self.time == FIRST
+        return (self.time if is_within else self.time - timedelta.resolution).date()
 
 
 @dataclass(frozen=True, slots=True)

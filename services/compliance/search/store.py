@@ -5,14 +5,14 @@ All of it runs in a transaction that has said whose sites it sees (``show_sites`
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import accumulate
 from typing import NamedTuple
 
 import asyncpg
 
 from services.compliance.log.index import correlation_digest, digest
-from services.compliance.search.domain import Dimension, Place, Query, Span
+from services.compliance.search.domain import FIRST, LAST, Dimension, Place, Query, Span
 from shared.database import Connection
 
 PROBES = "service:probes"
@@ -24,8 +24,6 @@ COUNTED: Mapping[Dimension, str] = {"day": "day", "type": "types.type", "site": 
 EVERYTHING = "*"
 DAYS = 32
 WIDEN = 4
-FIRST = datetime.min.replace(tzinfo=UTC)
-LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class Sought(NamedTuple):
