@@ -20,19 +20,20 @@ from tests.contract.bus.test_bus import WAIT_SECONDS, from_start, numbered
 class Dropper:
     """Makes the bus forget its oldest messages, as it does once their retention is over."""
 
-    def __init__(self, bus: Bus, address: tuple[str, str], topic: str) -> None:
+    def __init__(self, bus: Bus, address: tuple[str, str], topic: str, partitions: int = 1) -> None:
         self._bus = bus
         self._kind, self._where = address
+        self._partitions = partitions
         self.topic = topic
 
     async def drop(self, below: int | None = None) -> None:
-        """Drops the messages of the partition with offsets lower than ``below``; without it, all that there are."""
+        """Drops the messages of each partition with offsets lower than ``below``; without it, all that there are."""
         await (self._expire(below) if self._kind == "postgres" else self._delete(below))
 
     async def _expire(self, below: int | None) -> None:
         conn = await asyncpg.connect(self._where, server_settings={"search_path": "bus"})
         await conn.execute(
-            """UPDATE log SET published_at = published_at - interval '2 days' WHERE topic = $1 AND "offset" < $2""",
+            """UPDATE log SET published_at = published_at - interval '100 years' WHERE topic = $1 AND "offset" < $2""",
             self.topic,
             below if below is not None else 2**62,
         )
@@ -43,8 +44,8 @@ class Dropper:
         """-1 stands for the end of the log, behind the last marker (KIP-107)."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._where)
         await admin.start()
-        where = TopicPartition(self.topic, 0)
-        await admin.delete_records({where: RecordsToDelete(-1 if below is None else below)})
+        partitions = [TopicPartition(self.topic, number) for number in range(self._partitions)]
+        await admin.delete_records({where: RecordsToDelete(-1 if below is None else below) for where in partitions})
         await admin.close()
 
 

@@ -71,6 +71,10 @@ class Source:
         async with self.bus.publisher("probes") as publisher:
             await publisher.publish(messages)
 
+    def skip(self, events: int) -> None:
+        """Goes on behind that many events, which another source has published under the same name."""
+        self._numbers = count(events + 1)
+
     async def heads(self, database: str) -> dict[int, int]:
         """Where each partition of the embedded bus ends that has messages."""
         conn = await asyncpg.connect(database)

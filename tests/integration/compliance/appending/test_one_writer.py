@@ -4,50 +4,27 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import pytest
 
 from services.compliance.log import store
 from services.compliance.log.writer import _Lead
 from shared.bus import Bus
-from shared.bus.kafka import KafkaAccess, KafkaBus
 from shared.bus.postgres import PostgresBus
 from shared.consumer import is_passing
 from shared.database import Pool, connect
-from shared.migrate import create_topics
 from tests.integration.compliance.appending.checking import check_log
 from tests.integration.compliance.appending.proxy import Cut, Proxy
 from tests.integration.compliance.appending.stage import Source, Stage, Writers, send_signal
 from tests.integration.compliance.appending.test_crashes import all_read
 from tests.news import until
-from tests.parts.kafka import KafkaBroker
 
 TAKEOVER_SECONDS = 10.0
-
-
-@pytest.fixture(params=["postgres", "kafka"])
-def kafka_or_none(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | None]:
-    """The address of a broker that is this test's alone, or None for the embedded bus."""
-    if request.param == "postgres":
-        yield None
-        return
-    with KafkaBroker(tmp_path / "kafka") as broker:
-        yield broker.bootstrap
-
-
-@pytest.fixture
-async def either_bus(stage: Stage, kafka_or_none: str | None) -> AsyncIterator[Bus]:
-    """The bus under test, with all topics."""
-    bus: Bus = PostgresBus(stage.bus_dsn) if kafka_or_none is None else KafkaBus(KafkaAccess(kafka_or_none))
-    await create_topics(bus)
-    yield bus
-    await bus.close()
 
 
 async def led_by(pool: Pool, epoch: int) -> None:
