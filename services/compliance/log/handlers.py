@@ -8,7 +8,6 @@ from services.compliance.log.bundle import CHUNK
 from services.compliance.log.domain import Damaged
 from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
-from services.compliance.log.tree import TILE
 from shared.database import Connection
 
 
@@ -23,22 +22,18 @@ async def read_bundle(conn: Connection, bundle: Bundle) -> bytes:
 
 
 async def read_entry(conn: Connection, index: int) -> bytes | None:
-    """The bytes of one entry; None where the log has not got so far, or no longer has it."""
+    """The bytes of one entry; None where the log has not got so far. Raises Gone for one that was pruned."""
     start = index - index % CHUNK
     entries = (await store.select_chunks(conn, [start])).get(start, [])
-    return entries[index - start] if index - start < len(entries) else None
+    if index - start < len(entries):
+        return entries[index - start]
+    await store.check_pruned(conn, index)
+    return None
 
 
 async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:
     """The hashes of each tile. Raises Damaged where some are missing. The log must have grown that far."""
-    return {tile: await _read_tile(conn, tile) for tile in tiles}
-
-
-async def _read_tile(conn: Connection, tile: Tile) -> bytes:
-    start = tile.number * TILE
-    if tile.level == 0:
-        return await store.select_leaf_hashes(conn, start, start + tile.width)
-    return await store.select_subtrees(conn, tile.level, start, start + tile.width)
+    return await store.select_tiles(conn, tiles)
 
 
 async def restore_entries(conn: Connection, partition: int, start: int, entries: Sequence[bytes]) -> None:

@@ -8,6 +8,7 @@ from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
 from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Site, State
 from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
+from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
 from shared.errors import Gone, Replaced
@@ -264,22 +265,48 @@ async def select_subtrees(conn: Connection, level: int, start: int, end: int) ->
     return b"".join([row["hash"] for row in rows])
 
 
-async def select_leaf_hashes(conn: Connection, start: int, end: int) -> bytes:
-    """The leaf hashes from index ``start`` up to ``end``, side by side. Raises Damaged where one is missing."""
-    first = start - start % CHUNK
+async def select_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:
+    """The hashes of each tile, however many there are in two queries. Raises Damaged where some are missing."""
+    leaves = sorted({tile.number for tile in tiles if tile.level == 0})
+    above = sorted({(tile.level, tile.number) for tile in tiles if tile.level > 0})
+    hashes = await _select_leaf_tiles(conn, leaves) if leaves else {}
+    if above:
+        hashes |= await _select_tiles_above(conn, above)
+    found = {tile: hashes[tile.level, tile.number][: tile.byte_count] for tile in tiles}
+    for tile, body in found.items():
+        if len(body) != tile.byte_count:
+            missing = tile.width - len(body) // HASH_BYTES
+            raise Damaged(f"{missing} of the {tile.width} hashes of {tile.path} are missing; run `steward log verify`")
+    return found
+
+
+async def _select_leaf_tiles(conn: Connection, numbers: Sequence[int]) -> dict[tuple[int, int], bytes]:
     rows = await conn.fetch(
-        """SELECT start, hashes FROM chunks WHERE start >= $1 AND start < $2
-           UNION SELECT start, hashes FROM leaf_hashes WHERE start >= $1 AND start < $2
-           UNION SELECT size - size % $3, tail_hashes FROM head WHERE size - size % $3 BETWEEN $1 AND $2 - 1
-           ORDER BY start""",
-        first,
-        end,
+        """SELECT number, (
+               SELECT string_agg(hashes, '' ORDER BY start) FROM (
+                   SELECT start, hashes FROM chunks WHERE start >= first AND start < first + $2
+                   UNION SELECT start, hashes FROM leaf_hashes WHERE start >= first AND start < first + $2
+                   UNION SELECT size - size % $3, tail_hashes FROM head
+                         WHERE size - size % $3 >= first AND size - size % $3 < first + $2) here) AS hashes
+           FROM unnest($1::bigint[]) AS number, LATERAL (SELECT number * $2) AS place(first)""",
+        numbers,
+        TILE,
         CHUNK,
     )
-    hashes = b"".join([row["hashes"] for row in rows])[(start - first) * HASH_BYTES : (end - first) * HASH_BYTES]
-    if len(hashes) != (end - start) * HASH_BYTES:
-        raise Damaged(f"leaf hashes are missing between the entries {start} and {end - 1}; run `steward log verify`")
-    return hashes
+    return {(0, row["number"]): row["hashes"] or b"" for row in rows}
+
+
+async def _select_tiles_above(conn: Connection, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    rows = await conn.fetch(
+        """SELECT wanted.level, wanted.number, (
+               SELECT string_agg(s.hash, '' ORDER BY s.number) FROM subtrees s WHERE s.level = wanted.level
+               AND s.number >= wanted.number * $3 AND s.number < (wanted.number + 1) * $3) AS hashes
+           FROM unnest($1::smallint[], $2::bigint[]) AS wanted(level, number)""",
+        [level for level, _ in places],
+        [number for _, number in places],
+        TILE,
+    )
+    return {(row["level"], row["number"]): row["hashes"] or b"" for row in rows}
 
 
 async def select_chunks(conn: Connection, starts: Collection[int]) -> dict[int, list[bytes]]:
@@ -315,11 +342,11 @@ async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int
         return {index: chunks[index - index % CHUNK][index % CHUNK] for index in indices}
     except (KeyError, IndexError) as exc:
         lost = [index for index in indices if index % CHUNK >= len(chunks.get(index - index % CHUNK, []))]
-        await _check_pruned(conn, min(lost))
+        await check_pruned(conn, min(lost))
         raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`") from exc
 
 
-async def _check_pruned(conn: Connection, index: int) -> None:
+async def check_pruned(conn: Connection, index: int) -> None:
     """Raises Gone where the entry was pruned."""
     row = await conn.fetchrow(
         """SELECT location, pruned_at FROM partitions

@@ -105,7 +105,7 @@ class Retention:
         await self.vault.settle()
         async with self._step(archive) as tx:
             root = fold(roots)
-            await store.update_archived(tx.conn, archive.partition, self.vault.url, root, tx.now)
+            await store.update_archived(tx.conn, archive.partition, self.vault.url, root)
             moved = LogArchived(first=partition.start, end=partition.end, root=root.hex(), location=self.vault.url)
             tx.record(moved, subject=SUBJECT, site_id=GROUP)
 
@@ -113,7 +113,7 @@ class Retention:
         async with self._step(archive) as tx:
             await store.lock_holds(tx.conn)
             policies, holds = await store.select_policies(tx.conn), await store.select_holds(tx.conn)
-            if reasons := keeps(partition, policies, holds, tx.now):
+            if reasons := keeps(partition, policies, holds, self.clock()):
                 await store.update_fault(tx.conn, archive.partition, f"it must stay: {'; '.join(reasons)}")
                 return
             moved = LogPruned(**_moved(archive, partition), asked_by=archive.asked_by)
@@ -147,7 +147,7 @@ class Retention:
     @asynccontextmanager
     async def _step(self, archive: Archive) -> AsyncIterator[Transaction]:
         """A transaction in the flow of who asked, in the service's own name."""
-        async with begin(self.pool, SERVICE, correlation_id=archive.correlation_id, now=self.clock()) as tx:
+        async with begin(self.pool, SERVICE, correlation_id=archive.correlation_id) as tx:
             await store.see_all_sites(tx.conn)
             yield tx
 

@@ -227,14 +227,13 @@ async def select_archives(conn: Connection) -> dict[int, Archive]:
     return {row["partition"]: Archive(*row) for row in rows}
 
 
-async def update_archived(conn: Connection, partition: int, location: str, root: bytes, now: datetime) -> None:
+async def update_archived(conn: Connection, partition: int, location: str, root: bytes) -> None:
     """Stores where a partition now is besides."""
     await conn.execute(
-        "UPDATE archives SET state = 'archived', location = $2, root = $3, archived_at = $4 WHERE partition = $1",
+        "UPDATE archives SET state = 'archived', location = $2, root = $3 WHERE partition = $1",
         partition,
         location,
         root,
-        now,
     )
 
 

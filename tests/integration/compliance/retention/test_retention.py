@@ -1,0 +1,349 @@
+"""Old entries leave the database for an archive, and come back: nothing is lost, everything stays provable."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
+
+from services.compliance.__main__ import build
+from services.compliance.checkpoints.checkpoint import open_checkpoint
+from services.compliance.log.handlers import read_tiles
+from services.compliance.log.proofs import plan_consistency, plan_inclusions, verify_consistency, verify_inclusion
+from services.compliance.log.tiles import Bundle, split_bundle
+from services.compliance.log.tree import leaf_hashes
+from services.compliance.retention.schedule import Retention
+from services.compliance.retention.vault import Vault
+from services.compliance.settings import ComplianceSettings
+from shared.bus.postgres import PostgresBus
+from shared.errors import Unavailable
+from shared.events.inventory import SiteChanged
+from tests.conftest import execute
+from tests.harness import Harness
+from tests.integration.compliance.publishing import AUDITOR, Sender
+from tests.integration.conftest import Run, login
+from tests.news import until
+from tests.small_log import key_of
+
+KEY = key_of("steward.example/log")
+URL = "/compliance/v1/retention"
+WIDTH = 512
+LATER = timedelta(days=2193)
+SEALED = "SELECT size >= $1 AND size = (SELECT max(size) FROM checkpoints) FROM head"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of an archive."""
+    made = tmp_path / "archive"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def aged(run: Run, bus: PostgresBus, database: str, tmp_path: Path) -> Any:
+    """A log of three partitions of 512 entries, two of them complete, with some manifests between its events."""
+
+    @asynccontextmanager
+    async def start() -> AsyncIterator[Harness]:
+        await execute(database, f"UPDATE compliance.head SET partition_entries = {WIDTH}")
+        signing = {"log_key": SecretStr(KEY.reveal()), "log_published": tmp_path / "checkpoint"}
+        async with run(compliance=(build, ComplianceSettings, signing | {"log_checkpoint_interval": 0.1})) as steward:
+            sender = Sender(bus, "inventory")
+            for start in range(0, 1100, 275):
+                raws = [sender.event(site(n), site_id="north" if n % 2 else "south") for n in range(start, start + 275)]
+                await sender.send("site.changed", raws)
+                await until(steward.pools["compliance"], SEALED, start + 276)
+            yield steward
+
+    return start
+
+
+def site(version: int) -> SiteChanged:
+    """Some event."""
+    return SiteChanged(name=f"Northfield {version}", time_zone="Europe/Berlin", version=version)
+
+
+def retention(
+    steward: Harness, database: str, url: str, *, later: timedelta = LATER, endpoint: str | None = None
+) -> Retention:
+    """The schedule with a clock that is ahead by more than six years."""
+    dsn = login(database, "steward_compliance")
+    return Retention(dsn, steward.pools["compliance"], Vault(url, endpoint), lambda: datetime.now(UTC) + later)
+
+
+async def ask(database: str, *numbers: int) -> None:
+    """Asks for partitions to be pruned as the API does, but six years ahead of its clock."""
+    for number in numbers:
+        await execute(
+            database,
+            f"""INSERT INTO compliance.archives (partition, state, asked_by, asked_at, correlation_id)
+                VALUES ({number}, 'planned', 'admin', now(), 'flow-{number}')
+                ON CONFLICT (partition) DO UPDATE SET fault = NULL""",
+        )
+
+
+async def advance_all(schedule: Retention) -> None:
+    """Takes every step that is due."""
+    while await schedule.advance():
+        pass
+
+
+async def plan(steward: Harness) -> list[dict[str, Any]]:
+    """The dry run."""
+    found: list[dict[str, Any]] = (await steward.admin.get(f"{URL}/plan")).raise_for_status().json()
+    return found
+
+
+async def test_the_plan_says_what_keeps_each_partition(aged: Any) -> None:
+    """Young entries stay for six years, or for as long as policies of their kinds say; a growing partition stays."""
+    async with aged() as steward:
+        admin = steward.admin
+        first, _, third = await plan(steward)
+        assert (first["first"], first["end"], first["state"]) == (0, WIDTH, "kept")
+        assert [kind[1] for kind in first["kinds"]].count("site.changed") == 2
+        assert len(first["kept_by"]) == 1
+        assert third["kept_by"][0] == "the log has not grown past it"
+        assert first["size_bytes"] > 10_000
+        days = datetime.fromisoformat(first["due_at"]) - datetime.fromisoformat(first["last_recorded"])
+        assert days == timedelta(days=2192)
+        for body in ({"days": 1, "reason": "a test"}, {"type": "site.changed", "days": 5000}):
+            assert (await admin.post(f"{URL}/policies", json=body)).status_code == 201
+        longer = (await plan(steward))[0]
+        assert datetime.fromisoformat(longer["due_at"]) - datetime.fromisoformat(longer["last_recorded"]) == timedelta(
+            5000
+        )
+        refused = await admin.post(f"{URL}/prune", json={"partitions": [0, 1]})
+        assert (refused.status_code, len(refused.json()["kept_by"])) == (409, 1)
+        assert (await admin.post(f"{URL}/prune", json={"partitions": [99]})).status_code == 404
+
+
+async def test_a_hold_keeps_a_partition_until_it_is_released(aged: Any, database: str, folder: Path) -> None:
+    """Also one that is placed after the prune was asked for; the database itself refuses as well."""
+    async with aged() as steward:
+        schedule = retention(steward, database, f"file://{folder}")
+        await ask(database, 0)
+        assert await schedule.advance()
+        placed = await steward.admin.post(f"{URL}/holds", json={"site_id": "north", "reason": "case 4 O 17/26"})
+        await advance_all(schedule)
+        first = (await plan(steward))[0]
+        assert (first["state"], first["fault"]) == ("archived", f"it must stay: {first['kept_by'][1]}")
+        assert "case 4 O 17/26" in first["fault"]
+        conn = await asyncpg.connect(
+            login(database, "steward_compliance"), server_settings={"search_path": "compliance"}
+        )
+        with pytest.raises(asyncpg.RaiseError, match="is held"):
+            await conn.execute("SELECT prune_partition(0)")
+        await conn.close()
+        hold = placed.json()
+        released = await steward.admin.post(
+            f"{URL}/holds/{hold['id']}/release", json={"reason": "closed"}, headers={"If-Match": placed.headers["ETag"]}
+        )
+        assert released.json()["release_reason"] == "closed"
+        await ask(database, 0)
+        await advance_all(schedule)
+        assert (await plan(steward))[0]["state"] == "pruned"
+        heard = [event.data.state for event in steward.heard.events if event.type == "hold.changed"]
+        assert heard == ["placed", "released"]
+
+
+async def test_after_pruning_every_proof_and_every_kept_checkpoint_holds(
+    aged: Any, database: str, folder: Path
+) -> None:
+    """Entries are gone and say where they are; their inclusion can be proved still, as can what follows them."""
+    async with aged() as steward:
+        auditor = steward.as_("audrey", *AUDITOR)
+        pool = steward.pools["compliance"]
+        entry = (await auditor.get("/compliance/v1/events/300")).json()
+        await ask(database, 0, 1)
+        await advance_all(retention(steward, database, f"file://{folder}"))
+        assert [part["state"] for part in await plan(steward)] == ["pruned", "pruned", "kept"]
+        assert (await plan(steward))[0]["size_bytes"] == 0
+        gone = await auditor.get("/compliance/v1/events/300")
+        assert (gone.status_code, gone.json()["location"]) == (410, f"file://{folder}")
+        notes = await pool.fetch("SELECT note FROM checkpoints ORDER BY size")
+        checkpoints = [open_checkpoint(note.encode(), [KEY.verifier]) for (note,) in notes]
+        newest = checkpoints[-1]
+        async with pool.acquire() as conn:
+            for older in checkpoints:
+                consistency = plan_consistency(older.size, newest.size)
+                [proof] = consistency.solve(await read_tiles(conn, consistency.tiles))
+                verify_consistency(older.size, newest.size, older.root, newest.root, proof)
+            inclusion = plan_inclusions([300], newest.size)
+            [proof] = inclusion.solve(await read_tiles(conn, inclusion.tiles))
+        archived = split_bundle(Bundle(1), (folder / Bundle(1).path).read_bytes())[300 - 256]
+        verify_inclusion(300, newest.size, leaf_hashes([archived]), proof, newest.root)
+        assert entry["event"]["id"].encode() in archived
+        left = (await auditor.get("/compliance/v1/events", params={"limit": "500", "order": "asc"})).json()["items"]
+        assert min(item["index"] for item in left) >= 2 * WIDTH
+        types = [event.type for event in steward.heard.events if event.type.startswith("log.")]
+        assert types.count("log.archived") == types.count("log.pruned") == 2
+
+
+async def test_a_restored_partition_is_searched_again_and_goes_again(aged: Any, database: str, folder: Path) -> None:
+    """What search finds then is what it found before; after its time it is pruned without a new copy."""
+    async with aged() as steward:
+        auditor = steward.as_("audrey", *AUDITOR)
+
+        async def found() -> list[dict[str, Any]]:
+            parameters = {"site_id": "north", "type": "site.changed", "limit": "500", "order": "asc"}
+            items: list[dict[str, Any]] = (await auditor.get("/compliance/v1/events", params=parameters)).json()[
+                "items"
+            ]
+            return [item for item in items if item["index"] < WIDTH]
+
+        before = await found()
+        schedule = retention(steward, database, f"file://{folder}")
+        counts = await index_sums(database)
+        await ask(database, 0)
+        await advance_all(schedule)
+        assert await found() == []
+        assert (await steward.admin.post(f"{URL}/restore", json={"partition": 0, "days": 30})).status_code == 202
+        early = replace(schedule, clock=lambda: datetime.now(UTC))
+        await advance_all(early)
+        assert await found() == before
+        assert await index_sums(database) == counts
+        assert (await plan(steward))[0]["state"] == "restored"
+        await steward.heard.until("log.restored")
+        await advance_all(schedule)
+        assert (await plan(steward))[0]["state"] == "pruned"
+        assert await found() == []
+
+
+async def test_a_damaged_archive_is_not_restored(aged: Any, database: str, folder: Path) -> None:
+    """One byte in one bundle; the partition stays out, and the plan says which file is wrong."""
+    async with aged() as steward:
+        schedule = retention(steward, database, f"file://{folder}")
+        await ask(database, 0)
+        await advance_all(schedule)
+        file = folder / Bundle(1).path
+        body = bytearray(file.read_bytes())
+        body[-5] ^= 1
+        file.write_bytes(bytes(body))
+        assert (await steward.admin.post(f"{URL}/restore", json={"partition": 0, "days": 1})).status_code == 202
+        await advance_all(replace(schedule, clock=lambda: datetime.now(UTC)))
+        first = (await plan(steward))[0]
+        assert first["state"] == "restoring"
+        assert Bundle(1).path in first["fault"]
+        assert (await steward.as_("audrey", *AUDITOR).get("/compliance/v1/events/3")).status_code == 410
+
+
+async def test_what_is_damaged_in_the_log_is_not_archived(aged: Any, database: str, folder: Path) -> None:
+    """Nothing is dropped; the partition halts with the reason."""
+    async with aged() as steward:
+        await execute(
+            database,
+            "UPDATE compliance.chunks SET hashes = set_byte(hashes, 7, get_byte(hashes, 7) # 1) WHERE start = 64",
+        )
+        await ask(database, 0)
+        await advance_all(retention(steward, database, f"file://{folder}"))
+        first = (await plan(steward))[0]
+        assert (first["state"], "0 to 255" in first["fault"]) == ("planned", True)
+
+
+async def test_an_archive_that_holds_other_bytes_is_never_written_over(aged: Any, database: str, folder: Path) -> None:
+    """Somebody else's log lies in that folder."""
+    async with aged() as steward:
+        other = folder / Bundle(0).path
+        other.parent.mkdir(parents=True)
+        other.write_bytes(b"another log")
+        await ask(database, 0)
+        await advance_all(retention(steward, database, f"file://{folder}"))
+        assert "holds other bytes" in (await plan(steward))[0]["fault"]
+        assert other.read_bytes() == b"another log"
+
+
+async def test_a_partition_that_is_not_archived_is_not_dropped(aged: Any, database: str) -> None:
+    """By nobody who has the service's login, whatever it says."""
+    async with aged():
+        conn = await asyncpg.connect(
+            login(database, "steward_compliance"), server_settings={"search_path": "compliance"}
+        )
+        with pytest.raises(asyncpg.RaiseError, match="is not archived"):
+            await conn.execute("SELECT prune_partition(0)")
+        with pytest.raises(asyncpg.RaiseError, match="is not complete"):
+            await conn.execute("SELECT prune_partition(2)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await conn.execute("DROP TABLE chunks_0")
+        await conn.close()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A real S3 server's address, with a bucket ``archive``."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    httpx.put(f"{url}/archive", headers={"Host": f"{host}:{port}"}).raise_for_status()
+    yield url
+    server.stop()
+
+
+async def test_a_bucket_is_an_archive_as_good_as_a_folder(aged: Any, database: str, bucket: str) -> None:
+    """Archived to S3, pruned, and restored from there."""
+    async with aged() as steward:
+        schedule = retention(steward, database, "s3://archive/log", endpoint=bucket)
+        counts = await index_sums(database)
+        await ask(database, 0)
+        await advance_all(schedule)
+        assert (await plan(steward))[0]["state"] == "pruned"
+        assert (await steward.admin.post(f"{URL}/restore", json={"partition": 0, "days": 1})).status_code == 202
+        await advance_all(replace(schedule, clock=lambda: datetime.now(UTC)))
+        assert (await plan(steward))[0]["state"] == "restored"
+        assert await index_sums(database) == counts
+
+
+async def test_an_archive_that_is_away_holds_nothing_up_and_loses_nothing(
+    aged: Any, database: str, folder: Path
+) -> None:
+    """The partition stays planned, the log goes on, and the next attempt finds what the first one wrote."""
+    async with aged() as steward:
+        schedule = retention(steward, database, f"file://{folder}")
+        await ask(database, 0)
+        blocked = folder / "tile" / "entries" / "001"
+        blocked.mkdir(parents=True)
+        with pytest.raises(Unavailable, match="tile/entries/001"):
+            await schedule.advance()
+        assert ((await plan(steward))[0]["state"], (await plan(steward))[0]["fault"]) == ("planned", None)
+        blocked.rmdir()
+        await advance_all(schedule)
+        assert (await plan(steward))[0]["state"] == "pruned"
+
+
+async def test_two_replicas_do_not_move_the_same_partition(aged: Any, database: str, folder: Path) -> None:
+    """The second one waits until the first is gone; each step happens once."""
+    async with aged() as steward:
+        schedules = [retention(steward, database, f"file://{folder}") for _ in range(2)]
+        await ask(database, 0, 1)
+        running = [asyncio.create_task(schedule.run()) for schedule in schedules]
+        await until(steward.pools["compliance"], "SELECT count(*) = 2 FROM archives WHERE state = 'pruned'")
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await steward.heard.until("log.pruned", lambda event: event.data.first == 0)
+        await steward.heard.until("log.pruned", lambda event: event.data.first == WIDTH)
+        assert len([event for event in steward.heard.events if event.type == "log.pruned"]) == 2
+
+
+async def index_sums(database: str) -> list[tuple[object, ...]]:
+    """What the index and its counts hold of the first partition, and of all days but those of today's own traffic."""
+    conn = await asyncpg.connect(database, server_settings={"search_path": "compliance"})
+    events = await conn.fetch(f"SELECT * FROM events WHERE index < {WIDTH} ORDER BY index")
+    chunks = await conn.fetch(f"SELECT start, hashes, recorded_at FROM chunks WHERE start < {WIDTH} ORDER BY start")
+    days = await conn.fetch(
+        "SELECT d.* FROM days d JOIN types t ON t.number = d.type WHERE t.type = 'site.changed' ORDER BY site, day"
+    )
+    await conn.close()
+    return [tuple(row) for rows in (events, chunks, days) for row in rows]
