@@ -58,7 +58,9 @@ async def check_log(database: str) -> Checked:
 
 
 async def _check_tree(conn: "asyncpg.Connection[asyncpg.Record]", leaves: Sequence[bytes]) -> None:
-    assert await store.select_leaf_hashes(conn, 0, len(leaves)) == b"".join(leaves)
+    chunks = await conn.fetch("SELECT hashes FROM chunks ORDER BY start")
+    tail: bytes = await conn.fetchval("SELECT tail_hashes FROM head")
+    assert b"".join([*(row["hashes"] for row in chunks), tail]) == b"".join(leaves)
     assert (await store.select_state(conn)).edge.root == tree_root(leaves)
     subtrees = {
         (level, number): tree_root(leaves[number << 8 * level : (number + 1) << 8 * level])
