@@ -171,6 +171,8 @@ class Publisher:
         log.warning("witness.refused", service=SERVICE, witness=name, outcome=type(outcome).__name__, reason=reason)
         if isinstance(outcome, Unreachable) or (name, type(outcome)) in self._refused:
             return
+        if isinstance(outcome, Shrunk) and await self._has_published(outcome.known_size):
+            return  # another replica was faster
         async with begin(self.pool, SERVICE) as tx:
             refused = WitnessRefused(witness=name, size=manifest.size, refusal=_REFUSALS[type(outcome)], reason=reason)
             tx.record(refused, subject=name, site_id=GROUP)
@@ -184,6 +186,10 @@ class Publisher:
             )
             tx.record(raised, subject=name, site_id=GROUP)
         self._refused.add((name, type(outcome)))
+
+    async def _has_published(self, size: int) -> bool:
+        async with self.pool.acquire() as conn:
+            return await store.select_latest(conn, size) is not None
 
     def _load(self, *, may_begin: bool) -> Published:
         return Published.load(self.path, self.keyring.origin, self.keyring.keys, may_begin=may_begin)
