@@ -11,10 +11,17 @@ import asyncpg
 from services.compliance.log.bundle import CHUNK, NotABundle, unpack
 from services.compliance.log.entry import format_time
 from services.compliance.verify import store
-from services.compliance.verify.domain import BUNDLE, Computed, Faulty, ManifestRow, Noted, Numbers, Piece, Rows
+from services.compliance.verify.domain import BUNDLE, Computed, Faulty, Gap, ManifestRow, Noted, Numbers, Piece, Rows
 from services.compliance.verify.pieces import check_width
 from services.compliance.verify.rows import EVENT, MENTION, RowReader
-from services.compliance.verify.sums import check_days, check_partitions, check_sequences, check_types
+from services.compliance.verify.sums import (
+    check_days,
+    check_gaps,
+    check_partitions,
+    check_sequences,
+    check_types,
+    gaps_of,
+)
 from shared.database import CLOSE_SECONDS, connect
 from shared.errors import Unavailable
 
@@ -55,6 +62,8 @@ class DatabaseReader:
         numbers = {site: number for site, number, _ in self._sites}
         self._numbers = Numbers(numbers, self._ask(store.select_types(conn)), head.partition_entries)
         self.numbers: Numbers | None = self._numbers
+        self._partitions = self._ask(store.select_partitions(conn))
+        self.gaps: Sequence[Gap] = gaps_of(self._partitions, head.partition_entries, head.size)
 
     def share(self) -> DatabaseSource:
         """The same moment."""
@@ -79,6 +88,10 @@ class DatabaseReader:
 
     def pieces(self, first: int, end: int) -> Iterator[Piece]:
         """The chunks, and at the end the tail."""
+        gap = next((gap for gap in self.gaps if gap[0] <= first < gap[1]), None)
+        if gap is not None:
+            yield from self._hashes(first, end)
+            return
         chunks = self._ask(store.select_chunks(self._conn, first, end))
         events = RowReader(self._ask(store.copy_events(self._conn, first, end)), EVENT.size)
         mentions = RowReader(self._ask(store.copy_mentions(self._conn, first, end)), MENTION.size)
@@ -87,6 +100,14 @@ class DatabaseReader:
             body, hashes, recorded_at = self._chunk(start, until, chunks)
             recorded = None if recorded_at is None else format_time(recorded_at)
             yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
+
+    def _hashes(self, first: int, end: int) -> Iterator[Piece]:
+        """What is left of pruned entries."""
+        hashes = self._ask(store.select_leaf_hashes(self._conn, first, end))
+        for start in range(first, end, CHUNK):
+            if start not in hashes:
+                raise Faulty("tile-missing", start, start + CHUNK, "no leaf hashes are kept of these pruned entries")
+            yield Piece(start, start + CHUNK, b"", hashes[start])
 
     def _chunk(self, start: int, end: int, chunks: Mapping[int, store.Chunk]) -> store.Chunk:
         for stray in range(start + 1, end):
@@ -130,9 +151,15 @@ class DatabaseReader:
         numbers = self._numbers
         check_sequences(self._sites, computed)
         children = self._ask(store.select_children(self._conn))
-        check_partitions(self._ask(store.select_partitions(self._conn)), children, numbers, computed)
+        check_partitions(self._partitions, children, numbers, computed)
+        check_gaps(self._partitions, numbers, computed)
+        pruned = [start for start, _ in self.gaps]
+        stray = self._ask(store.select_stray_hashes(self._conn, pruned, numbers.partition_entries))
+        if stray is not None:
+            raise Faulty("unexpected", stray, stray + CHUNK, "leaf hashes are kept that are not its chunk's")
         if not computed.began:
-            check_types(numbers, computed)
+            if not self.gaps:
+                check_types(numbers, computed)
             check_days(self._ask(store.select_days(self._conn)), computed)
         misnamed = self._ask(store.select_misnamed_cosignature(self._conn))
         if misnamed is not None:

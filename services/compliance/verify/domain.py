@@ -7,7 +7,10 @@ that appends, verification shares the formats, and nothing else.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
+
+import msgspec
 
 from shared.errors import StewardError
 
@@ -119,6 +122,10 @@ class Piece:
     rows: Rows | None = None
 
 
+Gap = tuple[int, int]
+"""The entries from the first index up to the second were pruned: only their leaf hashes are there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The numbers by which an index names sites and types, and how many entries a partition has."""
@@ -163,18 +170,44 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionRow:
+    """What a database keeps of a partition.
+
+    ``times`` are the first and last of its events', and when its first and last entry were recorded. ``location`` is
+    where its archive is, once it was pruned.
+    """
+
+    times: Sequence[datetime | None]
+    pruned_at: datetime | None
+    location: str | None
+
+
+class PruneRecord(msgspec.Struct, frozen=True):
+    """What an entry says of entries that were pruned: their root in hexadecimal, and where their archive is."""
+
+    first: int
+    end: int
+    root: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Computed:
     """What follows from the entries below ``size``; what a source holds beside them is held against it.
 
-    ``totals`` are those of the entries from ``began`` on.
+    ``totals`` are those of the entries from ``began`` on. ``sequences`` is None where entries were pruned and no
+    manifest followed that says how many they were. ``pruned`` are the roots over the gaps, and ``records`` what entries
+    say of them.
     """
 
     size: int
     began: int
     root: bytes
-    sequences: Mapping[str, int]
+    sequences: Mapping[str, int] | None
     recorded_at: str
     totals: Totals
+    pruned: Mapping[Gap, bytes] = field(default_factory=dict)
+    records: Mapping[Gap, PruneRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +224,9 @@ class Reader(Protocol):
 
     numbers: Numbers | None
     """Those of the index; None where there is no index to check."""
+
+    gaps: Sequence[Gap]
+    """Where entries were pruned, by rising index. Each begins and ends at a multiple of 256."""
 
     def share(self) -> "Source":
         """What another process opens to read the very same log."""

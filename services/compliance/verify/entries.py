@@ -11,10 +11,13 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from services.compliance.log.entry import Entry, NotAnEntry, format_time, parse_entry
-from services.compliance.verify.domain import Faulty
+from services.compliance.verify.domain import Faulty, PruneRecord
 
 MANIFEST = "log.manifest"
 """The type of a manifest; checkpoints/manifest.py writes them."""
+
+PRUNED = "log.pruned"
+LANDMARKS = frozenset((MANIFEST, PRUNED))
 
 
 class Told(Protocol):
@@ -32,6 +35,10 @@ class Told(Protocol):
 E = TypeVar("E", bound=Told)
 
 
+class _Record(msgspec.Struct):
+    data: PruneRecord
+
+
 class Glance(msgspec.Struct, gc=False):
     """Only what every event is asked for."""
 
@@ -39,6 +46,7 @@ class Glance(msgspec.Struct, gc=False):
     siteid: str
 
 
+_decode_record = msgspec.json.Decoder(_Record).decode
 read_glance = msgspec.json.Decoder(Glance).decode
 
 
@@ -63,8 +71,19 @@ class Order:
     heads: dict[str, int] = field(default_factory=dict)
     grown: dict[str, int] = field(default_factory=dict)
     manifests: list[Manifested] = field(default_factory=list)
+    pruned: list[PruneRecord] = field(default_factory=list)
+
     first_recorded: str = ""
     last_recorded: str = ""
+
+    def pass_landmark(self, event_type: str, index: int, event: bytes, site_id: str) -> dict[str, int]:
+        """Remembers a manifest or what was pruned; returns the heads of sites that grew since the last manifest."""
+        if event_type == PRUNED:
+            self.pruned.append(_read_record(index, event))
+        else:
+            self.manifests.append(Manifested(index, event, site_id, self.grown))
+            self.grown = {}
+        return self.grown
 
 
 def check_entries(
@@ -93,9 +112,8 @@ def check_entries(
             raise Faulty("event", index, index + 1, f"the event can't be read: {exc}") from exc
         if told.siteid != site:
             raise Faulty("site", index, index + 1, f"the entry says {site}, its event {told.siteid}")
-        if told.type == MANIFEST:
-            order.manifests.append(Manifested(index, event, site, grown))
-            grown = order.grown = {}
+        if told.type in LANDMARKS:
+            grown = order.pass_landmark(told.type, index, event, site)
         events.append(told)
 
 
@@ -129,6 +147,13 @@ def out_of_sequence(site: str, sequence: int, due: int) -> str:
 def fallen(recorded_at: str, before: str) -> str:
     """What is wrong with an entry that is older than the one before it."""
     return f"it was recorded at {recorded_at}, and the entry before it at {before}"
+
+
+def _read_record(index: int, event: bytes) -> PruneRecord:
+    try:
+        return _decode_record(event).data
+    except msgspec.MsgspecError as exc:
+        raise Faulty("event", index, index + 1, f"what was pruned can't be read: {exc}") from exc
 
 
 def recorded_at_of(entry: bytes) -> str:

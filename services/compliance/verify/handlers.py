@@ -70,7 +70,7 @@ class _Run:
             heads=Heads(self._since.heads),
             recorded_at=self._since.recorded_at,
         )
-        self._snapshot = self._since
+        self._snapshot = wanted.since
 
     def go(self) -> None:
         """Verifies all. Raises Faulty with the first thing that is wrong."""
@@ -104,19 +104,29 @@ class _Run:
 
     def _computed(self) -> Computed:
         stitched, began = self._stitched, self._since.begin
-        heads = stitched.heads.by_site
-        return Computed(stitched.size, began, stitched.root, heads, stitched.recorded_at, stitched.totals)
+        return Computed(
+            size=stitched.size,
+            began=began,
+            root=stitched.root,
+            sequences=None if stitched.is_uncertain else stitched.heads.by_site,
+            recorded_at=stitched.recorded_at,
+            totals=stitched.totals,
+            pruned=stitched.pruned,
+            records=stitched.records,
+        )
 
     def _tasks(self) -> Iterator[Task]:
         for first, end in self._ranges():
             due = self._due[first] = self._claims(first, end)
-            yield Task(first, end, tuple({*(claim.size for claim in due.claims), end}), self._wanted.ours)
+            cuts = tuple({*(claim.size for claim in due.claims), end})
+            gap = next((gap for gap in self._reader.gaps if gap[0] <= first < gap[1]), None)
+            yield Task(first, end, cuts, self._wanted.ours, gap)
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Whole bundles, with a range that begins where the next verification would."""
         first, total, step = self._stitched.size, self._stitched.total, self._wanted.step
         while first < total:
-            ends = (first + step, total, self._anchor_bundle)
+            ends = (first + step, total, self._anchor_bundle, *(edge for gap in self._reader.gaps for edge in gap))
             end = min(end for end in ends if end > first)
             yield first, end
             first = end
@@ -159,14 +169,14 @@ class _Run:
 
     def _take_snapshot(self) -> None:
         stitched = self._stitched
-        if stitched.size == self._anchor_bundle:
+        if stitched.size == self._anchor_bundle and not stitched.is_uncertain:
             heads = dict(stitched.heads.by_site)
             self._snapshot = State(self._origin, stitched.size, b"", stitched.edge.tiles, heads, stitched.recorded_at)
 
-    def kept(self) -> State:
-        """What the next verification begins with, once all is verified."""
-        if self._anchor < self._since.size:
-            return self._since
+    def kept(self) -> State | None:
+        """What the next verification begins with, once all is verified; None for the first entry."""
+        if self._snapshot is None or self._anchor < self._since.size or self._snapshot is self._wanted.since:
+            return self._wanted.since
         root = self._stitched.root if self._latest is None else self._open(self._latest).root
         return msgspec.structs.replace(self._snapshot, origin=self._origin, size=self._anchor, root=root)
 
@@ -191,6 +201,9 @@ class _Run:
             yield "no witness was asked for: nobody but the log says that everyone is shown the same one"
         if not self._wanted.ours:
             yield "the entries were hashed and not looked into: neither sequences nor manifests were checked"
+        pruned = sum(end - first for first, end in self._reader.gaps)
+        if pruned:
+            yield f"{pruned} entries were pruned: their hashes were checked, and their archives are elsewhere"
         if self._since.begin:
             yield f"the {self._since.begin} entries that were verified before were not read again"
         if self._latest is None:

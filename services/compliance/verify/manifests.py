@@ -83,6 +83,15 @@ class Heads:
         return None if lines == b"\n".join(site_lines(self.by_site)) else "its lines are not the sites' heads"
 
 
+def heads_of(row: ManifestRow) -> dict[str, int]:
+    """The heads that are kept of a manifest, which may be wrong; none where they can't be read."""
+    try:
+        parts = [line.decode().split(" ") for line in unpack(row.lines).split(b"\n")]
+        return {site: int(head) for site, head in parts}
+    except ValueError:
+        return {}
+
+
 def _empty_levels(width: int) -> Iterator[list[bytes]]:
     while width:
         yield [b""] * width

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from services.compliance.log.index import StoredEvent, read_event
 from services.compliance.log.tree import HASH_BYTES, fold, leaf_hashes
-from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Kind, Numbers, Piece, Reader, Totals
+from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Totals
 from services.compliance.verify.entries import Order, check_entries, read_glance, recorded_at_of
 from services.compliance.verify.rows import check_rows
 
@@ -18,13 +18,15 @@ LENGTH_BYTES = 2
 class Task:
     """A range to be checked, from ``first``, a multiple of 256. ``cuts`` are the sizes in it whose roots are asked for.
 
-    ``ours`` says that the entries are Steward's; those of another log are hashed and not looked into.
+    ``ours`` says that the entries are Steward's; those of another log are hashed and not looked into. Of those in
+    a ``gap`` there are only the leaf hashes.
     """
 
     first: int
     end: int
     cuts: tuple[int, ...] = ()
     ours: bool = True
+    gap: Gap | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ def check_piece(piece: Piece, numbers: Numbers | None, seen: Range) -> None:
     """What is wrong with the piece as a whole is told after the entries before it, which may be wrong themselves."""
     first = piece.first
     check_width(piece.hashes, piece.end - first, first, piece.end)
+    if seen.task.gap:
+        return
     entries, damage = divide(piece.body, first, piece.end)
     hashes = leaf_hashes(entries)
     if hashes != piece.hashes[: len(hashes)]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from services.compliance.log.tree import EMPTY_ROOT, HASH_BYTES, Edge, Subtree, fold
-from services.compliance.verify.domain import BUNDLE, Fault, Faulty, ManifestRow, Totals
+from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, ManifestRow, PruneRecord, Totals
 from services.compliance.verify.entries import fallen, out_of_sequence
-from services.compliance.verify.manifests import Heads
+from services.compliance.verify.manifests import Heads, heads_of
 from services.compliance.verify.pieces import Range, check_width
 from services.compliance.verify.seals import Claim
 
@@ -38,6 +38,12 @@ class Stitched:
     heads: Heads = field(default_factory=lambda: Heads({}))
     recorded_at: str = ""
     totals: Totals = field(default_factory=Totals)
+    records: dict[Gap, PruneRecord] = field(default_factory=dict)
+    is_uncertain: bool = False
+    """Whether entries were pruned and no manifest has followed that says how many each site had."""
+
+    _known: set[str] = field(default_factory=set)
+    _roots: dict[Gap, bytes] = field(default_factory=dict)
     _tiles: dict[int, tuple[int, bytes]] = field(default_factory=dict)
 
     @property
@@ -59,6 +65,7 @@ class Stitched:
             return min(found, key=lambda one: one[0])[1]
         self.size = seen.task.end
         self.totals.add(seen.totals)
+        self._pass_gap(seen)
         self.tail = seen.tails.get(self.size, b"")
         self.recorded_at = seen.order.last_recorded or self.recorded_at
         return None
@@ -66,6 +73,9 @@ class Stitched:
     def _check_sequences(self, seen: Range) -> Iterator[Found]:
         for site, (index, sequence) in seen.order.starts.items():
             due = self.heads.by_site.get(site, 0)
+            if self.is_uncertain and site not in self._known and sequence > due:
+                due = sequence
+            self._known.add(site)
             if sequence != due:
                 yield index, Fault("site-sequence", index, index + 1, out_of_sequence(site, sequence, due))
 
@@ -78,13 +88,46 @@ class Stitched:
         for manifested in seen.order.manifests:
             self.heads.grow(manifested.heads)
             index = manifested.index
+            if self.is_uncertain and rows is not None:
+                self._learn(rows.get(index))
             if (wrong := self.heads.fault_of(manifested)) is not None:
                 yield index, Fault("manifest", index, index + 1, wrong)
             if rows is not None and (wrong := self.heads.fault_of_row(rows.pop(index, None))) is not None:
                 yield index, Fault("manifest-row", index, index + 1, wrong)
         self.heads.grow(seen.order.grown)
-        for index in [index for index in rows or () if index < seen.reached]:
+        unread = seen.task.first if seen.task.gap else seen.reached
+        for index in [index for index in rows or () if index < unread]:
             yield index, Fault("manifest-row", index, index + 1, "there is a row for it, and it is no manifest")
+
+    def _learn(self, row: ManifestRow | None) -> None:
+        """Takes the heads that a manifest's row names after pruned entries, for the manifest itself to confirm.
+
+        A head that contradicts an entry that is there is not taken, so that the manifest refutes the row.
+        """
+        told = heads_of(row) if row is not None else {}
+        there = self.heads.by_site
+        exact = all(told.get(site) == there[site] for site in self._known)
+        if exact and all(told.get(site, 0) >= head for site, head in there.items()):
+            self.heads = Heads(told)
+        self.is_uncertain = False
+
+    def _pass_gap(self, seen: Range) -> None:
+        """Remembers the root over pruned entries, and what entries say of others that were."""
+        if seen.task.gap is not None:
+            self.is_uncertain = True
+            self._known.clear()
+            self._roots[seen.task.gap] = self._roots.get(seen.task.gap, b"") + seen.roots
+        for record in seen.order.pruned:
+            self.records[record.first, record.end] = record
+
+    @property
+    def pruned(self) -> dict[Gap, bytes]:
+        """The root over each gap that was read from its beginning to its end."""
+        return {
+            (first, end): fold(roots)
+            for (first, end), roots in self._roots.items()
+            if len(roots) // HASH_BYTES == (end - first) // BUNDLE
+        }
 
     def _check_tree(self, seen: Range, claims: Sequence[Claim]) -> Iterator[Found]:
         first, done = seen.task.first, 0
@@ -102,7 +145,8 @@ class Stitched:
         root = root_over(self.edge, seen.tails.get(claim.size, b""))
         if root != claim.root:
             yield last, claim.fault(claim.kind, f"the root of {claim.size} entries is {root.hex()}")
-        if claim.sealed and seen.task.ours and all(found.index != last for found in seen.order.manifests):
+        is_looked_into = seen.task.ours and not seen.task.gap
+        if claim.sealed and is_looked_into and all(found.index != last for found in seen.order.manifests):
             yield last, claim.fault("manifest-missing", "the last entry below a checkpoint must be a manifest")
 
     def _grow(self, roots: bytes) -> Iterator[Found]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.compliance.log.index import COPY_HEADER, COPY_TRAILER
-from services.compliance.verify.domain import ManifestRow, Noted
+from services.compliance.verify.domain import ManifestRow, Noted, PartitionRow
 from shared.database import Connection
 
 PARTITIONED = ("chunks", "events", "mentions")
@@ -151,10 +151,32 @@ async def select_days(conn: Connection) -> dict[tuple[date, int, int], int]:
     return {(row["day"], row["site"], row["type"]): row["count"] for row in rows}
 
 
-async def select_partitions(conn: Connection) -> dict[int, Sequence[datetime | None]]:
-    """The times of each partition: of its events the first and the last, of its entries when they were recorded."""
-    rows = await conn.fetch("SELECT number, first_time, last_time, first_recorded, last_recorded FROM partitions")
-    return {row["number"]: list(row)[1:] for row in rows}
+async def select_partitions(conn: Connection) -> dict[int, PartitionRow]:
+    """What is kept of each partition."""
+    rows = await conn.fetch(
+        """SELECT number, first_time, last_time, first_recorded, last_recorded, pruned_at, location FROM partitions
+           ORDER BY number"""
+    )
+    return {row["number"]: PartitionRow(list(row)[1:5], row["pruned_at"], row["location"]) for row in rows}
+
+
+async def select_leaf_hashes(conn: Connection, first: int, end: int) -> dict[int, bytes]:
+    """The leaf hashes of pruned chunks that begin at ``first`` or later and before ``end``."""
+    rows = await conn.fetch("SELECT start, hashes FROM leaf_hashes WHERE start >= $1 AND start < $2", first, end)
+    return {row["start"]: row["hashes"] for row in rows}
+
+
+async def select_stray_hashes(conn: Connection, pruned: Sequence[int], width: int) -> int | None:
+    """The start of leaf hashes that are neither of a partition that was pruned nor those of a chunk."""
+    start: int | None = await conn.fetchval(
+        """SELECT min(start) FROM leaf_hashes
+           WHERE NOT (start - start % $2 = ANY($1::bigint[]) AND start % 64 = 0)
+             AND NOT EXISTS (SELECT FROM chunks WHERE chunks.start = leaf_hashes.start
+                                                  AND chunks.hashes = leaf_hashes.hashes)""",
+        pruned,
+        width,
+    )
+    return start
 
 
 async def select_children(conn: Connection) -> set[tuple[str, str]]:

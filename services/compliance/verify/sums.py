@@ -5,15 +5,18 @@ from datetime import date, datetime, timedelta
 
 from services.compliance.log.entry import format_time
 from services.compliance.log.index import microseconds
-from services.compliance.verify.domain import Computed, Faulty, Numbers, Span
+from services.compliance.verify.domain import Computed, Faulty, Gap, Numbers, PartitionRow, Span
 
 DAY_ZERO = date(2000, 1, 1)
 NUMBERED = ("probe.result", 0)
+PATIENCE = timedelta(minutes=10)
 PARTITIONED = ("chunks", "events", "mentions")
 
 
 def check_sequences(stored: Iterable[tuple[str, int, int]], computed: Computed) -> None:
     """That each site's next sequence is the number of its entries. Raises Faulty, here and below."""
+    if computed.sequences is None:
+        return
     there = {site: following for site, _, following in stored}
     for site in sorted(there.keys() | computed.sequences.keys()):
         entries, following = computed.sequences.get(site), there.get(site)
@@ -57,15 +60,42 @@ def check_partitions(
         if there is None or first >= end:
             detail = "is not recorded" if there is None else "has no entry"
             raise Faulty("partition", first, max(first, end), f"partition {number} {detail}")
-        if first >= computed.began and due is not None and _texts(there) != _dues(due):
-            detail = f"partition {number} has the times {_texts(there)}, and its entries' are {_dues(due)}"
+        if there.pruned_at is not None:
+            continue
+        if first >= computed.began and due is not None and _texts(there.times) != _dues(due):
+            detail = f"partition {number} has the times {_texts(there.times)}, and its entries' are {_dues(due)}"
             raise Faulty("partition", first, end, detail)
         for table in PARTITIONED:
             bounds = f"FOR VALUES FROM ('{first}') TO ('{first + width}')"
             if (f"{table}_{number}", bounds) not in children:
                 raise Faulty("partition", first, end, f"there is no table {table}_{number} {bounds}")
-    if len(children) != len(stored) * len(PARTITIONED):
-        raise Faulty("partition", computed.size, computed.size, f"{len(stored)} partitions have {len(children)} tables")
+    kept = sum(row.pruned_at is None for row in stored.values())
+    if len(children) != kept * len(PARTITIONED):
+        raise Faulty("partition", computed.size, computed.size, f"{kept} partitions have {len(children)} tables")
+
+
+def gaps_of(stored: Mapping[int, PartitionRow], width: int, size: int) -> list[Gap]:
+    """The partitions that were pruned, by rising index, as far as they lie within the log."""
+    numbers = sorted(number for number, row in stored.items() if row.pruned_at is not None)
+    return [(n * width, (n + 1) * width) for n in numbers if n * width >= 0 and (n + 1) * width <= size]
+
+
+def check_gaps(stored: Mapping[int, PartitionRow], numbers: Numbers, computed: Computed) -> None:
+    """That an entry records each pruned partition with the root over what it held, and where its archive is.
+
+    The record of one may itself be among what was pruned later; and it comes some time after the pruning.
+    """
+    for (first, end), root in computed.pruned.items():
+        record, row = computed.records.get((first, end)), stored[first // numbers.partition_entries]
+        if record is None:
+            may_be_pruned = any(later > first for later, _ in computed.pruned)
+            if not may_be_pruned and row.pruned_at and computed.recorded_at > format_time(row.pruned_at + PATIENCE):
+                raise Faulty("partition", first, end, "these entries were pruned, and no entry records it")
+        elif record.root != root.hex():
+            raise Faulty("partition", first, end, f"they were pruned with the root {record.root}, not {root.hex()}")
+        elif record.location != row.location:
+            detail = f"their archive was at {record.location}, and is said to be at {row.location}"
+            raise Faulty("partition", first, end, detail)
 
 
 def _texts(times: Sequence[datetime | None]) -> list[int | str]:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from services.compliance.log.tiles import Bundle, NotATile, Tile, bundles_of, is_in_tree, parse_path
 from services.compliance.log.tree import HASH_BYTES
-from services.compliance.verify.domain import BUNDLE, Computed, Faulty, Kind, Noted, Numbers, Piece, Source
+from services.compliance.verify.domain import BUNDLE, Computed, Faulty, Gap, Kind, Noted, Numbers, Piece, Source
 from services.compliance.verify.pieces import divide
 from services.compliance.verify.seals import as_noted
 
@@ -39,6 +39,7 @@ class TiledReader:
     """
 
     numbers: Numbers | None = None
+    gaps: Sequence[Gap] = ()
 
     def __init__(self, source: Source, files: Files, *, sealed: bool) -> None:
         self._source = source
