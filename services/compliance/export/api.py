@@ -87,7 +87,7 @@ class Iti81:
     def __init__(
         self,
         request: Request,
-        date: Annotated[list[Value] | None, Query()] = None,
+        date: Annotated[list[Value], Query(examples=[["ge2026-03-01", "le2026-03-31"]])],
         address: Annotated[list[Value] | None, Query()] = None,
         agent: Annotated[list[Value] | None, Query(alias="agent.identifier")] = None,
         patient: Annotated[list[Value] | None, Query(alias="patient.identifier")] = None,
