@@ -18,8 +18,8 @@ class ComplianceSettings(ServiceSettings):
 
     log_key: SecretStr = Field(
         SecretStr(""),
-        description="private keys that sign the log, made by `steward log keygen`; several, separated by spaces, sign at"
-        " once while one replaces the other",
+        description="private keys that sign the log, made by `steward log keygen`; several, separated by spaces, sign"
+        " at once while one replaces the other",
         examples=["PRIVATE+KEY+steward.example.org/log+…"],
     )
     log_key_commands: str = Field(
