@@ -47,7 +47,7 @@ def check_days(stored: Mapping[tuple[date, int, int], int], computed: Computed) 
 
 
 def check_partitions(
-    stored: Mapping[int, Sequence[datetime | None]],
+    stored: Mapping[int, PartitionRow],
     children: set[tuple[str, str]],
     numbers: Numbers,
     computed: Computed,
