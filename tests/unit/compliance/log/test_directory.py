@@ -10,7 +10,7 @@ from services.compliance.log.directory import DirectoryWriter, FileMissing, Tile
 from services.compliance.log.proofs import plan_roots, root_at
 from services.compliance.log.tiles import Bundle, NotATile, Tile, bundles_of, edge_of, tiles_of
 from services.compliance.log.tiling import Tiling, edge_from
-from services.compliance.log.tree import Edge, Frontier, leaf_hash, leaf_hashes
+from services.compliance.log.tree import Edge, leaf_hashes
 
 SIZES = [0, 1, 255, 256, 257, 512, 600, 65_535, 65_536, 65_537]
 
@@ -18,6 +18,11 @@ SIZES = [0, 1, 255, 256, 257, 512, 600, 65_535, 65_536, 65_537]
 def entries_of(size: int, start: int = 0) -> Iterator[bytes]:
     """Entries that differ."""
     return (b"entry %d" % index for index in range(start, size))
+
+
+def root_of(size: int) -> bytes:
+    """The root over the first entries."""
+    return Edge().grow(leaf_hashes(entries_of(size)))[0].root
 
 
 def write(folder: Path, *sizes: int) -> None:
@@ -51,7 +56,7 @@ def test_folder_holds_the_log(tmp_path: Path, size: int) -> None:
     assert [entry for bundle in bundles_of(size) for entry in log.entries(bundle)] == list(entries_of(size))
     for bundle in bundles_of(size):
         assert log.tile(bundle.leaves) == leaf_hashes(log.entries(bundle))
-    root = Frontier().extend(map(leaf_hash, entries_of(size))).root
+    root = root_of(size)
     assert log.edge(size).root == root_at(size, log.tiles) == root
 
 
@@ -70,7 +75,7 @@ def test_older_roots_are_read(tmp_path: Path) -> None:
     """That of an older checkpoint from the tiles it had, that of any size from those that the log has now."""
     write(tmp_path, 300, 1000)
     log = TileDirectory(tmp_path)
-    roots = {size: Frontier().extend(map(leaf_hash, entries_of(size))).root for size in (0, 299, 300, 301, 999)}
+    roots = {size: root_of(size) for size in (0, 299, 300, 301, 999)}
     assert root_at(300, log.tiles) == roots[300]
     plan = plan_roots(roots, 1000)
     assert plan.solve(log.tiles(plan.tiles)) == [[root] for root in roots.values()]
