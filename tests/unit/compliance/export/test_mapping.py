@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.compliance.export.mapping import FALLBACK, ROWS, audit_record
+from services.compliance.export.mapping import AUDIT_LOG_USED, FALLBACK, ROWS, audit_record
 from shared.events import CONTRACTS
 from tests.unit.compliance.export.entries import SAMPLES, sample, shown
 
@@ -68,3 +68,9 @@ def test_only_a_failure_has_a_reason() -> None:
     """A success that tells a detail has not failed for it."""
     assert audit_record(sample("probe.result", data__outcome="failed", data__detail="no answer")).reason == "no answer"
     assert audit_record(sample("probe.result", data__outcome="ok", data__detail="answered")).reason is None
+
+
+def test_manifests_are_no_use_of_the_log() -> None:
+    """One comes every few seconds: a search for DICOM's "Audit Log Used" must find who has read."""
+    assert ROWS["log.accessed"].event == AUDIT_LOG_USED
+    assert ROWS["log.manifest"].event != AUDIT_LOG_USED
