@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -27,11 +27,14 @@ from shared import telemetry
 
 T = TypeVar("T", bound=BaseModel)
 
+Asked = str | Sequence[str]
+"""What is asked of a parameter; of one that may be given several times, each."""
+
 AHEAD = timedelta(days=14)
 PAGE = 500
 MOST_PAGES = 4
-ROUTINE = "probe.result"
-"""Not shown of the audit trail: it would be all that one sees."""
+ROUTINE = ("probe.result", "log.manifest", "log.accessed")
+"""Not shown of the audit trail: they would be all that one sees."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class StewardApi:
             entries=entries.result(),
         )
 
-    async def _latest(self, client: httpx.AsyncClient, path: str, kind: type[T], count: int, **query: str) -> Part[T]:
+    async def _latest(self, client: httpx.AsyncClient, path: str, kind: type[T], count: int, **query: Asked) -> Part[T]:
         """The newest items of a list that begins with them."""
         part, _ = await self._page(client, path, kind, {"limit": str(count), **query})
         return part
@@ -97,7 +100,7 @@ class StewardApi:
         return Part(items, f"{_service(path)} has more {_noun(path)} than the first {len(items)} that are shown")
 
     async def _page(
-        self, client: httpx.AsyncClient, path: str, kind: type[T], query: Mapping[str, str]
+        self, client: httpx.AsyncClient, path: str, kind: type[T], query: Mapping[str, Asked]
     ) -> tuple[Part[T], str | None]:
         try:
             async with asyncio.timeout(self.seconds):

@@ -85,7 +85,12 @@ def two_hospitals() -> Group:
         ALERTS: [_alert(storage, north.id)],
         WINDOWS: [_window(north)],
         RUNS: [_run(north, 30, "done"), _run(north, 6, "failed"), _run(south, 5, "done")],
-        EVENTS: [_event(912, "probe.result", storage.id), _event(911, "window.scheduled", "north")],
+        EVENTS: [
+            _event(914, "log.manifest", "log"),
+            _event(913, "log.accessed", "log"),
+            _event(912, "probe.result", storage.id),
+            _event(911, "window.scheduled", "north"),
+        ],
     }
     return group
 
