@@ -42,6 +42,11 @@ def arrival(number: int, site_id: str) -> Arrival:
             since=BEGIN,
             system_id=f"system-{number % 7}",
         )
+    return arrival_of(data, number, site_id)
+
+
+def arrival_of(data: EventData, number: int, site_id: str) -> Arrival:
+    """An event with that data."""
     body = encode_unsequenced(
         data,
         event_id=f"event-{number}",
