@@ -18,7 +18,7 @@ from benchmarks.figure import Figure, table
 from benchmarks.ground import Ground
 from shared import telemetry
 
-NAMES = ("relay", "bus", "audit", "idle", "up")
+NAMES = ("relay", "bus", "log", "audit", "idle", "up")
 LATEST = Path(__file__).parent / "latest.json"
 
 

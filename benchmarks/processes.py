@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +55,13 @@ class Running:
 
 
 @asynccontextmanager
-async def running(house: House, folder: Path, names: Sequence[str]) -> AsyncIterator[Running]:
-    """Starts the services, all at once, and stops them at the end."""
+async def running(
+    house: House, folder: Path, names: Sequence[str], settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Running]:
+    """Starts the services, all at once, each with these settings besides its own, and stops them at the end."""
     issuer = Issuer(folder / "keys")
-    found = {name: ServiceProcess(name, folder, environment(house, issuer, folder, name)) for name in names}
+    more = dict(settings or {})
+    found = {name: ServiceProcess(name, folder, environment(house, issuer, folder, name) | more) for name in names}
     async with AsyncExitStack() as stack:
         for process in found.values():
             stack.push_async_callback(asyncio.to_thread, process.stop)

@@ -1,0 +1,93 @@
+"""Verifying the audit log: the database and an exported folder, beside bare hashing and beside Tessera's fsck."""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+
+import asyncpg
+
+from benchmarks.figure import Figure
+from benchmarks.ground import House
+from services.compliance.checkpoints.note import VerifierKey
+from services.compliance.log.bundle import split_entries, unpack
+from services.compliance.log.directory import DirectoryWriter
+from services.compliance.verify.database import DatabaseSource
+from services.compliance.verify.directory import DirectorySource
+from services.compliance.verify.domain import Source
+from services.compliance.verify.handlers import Verification, verify
+from services.compliance.verify.seals import Trust
+from tests.parts.tessera import fsck
+
+FLOOR = 200_000
+OF_HASHING = 0.4
+WORKERS = 2
+FSCK_SECONDS = 120.0
+
+
+async def measure(house: House, folder: Path, key: VerifierKey) -> list[Figure]:
+    """Entries a second on one core, and with two processes beside fsck, which uses both cores."""
+    entries, note = await _sealed_entries(house)
+    bare = await asyncio.to_thread(_hash_bare, entries)
+    exported = folder / "exported"
+    await asyncio.to_thread(_export, entries, note, exported)
+    of_folder = await _verify(DirectorySource(exported), key, 1, len(entries))
+    of_folder_by_both = await _verify(DirectorySource(exported), key, WORKERS, len(entries))
+    of_database = await _verify(DatabaseSource(house.login("compliance")), key, 1, len(entries))
+    tessera = await _fsck(exported, key, len(entries))
+    name, hashing, floor = "audit log verified", "bare leaf hashes and root by hashlib", max(FLOOR, OF_HASHING * bare)
+    return [
+        Figure(f"{name}, a folder, one core", of_folder, "entries/s", hashing, bare, floor),
+        Figure(f"{name}, the database, one core", of_database, "entries/s", hashing, bare, FLOOR),
+        Figure(f"{name}, a folder, two cores", of_folder_by_both, "entries/s", "Tessera's fsck", tessera, tessera),
+    ]
+
+
+async def _sealed_entries(house: House) -> tuple[list[bytes], bytes]:
+    """All entries below the newest checkpoint, and that checkpoint."""
+    conn = await asyncpg.connect(house.owner, server_settings={"search_path": "compliance"})
+    rows = await conn.fetch(
+        "SELECT start, body FROM chunks UNION ALL SELECT size - size % 64, tail FROM head ORDER BY 1"
+    )
+    size, note = await conn.fetchrow("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1") or (0, "")
+    await conn.close()
+    entries = [entry for row in rows for entry in split_entries(unpack(row["body"]))]
+    return entries[:size], note.encode()
+
+
+def _hash_bare(entries: Sequence[bytes]) -> float:
+    """Entries a second."""
+    began = perf_counter()
+    level = [sha256(b"\x00" + entry).digest() for entry in entries]
+    while len(level) > 1:
+        odd = level[len(level) & ~1 :]
+        level = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        level += odd
+    return len(entries) / (perf_counter() - began)
+
+
+def _export(entries: Sequence[bytes], note: bytes, folder: Path) -> None:
+    writer = DirectoryWriter(folder)
+    writer.add(entries)
+    writer.finish(note)
+
+
+async def _verify(source: Source, key: VerifierKey, workers: int, size: int) -> float:
+    """Entries a second; all of the log, from its first entry on."""
+    began = perf_counter()
+    wanted = Verification(source, Trust((key,)), workers=workers)
+    report, _ = await asyncio.to_thread(verify, wanted)
+    seconds = perf_counter() - began
+    assert report.fault is None, report.fault
+    assert report.size >= size
+    return report.size / seconds
+
+
+async def _fsck(folder: Path, key: VerifierKey, size: int) -> float:
+    """Entries a second that Tessera's own tool confirms, from the same files."""
+    began = perf_counter()
+    verdict = await fsck(f"file://{folder}/", str(key), folder.parent, within=FSCK_SECONDS)
+    seconds = perf_counter() - began
+    assert verdict.is_confirmed, verdict.words
+    return size / seconds
