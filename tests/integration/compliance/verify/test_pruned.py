@@ -79,7 +79,7 @@ async def test_a_log_verifies_when_parts_of_it_were_pruned(database: str, number
     ("after", "statement", "kind", "first", "end"),
     [
         (records(0, 1), "DELETE FROM leaf_hashes WHERE start = 64", "tile-missing", 64, 128),
-        (records(0, 1), f"{FLIP} WHERE start = 64", "root", LOG.manifests[0] - 1, LOG.manifests[0]),
+        (records(0, 1), f"{FLIP} WHERE start = 64", "root", LOG.manifests[1] - 1, LOG.manifests[1]),
         (records(0, 1), f"{ADD} 1024, hashes FROM leaf_hashes LIMIT 1", "unexpected", 1024, 1088),
         (records(0), "SELECT", "partition", 512, 1024),
         (records(0, 1, root=bytes(32)), "SELECT", "partition", 0, 512),
