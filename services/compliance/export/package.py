@@ -1,5 +1,7 @@
 """The package of evidence as one zip file: written as a stream, and read back to verify it."""
 
+import errno
+import struct
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -38,6 +40,9 @@ README, FORMAT, CHECKPOINT, SITE, KEYS, LOG = MEMBERS = (
 MAX_SMALL_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 19
 """More than an entry of 65,535 bytes can need as a string of JSON."""
+
+DAMAGES = (BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What reading a damaged zip file ends in."""
 
 READ_BYTES = 1 << 16
 COMPRESSION = 6
@@ -131,8 +136,13 @@ def verify_evidence(
         return Refuted(str(exc))
     except (NotANote, NotACheckpoint, Untrusted) as exc:
         return Refuted(f"checkpoint: {exc}")
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+    except DAMAGES as exc:
         return Refuted(f"the package was cut or changed: {exc}")
+    except OSError as exc:
+        # A damaged directory sends the reader to places before the file's beginning.
+        if exc.errno != errno.EINVAL:
+            raise
+        return Refuted("the package was cut or changed: its directory is damaged")
 
 
 def _verify(

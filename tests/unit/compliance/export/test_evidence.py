@@ -252,6 +252,17 @@ async def test_a_package_cut_anywhere_is_refused(path: Path) -> None:
         assert isinstance(verify(path, raw[:length]), Refuted)
 
 
+async def test_damage_anywhere_in_the_file_is_refused_or_changes_nothing(path: Path) -> None:
+    """Bytes changed, taken out and put in at random: no answer but one of the two, and never another evidence."""
+    chance = random.Random(14)
+    raw = await sealed_log(20).package(Claim("north", minute(5), minute(15)))
+    whole = verify(path, raw)
+    for _ in range(1500):
+        at, width = chance.randrange(len(raw)), chance.randrange(4)
+        found = verify(path, raw[:at] + chance.randbytes(chance.randrange(4)) + raw[at + width :])
+        assert isinstance(found, Refuted) or found == whole
+
+
 async def test_files_that_do_not_belong_are_refused(path: Path) -> None:
     """Nothing unproved may lie beside what is proved, nor a second file of the same name."""
     files = members(await sealed_log(20).package(Claim("north", minute(5), minute(15))))
