@@ -8,8 +8,10 @@ import httpx
 
 from services.inventory.__main__ import build as build_inventory
 from services.inventory.settings import InventorySettings
+from shared.database import open_pool
 from shared.events import Event
 from tests.harness import Harness
+from tests.integration.compliance.appending.checking import check_log
 from tests.integration.compliance.publishing import COMPLIANCE
 from tests.integration.conftest import Run
 from tests.news import until
@@ -98,8 +100,8 @@ async def test_expired_key_is_refused(run: Run) -> None:
         assert (await robot.get("/inventory/v1/sites")).status_code == 401
 
 
-async def test_secret_is_shown_once_and_stored_nowhere(run: Run) -> None:
-    """A repeated request is answered with the same key, without its secret; no table and no event holds it."""
+async def test_secret_is_shown_once_and_stored_nowhere(run: Run, database: str) -> None:
+    """A repeated request is answered with the same key, without its secret; no table, entry or event holds it."""
     async with run(**COMPLIANCE) as steward:
         header, asked = {"Idempotency-Key": str(uuid4())}, body()
         first = await steward.admin.post(URL, json=asked, headers=header)
@@ -112,12 +114,12 @@ async def test_secret_is_shown_once_and_stored_nowhere(run: Run) -> None:
         event = await steward.heard.until("key.changed")
         assert secret.encode() not in event.raw
         await until_applied(steward, "compliance", event)
-        pool = steward.pools["compliance"]
-        tables = await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'compliance'")
-        for (table,) in tables:
-            if table != "migrations":
-                rows = await pool.fetch(f'SELECT * FROM "{table}"')
-                assert all(secret not in str(value) for row in rows for value in row.values())
+        owner = await open_pool(database, schema="compliance", application="test-owner")
+        for (table,) in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'compliance'"):
+            rows = await owner.fetch(f'SELECT * FROM "{table}"')
+            assert all(secret not in str(value) for row in rows for value in row.values())
+        await owner.close()
+        assert all(secret.encode() not in entry.event for entry in (await check_log(database)).entries)
         listed = (await steward.admin.get(URL)).json()["items"]
         assert listed == [second.json()]
         one = await steward.admin.get(f"{URL}/{first.json()['id']}")
