@@ -1,6 +1,6 @@
 """Reading the log: entries and tiles, wherever they lie."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.compliance.log import store
 from services.compliance.log.append import refill
@@ -9,6 +9,9 @@ from services.compliance.log.domain import Damaged
 from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
 from shared.database import Connection
+
+Days = Mapping[tuple[int, int, int], int]
+"""How many events have their time on a day, by day, site and type."""
 
 
 async def read_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
@@ -36,11 +39,21 @@ async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, by
     return await store.select_tiles(conn, tiles)
 
 
-async def restore_entries(conn: Connection, partition: int, start: int, entries: Sequence[bytes]) -> None:
-    """Puts whole chunks of a pruned partition back, with their index. Raises Damaged where they are no entries."""
+async def restore_entries(conn: Connection, partition: int, start: int, entries: Sequence[bytes]) -> Days:
+    """Puts whole chunks of a pruned partition back, with their index. Raises Damaged where they are no entries.
+
+    What it returns is to be added up and given to ``count_restored``, which ends the restoration.
+    """
     sites, types = await store.select_numbers(conn)
     try:
         chunks, indexed = refill(start, entries, sites, types)
     except (KeyError, ValueError, NotAnEntry) as exc:
         raise Damaged(f"the entries {start} to {start + len(entries) - 1} can't be restored: {exc!r}") from exc
     await store.insert_refill(conn, partition, chunks, indexed)
+    return indexed.days
+
+
+async def count_restored(conn: Connection, days: Days) -> None:
+    """Counts restored entries by their days. No batch is appended until this transaction ends."""
+    await store.lock_epoch(conn)
+    await store.count_days(conn, days)

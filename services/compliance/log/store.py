@@ -7,7 +7,7 @@ from io import BytesIO
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
 from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Site, State
-from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
+from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS, in_order_of_time
 from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
@@ -121,7 +121,7 @@ async def append(conn: Connection, growth: Growth, *, epoch: int, lease_seconds:
         for number, first, last in _partitions(growth, moved):
             await _insert_part(conn, growth, number, first, last)
         await _insert_subtrees(conn, growth.subtrees)
-        await _count_days(conn, growth.indexed.days)
+        await count_days(conn, growth.indexed.days)
     if growth.manifest is not None:
         manifest = growth.manifest
         await conn.execute(
@@ -168,7 +168,7 @@ async def _insert_part(conn: Connection, growth: Growth, number: int, first: int
         await _extend_partition(conn, number, times, recorded_at)
     chunks = [chunk for chunk in growth.chunks if first < chunk.start + CHUNK <= last]
     await _insert_chunks(conn, number, [(chunk, recorded_at) for chunk in chunks])
-    await _copy(conn, f"events_{number}", EVENT_COLUMNS, growth.indexed.rows[part])
+    await _copy(conn, f"events_{number}", EVENT_COLUMNS, in_order_of_time(growth.indexed.rows[part]))
     await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, growth.indexed.mentions[part])
 
 
@@ -188,7 +188,6 @@ async def insert_refill(
     await _insert_chunks(conn, number, chunks)
     await _copy(conn, f"events_{number}", EVENT_COLUMNS, indexed.rows)
     await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, indexed.mentions)
-    await _count_days(conn, indexed.days)
 
 
 async def _extend_partition(conn: Connection, number: int, times: Sequence[int], recorded_at: datetime | None) -> bool:
@@ -225,7 +224,8 @@ async def _insert_subtrees(conn: Connection, subtrees: Sequence[Subtree]) -> Non
         )
 
 
-async def _count_days(conn: Connection, counts: Mapping[tuple[int, int, int], int]) -> None:
+async def count_days(conn: Connection, counts: Mapping[tuple[int, int, int], int]) -> None:
+    """Adds to the counts of events by day, site and type. The caller holds the head's lock."""
     await conn.execute(
         """INSERT INTO days (day, site, type, count)
            SELECT date '2000-01-01' + day, site, type, count

@@ -83,9 +83,12 @@ BEGIN
     INSERT INTO leaf_hashes (start, hashes)
         SELECT start, hashes FROM chunks WHERE start >= wanted * width AND start < (wanted + 1) * width
         ON CONFLICT DO NOTHING;
-    UPDATE days SET count = days.count - gone.count
-        FROM (SELECT (time AT TIME ZONE 'UTC')::date AS day, site, type, count(*) AS count FROM events
-              WHERE index >= wanted * width AND index < (wanted + 1) * width GROUP BY 1, 2, 3) gone
+    CREATE TEMPORARY TABLE gone ON COMMIT DROP AS
+        SELECT (time AT TIME ZONE 'UTC')::date AS day, site, type, count(*) AS count FROM events
+        WHERE index >= wanted * width AND index < (wanted + 1) * width GROUP BY 1, 2, 3;
+    -- From here on no batch is appended: it would lock the same days in another order.
+    PERFORM FROM head FOR UPDATE;
+    UPDATE days SET count = days.count - gone.count FROM gone
         WHERE days.day = gone.day AND days.site = gone.site AND days.type = gone.type;
     DELETE FROM days WHERE count = 0;
     FOREACH part IN ARRAY ARRAY['chunks', 'events', 'mentions'] LOOP

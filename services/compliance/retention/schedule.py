@@ -5,6 +5,7 @@ the state changes in the transaction that has the effect.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from services.compliance.checkpoints.handlers import read_latest
 from services.compliance.log.bundle import BUNDLE
 from services.compliance.log.domain import Damaged
-from services.compliance.log.handlers import read_bundle, read_tiles, restore_entries
+from services.compliance.log.handlers import count_restored, read_bundle, read_tiles, restore_entries
 from services.compliance.log.tiles import Bundle, NotATile, edge_of, split_bundle, tiles_of
 from services.compliance.log.tree import fold, leaf_hashes
 from services.compliance.retention import store
@@ -124,6 +125,7 @@ class Retention:
     async def _restore(self, archive: Archive, partition: Partition) -> None:
         async with self._step(archive) as tx:
             await store.reopen(tx.conn, archive.partition)
+            days: Counter[tuple[int, int, int]] = Counter()
             for bundle in bundles(partition):
                 body = await self.vault.find(bundle.path)
                 if body is None:
@@ -132,7 +134,8 @@ class Retention:
                 [leaves] = (await read_tiles(tx.conn, [bundle.leaves])).values()
                 if leaf_hashes(entries) != leaves:
                     raise ArchiveDamaged(f"{self.vault.url}/{bundle.path} does not hold the entries that were pruned")
-                await restore_entries(tx.conn, archive.partition, bundle.start, entries)
+                days.update(await restore_entries(tx.conn, archive.partition, bundle.start, entries))
+            await count_restored(tx.conn, days)
             await store.update_restored(tx.conn, archive.partition)
             moved = LogRestored(**_moved(archive, partition), until=archive.restored_until)
             tx.record(moved, subject=SUBJECT, site_id=GROUP)
