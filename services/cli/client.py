@@ -56,20 +56,20 @@ def _value(name: str, text: str) -> object:
 
 @click.command(epilog=EPILOG)
 @click.argument("resource", type=RESOURCE, metavar="RESOURCE")
-@click.argument("which", nargs=-1, metavar="[ID | NAME=VALUE…]")
+@click.argument("which", nargs=-1, metavar="[ID] [NAME=VALUE…]")
 @selecting
 def get(selection: Selection, resource: str, which: tuple[str, ...]) -> None:
     """Show one thing by its id, or list things.
 
     For example: steward get events site_id=north type=asset.retired
 
-    NAME=VALUE are the parameters of the REST API's list; --where looks at what it answers, which is the first page.
+    NAME=VALUE are the parameters of the REST API's list, some of which may be given several times; --where looks at
+    what it answers, which is the first page.
     """
-    path, query = RESOURCES[resource], {}
-    if len(which) == 1 and "=" not in which[0]:
-        path += f"/{which[0]}"
-    else:
-        query = dict(split_pairs(which))
+    path = RESOURCES[resource]
+    if which and "=" not in which[0]:
+        path, which = f"{path}/{which[0]}", which[1:]
+    query = split_pairs(which)
     with api() as client:
         selection.show(lambda: ask(client, "GET", path, params=query))
 
