@@ -12,6 +12,7 @@ from services.compliance.export.api import export_router
 from services.compliance.export.api import fhir_router as fhir
 from services.compliance.log.api import router as log
 from services.compliance.log.writer import Writer
+from services.compliance.retention.api import moving_router
 from services.compliance.retention.api import router as retention
 from services.compliance.retention.schedule import Retention
 from services.compliance.retention.vault import Vault
@@ -34,7 +35,8 @@ def build(pool: Pool, settings: ComplianceSettings) -> Service:
         return Writer(settings.database, pool, bus, every, publisher)
 
     keys = [*(keyring.keys if keyring else ()), *(witness.key for witness in settings.witnesses())]
-    routers = [access, log, search, export_router([str(key) for key in keys]), fhir, retention]
+    exports, moving = export_router([str(key) for key in keys]), moving_router(settings.log_archive)
+    routers = [access, log, search, exports, fhir, retention, moving]
     work = {"checkpoints": publisher.run}
     if settings.log_archive is not None:
         vault = Vault(settings.log_archive, settings.log_archive_endpoint)

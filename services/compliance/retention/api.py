@@ -16,7 +16,10 @@ from shared.resource import Id, Line, Moment
 router = APIRouter(prefix="/retention", tags=["retention"])
 
 LONGEST_DAYS = 36_525
+MAX_NUMBER = 2**40
 MAX_PARTITIONS = 100
+
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 
 
 class ChangePolicy(Body):
@@ -67,7 +70,7 @@ class Prune(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"partitions": [0]}]})
 
-    partitions: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=MAX_PARTITIONS)
+    partitions: list[Number] = Field(min_length=1, max_length=MAX_PARTITIONS)
 
 
 class Restore(Body):
@@ -75,7 +78,7 @@ class Restore(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"partition": 0, "days": 30}]})
 
-    partition: int = Field(ge=0)
+    partition: Number
     days: int = Field(ge=1, le=366)
 
 
@@ -162,15 +165,26 @@ async def get_plan(call: Admin) -> list[PartitionPlan]:
         return await handlers.read_plan(conn, datetime.now(UTC))
 
 
-@router.post("/prune", status_code=202)
-async def prune(body: Prune, call: Admin) -> Asked:
-    """Has partitions archived and then dropped; 409 says what keeps one of them, and then none goes."""
-    call.caller.require("group-admin", GROUP, "retention")
-    return await call.run(handlers.ask_to_prune, sorted(set(body.partitions)))
+class Moving:
+    """What moves partitions, which needs the archive of the setting ``log_archive``."""
+
+    def __init__(self, archive: str | None) -> None:
+        self._archive = archive
+
+    async def prune(self, body: Prune, call: Admin) -> Asked:
+        """Has partitions archived and then dropped; 409 says what keeps one of them, and then none goes."""
+        call.caller.require("group-admin", GROUP, "retention")
+        return await call.run(handlers.ask_to_prune, sorted(set(body.partitions)), self._archive)
+
+    async def restore(self, body: Restore, call: Admin) -> Restoring:
+        """Has a pruned partition brought back from its archive for a while."""
+        call.caller.require("group-admin", GROUP, "retention")
+        return await call.run(handlers.ask_to_restore, body.partition, body.days, self._archive)
 
 
-@router.post("/restore", status_code=202)
-async def restore(body: Restore, call: Admin) -> Restoring:
-    """Has a pruned partition brought back from its archive for a while."""
-    call.caller.require("group-admin", GROUP, "retention")
-    return await call.run(handlers.ask_to_restore, body.partition, body.days)
+def moving_router(archive: str | None) -> APIRouter:
+    """The routes that move partitions; without an archive they say which setting is missing."""
+    moving, routes = Moving(archive), APIRouter(prefix="/retention", tags=["retention"])
+    routes.add_api_route("/prune", moving.prune, methods=["POST"], status_code=202)
+    routes.add_api_route("/restore", moving.restore, methods=["POST"], status_code=202)
+    return routes

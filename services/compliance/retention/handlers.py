@@ -132,8 +132,8 @@ async def read_plan(conn: Connection, now: datetime) -> list[PartitionPlan]:
     return plans
 
 
-async def ask_to_prune(tx: Transaction, numbers: Sequence[int]) -> Asked:
-    """Has partitions archived and then pruned. Raises NotFound, and Conflict where one of them must stay."""
+async def ask_to_prune(tx: Transaction, numbers: Sequence[int], archive: str | None) -> Asked:
+    """Has partitions archived and then pruned. Raises NotFound, and Conflict where one must stay or no archive is."""
     await store.lock_holds(tx.conn)
     await store.see_all_sites(tx.conn)
     policies, holds = await store.select_policies(tx.conn), await store.select_holds(tx.conn)
@@ -145,13 +145,20 @@ async def ask_to_prune(tx: Transaction, numbers: Sequence[int]) -> Asked:
             raise Conflict(f"partition {number} was pruned before; one that was restored goes again by itself")
         if reasons := keeps(found[number], policies, holds, tx.now):
             raise Conflict(f"partition {number} must stay: {'; '.join(reasons)}", kept_by=reasons)
+        _check_archive(archive)
         await store.insert_plan(tx.conn, number, tx.actor, tx.now, tx.correlation_id)
     return Asked(partitions=list(numbers))
 
 
-async def ask_to_restore(tx: Transaction, number: int, days: int) -> Restoring:
+async def ask_to_restore(tx: Transaction, number: int, days: int, archive: str | None) -> Restoring:
     """Has a pruned partition brought back for some days. Raises Conflict."""
+    _check_archive(archive)
     until = tx.now + timedelta(days=days)
     if not await store.update_restoring(tx.conn, number, until, tx.correlation_id):
         raise Conflict(f"partition {number} was not pruned, so there is nothing to restore")
     return Restoring(partition=number, until=until)
+
+
+def _check_archive(archive: str | None) -> None:
+    if archive is None:
+        raise Conflict("there is no archive: set STEWARD_LOG_ARCHIVE, for example to s3://steward-archive/log")

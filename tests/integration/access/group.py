@@ -32,8 +32,9 @@ from tests.parts.smtp import SmtpServer
 
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
-GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile")
+GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
 ITI_81 = "/fhir/AuditEvent"
+RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
@@ -176,7 +177,10 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         for pool in steward.pools.values():
             await pool.execute(HOLD, HELD)
         key = await _post(root, "/compliance/v1/keys", {"name": "robot", "grants": ["viewer:north"], **_soon()})
+        policy = await _post(root, f"{RETENTION}/policies", {"type": "fix.applied", "days": 5000})
+        hold = await _post(root, f"{RETENTION}/holds", {"type": "fix.applied", "reason": "a case"})
         for site in SITES:
+            ids[site] |= {"policy_id": policy["id"], "hold_id": hold["id"]}
             entries = await root.get("/compliance/v1/events", params={"site_id": site, "limit": 1})
             [newest] = entries.json()["items"]
             index = str(newest["index"])
