@@ -1,7 +1,7 @@
 """The rows that an index must have for entries, built anew from their events and compared as bytes."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from struct import Struct
 
 from services.compliance.log.index import (
@@ -31,18 +31,27 @@ def check_rows(
     if piece.rows is None or not events:
         return
     end = piece.first + len(events)
-    rows, mentions, times, days = [], [], [], []
-    for index, event in enumerate(events, piece.first):
-        site, kind = _number(numbers.sites, event.siteid, index), _number(numbers.types, event.type, index)
-        time = microseconds(event.time)
-        rows.append(index_row(index, time, site, kind, event, event.data))
-        mentions.append(mention_rows(index, time, site, event.data))
-        times.append(time)
-        days.append((time // DAY, site, kind))
+    sites, types = numbers.sites, numbers.types
+    try:
+        keys = [(microseconds(event.time), sites[event.siteid], types[event.type]) for event in events]
+    except KeyError:
+        raise _first_unnumbered(events, piece.first, numbers) from None
+    told = list(zip(range(piece.first, end), keys, events, strict=True))
+    rows = [index_row(index, time, site, kind, event, event.data) for index, (time, site, kind), event in told]
+    mentions = [mention_rows(index, time, site, event.data) for index, (time, site, _), event in told]
     _compare(b"".join(rows), RowReader(piece.rows.events, EVENT.size).upto(end), EVENT, EVENT_COLUMNS)
     _compare(b"".join(mentions), RowReader(piece.rows.mentions, MENTION.size).upto(end), MENTION, MENTION_COLUMNS)
-    totals.days.update(days)
+    totals.days.update([(time // DAY, site, kind) for time, site, kind in keys])
+    times = [time for time, _, _ in keys]
     totals.extend(piece.first // numbers.partition_entries, Span(min(times), max(times), *recorded))
+
+
+def _first_unnumbered(events: Sequence[StoredEvent], first: int, numbers: Numbers) -> Faulty:
+    for index, event in enumerate(events, first):
+        for name, known in ((event.siteid, numbers.sites), (event.type, numbers.types)):
+            if name not in known:
+                return Faulty("name", index, index + 1, f"the index has no number for {name}")
+    raise ValueError("all have numbers")
 
 
 class RowReader:
@@ -66,13 +75,6 @@ def _count(rows: bytes, width: int, end: int, known: int = 0) -> int:
 
 def _index_at(rows: bytes, at: int) -> int:
     return int.from_bytes(rows[at + INDEX_AT : at + INDEX_AT + INDEX_BYTES], signed=True)
-
-
-def _number(numbers: Mapping[str, int], name: str, index: int) -> int:
-    number = numbers.get(name)
-    if number is None:
-        raise Faulty("name", index, index + 1, f"the index has no number for {name}")
-    return number
 
 
 def _compare(due: bytes, there: bytes, layout: Struct, columns: Sequence[str]) -> None:
