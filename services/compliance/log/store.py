@@ -7,7 +7,7 @@ from io import BytesIO
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
 from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Site, State
-from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS, in_order_of_time
+from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
 from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
@@ -168,7 +168,7 @@ async def _insert_part(conn: Connection, growth: Growth, number: int, first: int
         await _extend_partition(conn, number, times, recorded_at)
     chunks = [chunk for chunk in growth.chunks if first < chunk.start + CHUNK <= last]
     await _insert_chunks(conn, number, [(chunk, recorded_at) for chunk in chunks])
-    await _copy(conn, f"events_{number}", EVENT_COLUMNS, in_order_of_time(growth.indexed.rows[part]))
+    await _copy(conn, f"events_{number}", EVENT_COLUMNS, growth.indexed.rows[part])
     await _copy(conn, f"mentions_{number}", MENTION_COLUMNS, growth.indexed.mentions[part])
 
 
