@@ -1,11 +1,14 @@
 """The processes that check ranges, as many as there are cores. Each opens the log for itself."""
 
 import gc
+import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 
 from services.compliance.verify.domain import Reader, Source
 from services.compliance.verify.pieces import Range, Task, check_range
@@ -22,9 +25,7 @@ def check_ranges(reader: Reader, tasks: Iterator[Task], workers: int) -> Iterato
     if workers < 2:
         yield from (check_range(reader, task) for task in tasks)
         return
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, _open, (reader.share(),)) as pool:
+    with ProcessPoolExecutor(workers, _context(), _open, (reader.share(),)) as pool:
         running: deque[Future[Range]] = deque()
         try:
             for task in tasks:
@@ -37,6 +38,15 @@ def check_ranges(reader: Reader, tasks: Iterator[Task], workers: int) -> Iterato
             raise Unavailable("a process that verified the log has ended") from exc
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _context() -> BaseContext:
+    """A process with one thread may be copied as it is, which takes no time; a copy of more threads could hang."""
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return get_context("fork")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _open(source: Source) -> None:
