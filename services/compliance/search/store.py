@@ -39,9 +39,10 @@ class Sought(NamedTuple):
 
     @property
     def is_narrow(self) -> bool:
-        """Whether an index leads to what is sought without a look at its kinds."""
+        """Whether one index leads to what is sought."""
         words = (self.subject, self.about, self.correlation)
-        return any(word is not None for word in words) or self.has_rare_actor or self.has_failed
+        is_one_kind = self.sites is not None and self.types is not None and len(self.sites) == len(self.types) == 1
+        return is_one_kind or any(word is not None for word in words) or self.has_rare_actor or self.has_failed
 
     @property
     def has_rare_actor(self) -> bool:
@@ -73,10 +74,15 @@ class Sought(NamedTuple):
 
 
 async def show_sites(conn: Connection, visible: Set[str] | None, statement_seconds: int) -> None:
-    """Lets the rest of the transaction see these sites, None for all, in statements that take so long at the most."""
+    """Lets the rest of the transaction see these sites, None for all, in statements that take so long at the most.
+
+    Events are then read by an index in the order of time until there are enough. Left to itself, the planner, which
+    does not know how many there are of a kind, would read all of it and sort.
+    """
     sites = EVERYTHING if visible is None else ",".join(sorted(visible))
     await conn.execute(
-        "SELECT set_config('steward.sites', $1, true), set_config('statement_timeout', $2, true)",
+        """SELECT set_config('steward.sites', $1, true), set_config('statement_timeout', $2, true),
+                  set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)""",
         sites,
         f"{statement_seconds}s",
     )
@@ -119,8 +125,6 @@ async def select_places(conn: Connection, sought: Sought, span: Span, *, is_down
         return await _select_narrow(conn, sought, span, is_down, limit)
     found: list[Place] = []
     wanted = limit
-    # The days are few, and sorted where that is faster.
-    await conn.execute("SET LOCAL enable_sort = on")
     while len(found) < limit and (near := await _select_near(conn, sought, span, is_down, wanted)) is not None:
         found += await _select_by_kind(conn, sought, near, is_down, limit - len(found))
         span = replace(span, upper=near.lower) if is_down else replace(span, lower=near.upper)
@@ -132,7 +136,9 @@ async def _select_near(conn: Connection, sought: Sought, span: Span, is_down: bo
     """The end of the span whose days have ``wanted`` entries of the kinds sought; None where no day has any."""
     if span.is_empty:
         return None
-    where, values = _where(*_days_of(span), ("site = ANY({})", sought.sites), ("type = ANY({})", sought.types))
+    where, values = _where(*_days_of(span), *_kinds_of(sought))
+    # The days are few, and sorted where that is faster.
+    await conn.execute("SET LOCAL enable_sort = on")
     rows = await conn.fetch(
         f"""SELECT day, sum(count)::bigint FROM days {where}
             GROUP BY day ORDER BY day {_direction(is_down)} LIMIT {DAYS}""",  # noqa: S608 -- our own conditions
@@ -146,7 +152,7 @@ async def _select_near(conn: Connection, sought: Sought, span: Span, is_down: bo
 
 
 async def _select_by_kind(conn: Connection, sought: Sought, span: Span, is_down: bool, limit: int) -> list[Place]:
-    where, values = _where(*_days_of(span), ("site = ANY({})", sought.sites), ("type = ANY({})", sought.types))
+    where, values = _where(*_days_of(span), *_kinds_of(sought))
     kinds = await conn.fetch(f"SELECT DISTINCT site, type FROM days {where}", *values)  # noqa: S608 -- our conditions
     where, values = _where(
         *await _select_bounds(conn, span),
@@ -176,14 +182,11 @@ async def _select_narrow(conn: Connection, sought: Sought, span: Span, is_down: 
         ("correlation = {}", sought.correlation),
         ("actor = {}", sought.actor),
         ("outcome = ANY({})", sought.outcomes),
-        ("site = ANY({})", sought.sites),
-        ("type = ANY({})", sought.types),
+        *_kinds_of(sought),
     )
     found = f"SELECT time, index FROM events {where}{sought.literal} {order}"  # noqa: S608 -- our own conditions
     if sought.about is not None:
-        where, more = _where(
-            *bounds, ("subject = {}", sought.about), ("site = ANY({})", sought.sites), given=len(values)
-        )
+        where, more = _where(*bounds, ("subject = {}", sought.about), _among("site", sought.sites), given=len(values))
         values += more
         mentioned = f"SELECT time, index FROM mentions {where} {order}"  # noqa: S608 -- our own conditions
         found = f"({found}) UNION ({mentioned}) {order}"
@@ -193,11 +196,9 @@ async def _select_narrow(conn: Connection, sought: Sought, span: Span, is_down: 
 async def _select_bounds(conn: Connection, span: Span) -> list[tuple[str, object]]:
     """The span as conditions, with the indices of the partitions that it touches: the others are not looked at."""
     lower, upper = span.lower or Place(FIRST, 0), span.upper or Place(LAST, 0)
-    # Of the events, an index in the order of time has to be read until there are enough, never all of a kind to be
-    # sorted; the planner, who does not know how many there are of it, would do that.
     row = await conn.fetchrow(
         """SELECT coalesce(min(number) * partition_entries, 0), coalesce((max(number) + 1) * partition_entries, 0),
-                  set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)
+                  set_config('enable_sort', 'off', true)
            FROM head LEFT JOIN partitions ON last_time >= $1 AND first_time <= $2 GROUP BY partition_entries""",
         lower.time,
         upper.time,
@@ -216,6 +217,17 @@ def _days_of(span: Span) -> list[tuple[str, object]]:
         ("day >= {}", span.lower and span.lower.time.date()),
         ("day <= {}", span.upper and span.upper.last_day),
     ]
+
+
+def _kinds_of(sought: Sought) -> list[tuple[str, object]]:
+    return [_among("site", sought.sites), _among("type", sought.types)]
+
+
+def _among(column: str, numbers: Sequence[int] | None) -> tuple[str, object]:
+    """Of one number, an index keeps the order of what follows it; of several, it does not."""
+    if numbers is not None and len(numbers) == 1:
+        return f"{column} = {{}}", numbers[0]
+    return f"{column} = ANY({{}})", numbers
 
 
 def _where(*conditions: tuple[str, object], given: int = 0) -> tuple[str, list[object]]:
@@ -239,9 +251,7 @@ async def select_counts(
     conn: Connection, sought: Sought, dimensions: Sequence[Dimension], first: date | None, last: date | None, limit: int
 ) -> list[asyncpg.Record]:
     """How many entries there are of each combination of ``dimensions``, from one day to another, both included."""
-    where, values = _where(
-        ("day >= {}", first), ("day <= {}", last), ("site = ANY({})", sought.sites), ("type = ANY({})", sought.types)
-    )
+    where, values = _where(("day >= {}", first), ("day <= {}", last), *_kinds_of(sought))
     columns = ", ".join(COUNTED[dimension] for dimension in dimensions)
     return await conn.fetch(
         f"""SELECT {columns}, sum(count)::bigint AS count
