@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 import asyncpg
@@ -35,6 +36,7 @@ from shared.transactions import Transaction, begin, flush_outbox, new_id
 SERVICE = "compliance"
 BATCH = 4096
 PIECE = 256
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 LEASE_SECONDS = 5.0
 RENEWALS = 3
 LOOKS = 10
@@ -78,11 +80,14 @@ class Step:
 
 @dataclass
 class _Reading:
-    """What is read of the messages of one poll, and what is grown of it."""
+    """What is read of the messages of one poll, and what is grown of it.
+
+    ``arrivals`` stand with the latest time of an event up to them in their partition.
+    """
 
     now: datetime
     growing: Growing
-    arrivals: list[Arrival] = field(default_factory=list)
+    arrivals: list[tuple[datetime, Arrival]] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     repeated: int = 0
@@ -91,31 +96,43 @@ class _Reading:
         """Reads the messages of a partition and returns the position behind them. Raises Replaced."""
         if batch.lost is not None:
             self.lost.append(Lost(batch.topic, batch.partition, *batch.lost))
-        sequences = dict(old.sequences)
+        sequences, latest = dict(old.sequences), EARLIEST
         for start in range(0, len(batch.messages), PIECE):
             for offset, raw in batch.messages[start : start + PIECE]:
                 if old.next_offset is not None and offset < old.next_offset:
                     raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was appended by another writer")
-                self._read_one(batch, offset, raw, sequences)
-            self.growing.pack()
+                arrival = self._read_one(batch, offset, raw, sequences)
+                if arrival is not None:
+                    latest = max(latest, arrival.envelope.time)
+                    self.arrivals.append((latest, arrival))
             # Between its answers PostgreSQL waits for this process: it is to work on the batch before meanwhile.
             await asyncio.sleep(0)
         return Position(batch.end, sequences)
 
-    def _read_one(self, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int]) -> None:
+    def _read_one(self, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int]) -> Arrival | None:
         try:
             arrival = read_arrival(raw, topic=batch.topic, now=self.now)
         except Unreadable as exc:
             self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(exc)))
-            return
-        envelope = arrival.envelope
-        source, sequence = envelope.source, int(envelope.sequence)
+            return None
+        source, sequence = arrival.envelope.source, int(arrival.envelope.sequence)
         if sequence <= sequences.get(source, 0):
             self.repeated += 1
-            return
+            return None
         sequences[source] = sequence
-        self.arrivals.append(arrival)
-        self.growing.add(raw, envelope, arrival.told)
+        return arrival
+
+    async def grow(self) -> None:
+        """Adds the arrivals in the order of their events' times, as far as each partition's own order lets.
+
+        What is alike then stands together: entries pack smaller, and index pages fill from one end.
+        """
+        self.arrivals.sort(key=itemgetter(0))
+        for start in range(0, len(self.arrivals), PIECE):
+            for _, arrival in self.arrivals[start : start + PIECE]:
+                self.growing.add(arrival.raw, arrival.envelope, arrival.told)
+            self.growing.pack()
+            await asyncio.sleep(0)
 
 
 class Seals(Protocol):
@@ -252,12 +269,14 @@ class _Lead:
             old = self.positions[where]
             self.positions[where] = await reading.read(batch, old)
             moves.append(Move(*where, old, self.positions[where]))
+        await reading.grow()
         seal = self._is_due(len(reading.arrivals))
         growth = reading.growing.finish(new_id() if seal else None)
         self.state = growth.after
         if seal:
             self.sealed = growth.after.size
-        return Step(reading.now, reading.arrivals, growth, moves, reading.unread, reading.lost, reading.repeated)
+        arrivals = [arrival for _, arrival in reading.arrivals]
+        return Step(reading.now, arrivals, growth, moves, reading.unread, reading.lost, reading.repeated)
 
     def _is_due(self, arrived: int) -> bool:
         """Whether a manifest closes this batch."""

@@ -19,7 +19,7 @@ INSERT INTO head DEFAULT VALUES;
 CREATE TABLE chunks (
     start       bigint      NOT NULL,
     body        bytea STORAGE EXTERNAL NOT NULL,
-    hashes      bytea STORAGE EXTERNAL NOT NULL CHECK (octet_length(hashes) = 2048),
+    hashes      bytea STORAGE PLAIN NOT NULL CHECK (octet_length(hashes) = 2048),
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (start)
 ) PARTITION BY RANGE (start);
