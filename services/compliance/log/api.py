@@ -42,6 +42,15 @@ class LogCheckpoint(BaseModel):
     published_at: Instant
 
 
+class Pruned(BaseModel):
+    """Entries from ``first`` up to ``end`` that are no longer here; their leaf hashes are, and an entry tells of it."""
+
+    first: int
+    end: int
+    pruned_at: Instant
+    location: str = Field(examples=["s3://steward-archive/log"])
+
+
 class InclusionProof(BaseModel):
     """RFC 6962 §2.1.1: with the hashes, the leaf leads to the root of the tree of ``size`` entries."""
 
@@ -80,6 +89,14 @@ async def list_checkpoints(call: Annotated[Call, requires("auditor")], paging: P
         found = await checkpoints.read_checkpoints(conn, int(after), paging.limit + 1)
     shown = [LogCheckpoint(size=one.size, note=one.note, published_at=one.published_at) for one in found]
     return paging.page(shown, lambda one: str(one.size))
+
+
+@router.get("/pruned")
+async def list_pruned(call: Annotated[Call, requires("auditor")]) -> list[Pruned]:
+    """Which entries were pruned, and where their archive is."""
+    async with call.read() as conn:
+        found = await handlers.read_pruned(conn)
+    return [Pruned(first=p.first, end=p.end, pruned_at=p.pruned_at, location=p.location) for p in found]
 
 
 @router.get("/tile/{resource:path}", response_class=Response)

@@ -49,6 +49,16 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """The entries from ``first`` up to ``end``, which are only in an archive any more."""
+
+    first: int
+    end: int
+    pruned_at: datetime
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A complete chunk as it is stored: ``body`` packed, ``hashes`` side by side."""
 

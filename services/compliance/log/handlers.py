@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from services.compliance.log import store
 from services.compliance.log.append import refill
 from services.compliance.log.bundle import CHUNK
-from services.compliance.log.domain import Damaged
+from services.compliance.log.domain import Damaged, Pruned
 from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
 from shared.database import Connection
@@ -32,6 +32,11 @@ async def read_entry(conn: Connection, index: int) -> bytes | None:
         return entries[index - start]
     await store.check_pruned(conn, index)
     return None
+
+
+async def read_pruned(conn: Connection) -> list[Pruned]:
+    """What is only in an archive any more, by rising index."""
+    return await store.select_pruned(conn)
 
 
 async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:

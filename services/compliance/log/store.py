@@ -6,7 +6,7 @@ from io import BytesIO
 
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
-from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Site, State
+from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Pruned, Site, State
 from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
 from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
@@ -344,6 +344,15 @@ async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int
         lost = [index for index in indices if index % CHUNK >= len(chunks.get(index - index % CHUNK, []))]
         await check_pruned(conn, min(lost))
         raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`") from exc
+
+
+async def select_pruned(conn: Connection) -> list[Pruned]:
+    """What was pruned and not restored, by rising index."""
+    rows = await conn.fetch(
+        """SELECT number * partition_entries, (number + 1) * partition_entries, pruned_at, location
+           FROM partitions CROSS JOIN head WHERE pruned_at IS NOT NULL ORDER BY number"""
+    )
+    return [Pruned(*row) for row in rows]
 
 
 async def check_pruned(conn: Connection, index: int) -> None:

@@ -11,7 +11,18 @@ import asyncpg
 from services.compliance.log.bundle import CHUNK, NotABundle, unpack
 from services.compliance.log.entry import format_time
 from services.compliance.verify import store
-from services.compliance.verify.domain import BUNDLE, Computed, Faulty, Gap, ManifestRow, Noted, Numbers, Piece, Rows
+from services.compliance.verify.domain import (
+    BUNDLE,
+    Computed,
+    Faulty,
+    Gap,
+    ManifestRow,
+    Noted,
+    Numbers,
+    PartitionRow,
+    Piece,
+    Rows,
+)
 from services.compliance.verify.pieces import check_width
 from services.compliance.verify.rows import EVENT, MENTION, RowReader
 from services.compliance.verify.sums import (
@@ -21,6 +32,7 @@ from services.compliance.verify.sums import (
     check_sequences,
     check_types,
     gaps_of,
+    notes_of,
 )
 from shared.database import CLOSE_SECONDS, connect
 from shared.errors import Unavailable
@@ -152,7 +164,7 @@ class DatabaseReader:
         check_sequences(self._sites, computed)
         children = self._ask(store.select_children(self._conn))
         check_partitions(self._partitions, children, numbers, computed)
-        check_gaps(self._partitions, numbers, computed)
+        check_gaps(self._pruned(), computed)
         pruned = [start for start, _ in self.gaps]
         stray = self._ask(store.select_stray_hashes(self._conn, pruned, numbers.partition_entries))
         if stray is not None:
@@ -178,8 +190,11 @@ class DatabaseReader:
             raise Faulty("beyond-head", first, end, f"subtree {number} of level {level} is not complete")
 
     def unchecked(self) -> Sequence[str]:
-        """Nothing, where all is read."""
-        return ()
+        """What was pruned; all else is read."""
+        return [*notes_of(self._pruned())]
+
+    def _pruned(self) -> dict[Gap, PartitionRow]:
+        return {gap: self._partitions[gap[0] // self._numbers.partition_entries] for gap in self.gaps}
 
     def close(self) -> None:
         """Ends the transaction and the connection."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.compliance.verify.tiled import TiledReader
+from services.compliance.verify.archive import CHECKPOINTS, ArchiveReader
+from services.compliance.verify.tiled import CHECKPOINT, TiledReader
 from shared.errors import Unavailable
 
 
@@ -17,9 +18,11 @@ class DirectorySource:
     sealed: bool = True
 
     def open(self) -> TiledReader:
-        """Begins to read. Raises Unavailable when there is no such folder."""
+        """Begins to read; an archive has a folder of checkpoints, not one. Raises Unavailable without the folder."""
         if not self.folder.is_dir():
             raise Unavailable(f"{self.folder} is not a folder")
+        if (self.folder / CHECKPOINTS).is_dir() and not (self.folder / CHECKPOINT).exists():
+            return ArchiveReader(self, Folder(self.folder))
         return TiledReader(self, Folder(self.folder), sealed=self.sealed)
 
 

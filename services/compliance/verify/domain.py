@@ -120,6 +120,8 @@ class Piece:
     body: bytes
     hashes: bytes
     rows: Rows | None = None
+    root: bytes = b""
+    """Of pruned entries that not even all leaf hashes are there of: the root over their bundle, as the tree has it."""
 
 
 Gap = tuple[int, int]

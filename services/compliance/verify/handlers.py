@@ -194,16 +194,16 @@ class _Run:
         )
 
     def _unchecked(self) -> Iterator[str]:
-        trust, size = self._wanted.trust, self._stitched.size
+        trust, stitched = self._wanted.trust, self._stitched
+        size = stitched.size
         if not trust.keys:
             yield "no key was given: no signature was checked"
         elif not trust.needed:
             yield "no witness was asked for: nobody but the log says that everyone is shown the same one"
         if not self._wanted.ours:
             yield "the entries were hashed and not looked into: neither sequences nor manifests were checked"
-        pruned = sum(end - first for first, end in self._reader.gaps)
-        if pruned:
-            yield f"{pruned} entries were pruned: their hashes were checked, and their archives are elsewhere"
+        if stitched.is_uncertain:
+            yield "no manifest after pruned entries could be checked: it counts sites that had no entry since"
         if self._since.begin:
             yield f"the {self._since.begin} entries that were verified before were not read again"
         if self._latest is None:

@@ -4,7 +4,7 @@ The tree is kept from manifest to manifest: between two of them few sites have g
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -63,14 +63,18 @@ class Heads:
         """What is wrong with a manifest that stands behind these heads; None if nothing is."""
         if manifested.site_id != GROUP:
             return f"a manifest is of the site {GROUP}, not of {manifested.site_id}"
-        try:
-            manifest = _decode(manifested.event).data
-        except msgspec.MsgspecError as exc:
-            return f"the manifest can't be read: {exc}"
+        manifest = _read(manifested)
+        if isinstance(manifest, str):
+            return manifest
         if manifest.sites != len(self.by_site):
             return f"the manifest counts {manifest.sites} sites, and {len(self.by_site)} have entries"
         root = b64encode(self.root()).decode()
         return None if manifest.root == root else f"the root over the sites' heads is {root}"
+
+    def leaves_open(self, manifested: Manifested, known: Collection[str]) -> bool:
+        """Whether a manifest behind pruned entries counts sites without an entry since, whose heads nobody knows."""
+        manifest = _read(manifested)
+        return manifested.site_id == GROUP and not isinstance(manifest, str) and manifest.sites > len(known)
 
     def fault_of_row(self, row: ManifestRow | None) -> str | None:
         """What is wrong with the lines that are kept of a manifest behind these heads; None if nothing is."""
@@ -81,6 +85,14 @@ class Heads:
         except NotABundle as exc:
             return f"its lines can't be read: {exc}"
         return None if lines == b"\n".join(site_lines(self.by_site)) else "its lines are not the sites' heads"
+
+
+def _read(manifested: Manifested) -> _Manifest | str:
+    """What a manifest says, or why it can't be read."""
+    try:
+        return _decode(manifested.event).data
+    except msgspec.MsgspecError as exc:
+        return f"the manifest can't be read: {exc}"
 
 
 def heads_of(row: ManifestRow) -> dict[str, int]:

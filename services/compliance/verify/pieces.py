@@ -53,8 +53,9 @@ def check_range(reader: Reader, task: Task) -> Range:
             check_piece(piece, reader.numbers, seen)
             seen.reached = piece.end
             hashes += piece.hashes
+            seen.roots += piece.root
             if piece.end % BUNDLE == 0 or piece.end == task.end:
-                _close_bundle(piece.end - len(hashes) // HASH_BYTES, hashes, seen)
+                _close_bundle((piece.end - 1) // BUNDLE * BUNDLE, hashes, seen)
                 hashes = b""
     except Faulty as exc:
         seen.fault = exc.fault
@@ -72,7 +73,8 @@ def _close_bundle(first: int, hashes: bytes, seen: Range) -> None:
 def check_piece(piece: Piece, numbers: Numbers | None, seen: Range) -> None:
     """What is wrong with the piece as a whole is told after the entries before it, which may be wrong themselves."""
     first = piece.first
-    check_width(piece.hashes, piece.end - first, first, piece.end)
+    if not piece.root:
+        check_width(piece.hashes, piece.end - first, first, piece.end)
     if seen.task.gap:
         return
     entries, damage = divide(piece.body, first, piece.end)

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import httpx
+import msgspec
 
+from services.compliance.verify.domain import BUNDLE, Gap, PartitionRow
 from services.compliance.verify.tiled import TiledReader
 from shared.errors import Unavailable
 
 TIMEOUT = 60.0
 ATTEMPTS = 3
+PRUNED = "pruned"
 INDEX_UNREAD = "the search index and whatever else only the database holds were not read; --database does"
 
 
@@ -22,7 +26,31 @@ class RestSource:
 
     def open(self) -> TiledReader:
         """Begins to read. Raises Unavailable, here and below, when there is no answer, or a refusal."""
-        return TiledReader(self, Served(self.url, self.token), sealed=False)
+        served = Served(self.url, self.token)
+        pruned = parse_pruned(served.read(PRUNED)) if self.token else {}
+        return TiledReader(self, served, sealed=False, pruned=pruned)
+
+
+class _Pruned(msgspec.Struct):
+    first: int
+    end: int
+    pruned_at: datetime
+    location: str
+
+
+def parse_pruned(raw: bytes | None) -> dict[Gap, PartitionRow]:
+    """The entries that a log says were pruned; each must be told by an entry. Raises Unavailable."""
+    try:
+        found = msgspec.json.decode(raw or b"[]", type=list[_Pruned])
+    except msgspec.MsgspecError as exc:
+        raise Unavailable(f"{PRUNED} can't be read: {exc}") from exc
+    rows, end = {}, 0
+    for one in sorted(found, key=lambda one: one.first):
+        if not end <= one.first < one.end or one.first % BUNDLE or one.end % BUNDLE:
+            raise Unavailable(f"{PRUNED}: the entries from {one.first} up to {one.end} can't have been pruned")
+        rows[one.first, one.end] = PartitionRow((), one.pruned_at, one.location)
+        end = one.end
+    return rows
 
 
 class Served:

@@ -54,10 +54,9 @@ class Stitched:
     def join(self, seen: Range, due: "Due") -> Fault | None:
         """Joins the next range and holds it against what is claimed of sizes in it; returns what is first wrong."""
         found = [
-            *self._check_sequences(seen),
             *self._check_time(seen),
             *([(seen.fault.first, seen.fault)] if seen.fault else []),
-            *self._check_manifests(seen, due.manifests),
+            *self._check_heads(seen, due.manifests),
             *self._check_tree(seen, due.claims),
             *((fault.first, fault) for fault in due.faults),
         ]
@@ -70,8 +69,10 @@ class Stitched:
         self.recorded_at = seen.order.last_recorded or self.recorded_at
         return None
 
-    def _check_sequences(self, seen: Range) -> Iterator[Found]:
-        for site, (index, sequence) in seen.order.starts.items():
+    def _check_sequences(self, starts: dict[str, tuple[int, int]], first: int, end: int) -> Iterator[Found]:
+        for site, (index, sequence) in starts.items():
+            if not first <= index < end:
+                continue
             due = self.heads.by_site.get(site, 0)
             if self.is_uncertain and site not in self._known and sequence > due:
                 due = sequence
@@ -84,16 +85,24 @@ class Stitched:
         if recorded_at and recorded_at < self.recorded_at:
             yield index, Fault("recorded-at", index, index + 1, fallen(recorded_at, self.recorded_at))
 
-    def _check_manifests(self, seen: Range, rows: dict[int, ManifestRow] | None) -> Iterator[Found]:
+    def _check_heads(self, seen: Range, rows: dict[int, ManifestRow] | None) -> Iterator[Found]:
+        """The sites' sequences from manifest to manifest, and each manifest itself."""
+        first, starts = seen.task.first, seen.order.starts
         for manifested in seen.order.manifests:
-            self.heads.grow(manifested.heads)
             index = manifested.index
+            yield from self._check_sequences(starts, first, index + 1)
+            first = index + 1
+            self.heads.grow(manifested.heads)
             if self.is_uncertain and rows is not None:
                 self._learn(rows.get(index))
-            if (wrong := self.heads.fault_of(manifested)) is not None:
+            wrong = self.heads.fault_of(manifested)
+            is_open = self.is_uncertain and self.heads.leaves_open(manifested, self._known)
+            self.is_uncertain = is_open and wrong is not None
+            if wrong is not None and not is_open:
                 yield index, Fault("manifest", index, index + 1, wrong)
             if rows is not None and (wrong := self.heads.fault_of_row(rows.pop(index, None))) is not None:
                 yield index, Fault("manifest-row", index, index + 1, wrong)
+        yield from self._check_sequences(starts, first, seen.task.end)
         self.heads.grow(seen.order.grown)
         unread = seen.task.first if seen.task.gap else seen.reached
         for index in [index for index in rows or () if index < unread]:

@@ -1,7 +1,8 @@
 """What a database keeps of all entries together, held against what they sum up to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import groupby
 
 from services.compliance.log.entry import format_time
 from services.compliance.log.index import microseconds
@@ -80,13 +81,13 @@ def gaps_of(stored: Mapping[int, PartitionRow], width: int, size: int) -> list[G
     return [(n * width, (n + 1) * width) for n in numbers if n * width >= 0 and (n + 1) * width <= size]
 
 
-def check_gaps(stored: Mapping[int, PartitionRow], numbers: Numbers, computed: Computed) -> None:
+def check_gaps(stored: Mapping[Gap, PartitionRow], computed: Computed) -> None:
     """That an entry records each pruned partition with the root over what it held, and where its archive is.
 
     The record of one may itself be among what was pruned later; and it comes some time after the pruning.
     """
     for (first, end), root in computed.pruned.items():
-        record, row = computed.records.get((first, end)), stored[first // numbers.partition_entries]
+        record, row = computed.records.get((first, end)), stored[first, end]
         if record is None:
             may_be_pruned = any(later > first for later, _ in computed.pruned)
             if not may_be_pruned and row.pruned_at and computed.recorded_at > format_time(row.pruned_at + PATIENCE):
@@ -96,6 +97,18 @@ def check_gaps(stored: Mapping[int, PartitionRow], numbers: Numbers, computed: C
         elif record.location != row.location:
             detail = f"their archive was at {record.location}, and is said to be at {row.location}"
             raise Faulty("partition", first, end, detail)
+
+
+def notes_of(stored: Mapping[Gap, PartitionRow]) -> Iterator[str]:
+    """What was pruned, in sentences; one for all partitions side by side that are in the same archive."""
+    for location, places in groupby(sorted(stored), key=lambda gap: stored[gap].location):
+        joined: list[Gap] = []
+        for first, end in places:
+            if joined and joined[-1][1] == first:
+                first, _ = joined.pop()
+            joined.append((first, end))
+        for first, end in joined:
+            yield f"entries {first} to {end - 1} were pruned: their leaf hashes were checked; they are in {location}"
 
 
 def _texts(times: Sequence[datetime | None]) -> list[int | str]:

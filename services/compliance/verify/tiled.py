@@ -1,13 +1,25 @@
 """A log whose parts have the names of C2SP tlog-tiles, wherever they lie: in a folder, or behind an address."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from services.compliance.log.tiles import Bundle, NotATile, Tile, bundles_of, is_in_tree, parse_path
 from services.compliance.log.tree import HASH_BYTES
-from services.compliance.verify.domain import BUNDLE, Computed, Faulty, Gap, Kind, Noted, Numbers, Piece, Source
+from services.compliance.verify.domain import (
+    BUNDLE,
+    Computed,
+    Faulty,
+    Gap,
+    Kind,
+    Noted,
+    Numbers,
+    PartitionRow,
+    Piece,
+    Source,
+)
 from services.compliance.verify.pieces import divide
 from services.compliance.verify.seals import as_noted
+from services.compliance.verify.sums import check_gaps, notes_of
 
 CHECKPOINT = "checkpoint"
 BUNDLES = "tile/entries/"
@@ -39,13 +51,16 @@ class TiledReader:
     """
 
     numbers: Numbers | None = None
-    gaps: Sequence[Gap] = ()
 
-    def __init__(self, source: Source, files: Files, *, sealed: bool) -> None:
+    def __init__(
+        self, source: Source, files: Files, *, sealed: bool, pruned: Mapping[Gap, PartitionRow] | None = None
+    ) -> None:
         self._source = source
         self._files = files
         self._sealed = sealed
         self._latest: Noted | None = None
+        self._pruned = pruned or {}
+        self.gaps: Sequence[Gap] = sorted(self._pruned)
 
     def size(self) -> int | None:
         """Nothing but the checkpoint tells."""
@@ -73,10 +88,12 @@ class TiledReader:
         """The bundles and level-0 tiles, and that what they were when they were partial is their beginning."""
         for bundle in bundles_of(end, first):
             until = bundle.start + bundle.width
-            body, hashes = self._bundle(bundle), self._tile(bundle.leaves)
+            is_pruned = any(begin <= bundle.start < until for begin, until in self.gaps)
+            body, hashes = b"" if is_pruned else self._bundle(bundle), self._tile(bundle.leaves)
             if body is None or hashes is None:
                 raise _missing(bundle, body is None)
-            self._check_partial(bundle.path, body, bundle.start, until)
+            if not is_pruned:
+                self._check_partial(bundle.path, body, bundle.start, until)
             self._check_partial(bundle.leaves.path, hashes, bundle.start, until)
             yield Piece(bundle.start, until, body, hashes)
 
@@ -91,7 +108,8 @@ class TiledReader:
         return hashes
 
     def check(self, computed: Computed) -> None:
-        """That there is nothing among the tiles of a sealed folder that the checkpoint does not cover."""
+        """That entries tell of what was pruned, and the checkpoint covers all that is in a sealed folder."""
+        check_gaps(self._pruned, computed)
         for name in self._files.names() if self._sealed else ():
             try:
                 resource = parse_path(name)
@@ -101,8 +119,8 @@ class TiledReader:
                 raise Faulty("unexpected", computed.size, computed.size, f"{name} lies beyond the checkpoint")
 
     def unchecked(self) -> Sequence[str]:
-        """What only a database has."""
-        return self._files.unchecked
+        """What was pruned, and what only a database has."""
+        return [*notes_of(self._pruned), *self._files.unchecked]
 
     def close(self) -> None:
         """Ends what the files need."""
