@@ -32,7 +32,7 @@ PUBLISH_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 CHANGE_SECONDS = 0.05
 FETCH_BYTES = 8 * 1024 * 1024
-PARTITION_FETCH_BYTES = 512 * 1024
+PARTITION_FETCH_BYTES = 1024 * 1024
 """A reader holds at the most one fetch of each broker and as much again of each partition, however far it is behind."""
 
 

@@ -9,7 +9,7 @@ must find unchanged, so a writer that was stopped and goes on later appends noth
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -145,6 +145,11 @@ class Seals(Protocol):
         """Is told of a manifest that is in the log."""
 
 
+def utc_now() -> datetime:
+    """What the writer's machine takes for the time."""
+    return datetime.now(UTC)
+
+
 @dataclass
 class Writer:
     """Appends while it leads. When ``checkpoint_every`` has passed since the last manifest, one closes a batch.
@@ -158,6 +163,7 @@ class Writer:
     checkpoint_every: timedelta
     seals: Seals
     lease_seconds: float = LEASE_SECONDS
+    clock: Callable[[], datetime] = utc_now
 
     async def run(self) -> None:
         """Stands by until the log is free, then appends until the bus or the database fails or it is replaced."""
@@ -260,7 +266,7 @@ class _Lead:
 
     async def _prepare(self, batches: Sequence[Batch]) -> Step:
         """All that can be done without the database. A clock that was set back does not make events look early."""
-        now = datetime.now(UTC)
+        now = self.writer.clock()
         now = now if self.state.recorded_at is None else max(now, self.state.recorded_at)
         reading = _Reading(now, Growing(self.state, now))
         moves = []
