@@ -18,6 +18,7 @@ from benchmarks.client import client
 from benchmarks.figure import Figure
 from benchmarks.ground import Ground, House, cancel, execute
 from benchmarks.processes import running
+from services.compliance.log.index import correlation_digest
 from services.registry import OWNING_DATA
 
 PER_SECOND = 100
@@ -27,7 +28,7 @@ WARM_UP_SECONDS = 3
 LOOK_SECONDS = 0.005
 LOOK_BACK = 50
 LIMIT_MS = 250
-BARE = "CREATE TABLE compliance.bare (index bigserial PRIMARY KEY, correlation_id text NOT NULL)"
+BARE = "CREATE TABLE compliance.bare (index bigserial PRIMARY KEY, correlation bigint NOT NULL)"
 
 SITE = {"id": "north", "name": "Northfield General Hospital", "time_zone": "Europe/Berlin"}
 
@@ -36,22 +37,22 @@ Write = Callable[[str], Awaitable[None]]
 
 @dataclass
 class Watch:
-    """When each write was answered, and when it was seen."""
+    """When each write was answered, and when it was seen, by the digest of its correlation id."""
 
     conn: "asyncpg.Connection[asyncpg.Record]"
     table: str
-    answered: dict[str, float] = field(default_factory=dict)
-    seen: dict[str, float] = field(default_factory=dict)
+    answered: dict[int, float] = field(default_factory=dict)
+    seen: dict[int, float] = field(default_factory=dict)
 
     async def look(self) -> None:
         """Looks for new rows for ever."""
-        query = f"SELECT index, correlation_id FROM compliance.{self.table} WHERE index > $1 ORDER BY index"  # noqa: S608 -- our own tables
+        query = f"SELECT index, correlation FROM compliance.{self.table} WHERE index > $1 ORDER BY index"  # noqa: S608 -- our own tables
         prepared, last = await self.conn.prepare(query), -1
         while True:
             # A bare row may commit after one with a higher number, so the last few are looked at again.
             found = await prepared.fetch(last - LOOK_BACK)
             now = perf_counter()
-            self.seen = {row["correlation_id"]: now for row in found} | self.seen
+            self.seen = {row["correlation"]: now for row in found} | self.seen
             last = found[-1]["index"] if found else last
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -78,7 +79,7 @@ async def _measure_on(ground: Ground, kind: str) -> Figure:
         async with asyncpg.create_pool(house.owner) as pool, client(url, system.token) as inventory:
 
             async def insert(flow: str) -> None:
-                await pool.execute("INSERT INTO compliance.bare (correlation_id) VALUES ($1)", flow)
+                await pool.execute("INSERT INTO compliance.bare (correlation) VALUES ($1)", correlation_digest(flow))
 
             async def register(flow: str) -> None:
                 person = {
@@ -120,4 +121,4 @@ async def _round(house: House, table: str, write: Write, seconds: float) -> floa
 async def _timed(write: Write, watch: Watch) -> None:
     flow = str(uuid4())
     await write(flow)
-    watch.answered[flow] = perf_counter()
+    watch.answered[correlation_digest(flow)] = perf_counter()

@@ -1,7 +1,8 @@
 """The embedded bus: publish and consume by one group at the same time, beside bare statements over the same rows."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -11,9 +12,10 @@ import asyncpg
 from benchmarks.figure import Figure
 from benchmarks.ground import Ground, House, cancel, execute
 from benchmarks.stock import fill_outbox, in_pieces, stored_messages
-from services.compliance.log.handlers import append_events
-from shared.bus import Message
-from shared.consumer import Consumer
+from services.compliance.checkpoints.publish import Unsigned
+from services.compliance.log.writer import Writer
+from shared.bus import Bus, Message
+from shared.consumer import Consumer, Reader
 from shared.database import Pool, open_pool
 from shared.events import Event
 from shared.events.inventory import PersonChanged
@@ -21,36 +23,40 @@ from shared.transactions import Transaction
 
 EVENTS = 30_000
 RUNS = 3
+CHECKPOINT_EVERY = timedelta(seconds=10)
+READ_BY_LOG = "SELECT coalesce(sum(next_sequence), 0) FROM sites WHERE site_id <> 'group'"
 TABLES = """
 CREATE TABLE compliance.noted (event_id text PRIMARY KEY, subject text NOT NULL);
 CREATE TABLE compliance.copied ("offset" bigint PRIMARY KEY, key text NOT NULL, value bytea NOT NULL);
 """
 
-Setup = Mapping[str, Any]
-"""How the consumer applies what it reads, and the table that then has a row for each event."""
+MakeReader = Callable[[House, Pool, Bus], Reader]
 
 
-async def note_each(tx: Transaction, event: Event[PersonChanged]) -> None:
+async def note(tx: Transaction, event: Event[PersonChanged]) -> None:
     """One INSERT an event: what a small handler does."""
     await tx.conn.execute("INSERT INTO noted VALUES ($1, $2)", event.id, event.subject)
 
 
-async def note_together(tx: Transaction, events: Sequence[Event[Any]]) -> None:
-    """The same rows by one COPY a batch: the bus and the consumer nearly by themselves."""
-    rows = [(event.id, event.subject) for event in events]
-    await tx.conn.copy_records_to_table("noted", records=rows, columns=["event_id", "subject"])
+def noting(_: House, pool: Pool, bus: Bus) -> Reader:
+    """An ordinary consumer."""
+    return Consumer("compliance", pool, bus, {PersonChanged: [note]})
+
+
+def appending(house: House, pool: Pool, bus: Bus) -> Reader:
+    """The writer of the audit log."""
+    return Writer(house.login("compliance"), pool, bus, CHECKPOINT_EVERY, Unsigned())
 
 
 async def measure(ground: Ground) -> list[Figure]:
-    """The middle one of three runs of each consumer, with a bare run of the same rows beside each."""
+    """The middle one of three runs of each reader, with a bare run of the same rows beside each."""
     return [
-        await _compare(ground, "postgres bus, one COPY a batch", 8_000, {}, note_together, "noted"),
-        await _compare(ground, "postgres bus, one INSERT an event", 3_000, {PersonChanged: [note_each]}, None, "noted"),
-        await _compare(ground, "postgres bus to the audit log", 4_000, {}, append_events, "events"),
+        await _compare(ground, "postgres bus to the audit log", 8_000, appending, READ_BY_LOG),
+        await _compare(ground, "postgres bus, one INSERT an event", 3_000, noting, "SELECT count(*) FROM noted"),
     ]
 
 
-async def _compare(ground: Ground, name: str, floor: float, handlers: Any, batch_handler: Any, effects: str) -> Figure:
+async def _compare(ground: Ground, name: str, floor: float, make_reader: MakeReader, count: str) -> Figure:
     ours, bare = [], []
     for _ in range(RUNS):
         async with ground.house("postgres") as house:
@@ -60,26 +66,26 @@ async def _compare(ground: Ground, name: str, floor: float, handlers: Any, batch
             messages = await stored_messages(pool)
             bare.append(EVENTS / await _bare(pool, messages))
             await pool.execute("TRUNCATE noted")
-            ours.append(EVENTS / await _through_the_bus(house, pool, messages, handlers, batch_handler, effects))
+            ours.append(EVENTS / await _through_the_bus(house, pool, messages, make_reader, count))
             await pool.close()
     peer = "bare COPY in, SELECT back, COPY out; 1,000 a transaction"
     return Figure(name, median(ours), "events/s", peer, median(bare), floor)
 
 
 async def _through_the_bus(
-    house: House, pool: Pool, messages: Sequence[Message], handlers: Any, batch_handler: Any, effects: str
+    house: House, pool: Pool, messages: Sequence[Message], make_reader: MakeReader, count: str
 ) -> float:
     """Seconds from the first publish to the commit of the last effect."""
     bus = house.bus()
-    consumer = asyncio.create_task(Consumer("compliance", pool, bus, handlers, batch_handler).run())
+    reading = asyncio.create_task(make_reader(house, pool, bus).run())
     async with bus.publisher("benchmark") as publisher:
         began = perf_counter()
         for piece in in_pieces(messages):
             await publisher.publish(piece)
-        while await pool.fetchval(f"SELECT count(*) FROM {effects}") < len(messages):  # noqa: S608 -- our own tables
+        while await pool.fetchval(count) < len(messages):
             await asyncio.sleep(0.02)
         seconds = perf_counter() - began
-    await cancel(consumer)
+    await cancel(reading)
     await bus.close()
     return seconds
 
