@@ -1,8 +1,7 @@
 """Old entries leave the database for an archive, and come back: nothing is lost, everything stays provable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,98 +11,32 @@ import asyncpg
 import httpx
 import pytest
 from moto.server import ThreadedMotoServer
-from pydantic import SecretStr
 
-from services.compliance.__main__ import build
 from services.compliance.checkpoints.checkpoint import open_checkpoint
 from services.compliance.log.handlers import read_tiles
 from services.compliance.log.proofs import plan_consistency, plan_inclusions, verify_consistency, verify_inclusion
 from services.compliance.log.tiles import Bundle, split_bundle
 from services.compliance.log.tree import leaf_hashes
-from services.compliance.retention.schedule import Retention
-from services.compliance.retention.vault import Vault
-from services.compliance.settings import ComplianceSettings
-from shared.bus.postgres import PostgresBus
 from shared.errors import Unavailable
-from shared.events.inventory import SiteChanged
+from shared.events.compliance import HoldChanged
 from tests.conftest import execute
-from tests.harness import Harness
-from tests.integration.compliance.publishing import AUDITOR, Sender
-from tests.integration.conftest import Run, login
+from tests.integration.compliance.publishing import AUDITOR
+from tests.integration.compliance.retention.old_log import (
+    KEY,
+    URL,
+    WIDTH,
+    Aged,
+    advance_all,
+    ask,
+    index_sums,
+    plan,
+    retention,
+)
+from tests.integration.conftest import login
 from tests.news import until
-from tests.small_log import key_of
-
-KEY = key_of("steward.example/log")
-URL = "/compliance/v1/retention"
-WIDTH = 512
-LATER = timedelta(days=2193)
-SEALED = "SELECT size >= $1 AND size = (SELECT max(size) FROM checkpoints) FROM head"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of an archive."""
-    made = tmp_path / "archive"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def aged(run: Run, bus: PostgresBus, database: str, tmp_path: Path) -> Any:
-    """A log of three partitions of 512 entries, two of them complete, with some manifests between its events."""
-
-    @asynccontextmanager
-    async def start() -> AsyncIterator[Harness]:
-        await execute(database, f"UPDATE compliance.head SET partition_entries = {WIDTH}")
-        signing = {"log_key": SecretStr(KEY.reveal()), "log_published": tmp_path / "checkpoint"}
-        async with run(compliance=(build, ComplianceSettings, signing | {"log_checkpoint_interval": 0.1})) as steward:
-            sender = Sender(bus, "inventory")
-            for start in range(0, 1100, 275):
-                raws = [sender.event(site(n), site_id="north" if n % 2 else "south") for n in range(start, start + 275)]
-                await sender.send("site.changed", raws)
-                await until(steward.pools["compliance"], SEALED, start + 276)
-            yield steward
-
-    return start
-
-
-def site(version: int) -> SiteChanged:
-    """Some event."""
-    return SiteChanged(name=f"Northfield {version}", time_zone="Europe/Berlin", version=version)
-
-
-def retention(
-    steward: Harness, database: str, url: str, *, later: timedelta = LATER, endpoint: str | None = None
-) -> Retention:
-    """The schedule with a clock that is ahead by more than six years."""
-    dsn = login(database, "steward_compliance")
-    return Retention(dsn, steward.pools["compliance"], Vault(url, endpoint), lambda: datetime.now(UTC) + later)
-
-
-async def ask(database: str, *numbers: int) -> None:
-    """Asks for partitions to be pruned as the API does, but six years ahead of its clock."""
-    for number in numbers:
-        await execute(
-            database,
-            f"""INSERT INTO compliance.archives (partition, state, asked_by, asked_at, correlation_id)
-                VALUES ({number}, 'planned', 'admin', now(), 'flow-{number}')
-                ON CONFLICT (partition) DO UPDATE SET fault = NULL""",
-        )
-
-
-async def advance_all(schedule: Retention) -> None:
-    """Takes every step that is due."""
-    while await schedule.advance():
-        pass
-
-
-async def plan(steward: Harness) -> list[dict[str, Any]]:
-    """The dry run."""
-    found: list[dict[str, Any]] = (await steward.admin.get(f"{URL}/plan")).raise_for_status().json()
-    return found
-
-
-async def test_the_plan_says_what_keeps_each_partition(aged: Any) -> None:
+async def test_the_plan_says_what_keeps_each_partition(aged: Aged) -> None:
     """Young entries stay for six years, or for as long as policies of their kinds say; a growing partition stays."""
     async with aged() as steward:
         admin = steward.admin
@@ -126,7 +59,7 @@ async def test_the_plan_says_what_keeps_each_partition(aged: Any) -> None:
         assert (await admin.post(f"{URL}/prune", json={"partitions": [99]})).status_code == 404
 
 
-async def test_a_hold_keeps_a_partition_until_it_is_released(aged: Any, database: str, folder: Path) -> None:
+async def test_a_hold_keeps_a_partition_until_it_is_released(aged: Aged, database: str, folder: Path) -> None:
     """Also one that is placed after the prune was asked for; the database itself refuses as well."""
     async with aged() as steward:
         schedule = retention(steward, database, f"file://{folder}")
@@ -151,12 +84,12 @@ async def test_a_hold_keeps_a_partition_until_it_is_released(aged: Any, database
         await ask(database, 0)
         await advance_all(schedule)
         assert (await plan(steward))[0]["state"] == "pruned"
-        heard = [event.data.state for event in steward.heard.events if event.type == "hold.changed"]
+        heard = [event.data.state for event in steward.heard.events if isinstance(event.data, HoldChanged)]
         assert heard == ["placed", "released"]
 
 
 async def test_after_pruning_every_proof_and_every_kept_checkpoint_holds(
-    aged: Any, database: str, folder: Path
+    aged: Aged, database: str, folder: Path
 ) -> None:
     """Entries are gone and say where they are; their inclusion can be proved still, as can what follows them."""
     async with aged() as steward:
@@ -188,7 +121,7 @@ async def test_after_pruning_every_proof_and_every_kept_checkpoint_holds(
         assert types.count("log.archived") == types.count("log.pruned") == 2
 
 
-async def test_a_restored_partition_is_searched_again_and_goes_again(aged: Any, database: str, folder: Path) -> None:
+async def test_a_restored_partition_is_searched_again_and_goes_again(aged: Aged, database: str, folder: Path) -> None:
     """What search finds then is what it found before; after its time it is pruned without a new copy."""
     async with aged() as steward:
         auditor = steward.as_("audrey", *AUDITOR)
@@ -218,7 +151,7 @@ async def test_a_restored_partition_is_searched_again_and_goes_again(aged: Any, 
         assert await found() == []
 
 
-async def test_a_damaged_archive_is_not_restored(aged: Any, database: str, folder: Path) -> None:
+async def test_a_damaged_archive_is_not_restored(aged: Aged, database: str, folder: Path) -> None:
     """One byte in one bundle; the partition stays out, and the plan says which file is wrong."""
     async with aged() as steward:
         schedule = retention(steward, database, f"file://{folder}")
@@ -236,7 +169,7 @@ async def test_a_damaged_archive_is_not_restored(aged: Any, database: str, folde
         assert (await steward.as_("audrey", *AUDITOR).get("/compliance/v1/events/3")).status_code == 410
 
 
-async def test_what_is_damaged_in_the_log_is_not_archived(aged: Any, database: str, folder: Path) -> None:
+async def test_what_is_damaged_in_the_log_is_not_archived(aged: Aged, database: str, folder: Path) -> None:
     """Nothing is dropped; the partition halts with the reason."""
     async with aged() as steward:
         await execute(
@@ -249,7 +182,7 @@ async def test_what_is_damaged_in_the_log_is_not_archived(aged: Any, database: s
         assert (first["state"], "0 to 255" in first["fault"]) == ("planned", True)
 
 
-async def test_an_archive_that_holds_other_bytes_is_never_written_over(aged: Any, database: str, folder: Path) -> None:
+async def test_an_archive_that_holds_other_bytes_is_never_written_over(aged: Aged, database: str, folder: Path) -> None:
     """Somebody else's log lies in that folder."""
     async with aged() as steward:
         other = folder / Bundle(0).path
@@ -261,7 +194,7 @@ async def test_an_archive_that_holds_other_bytes_is_never_written_over(aged: Any
         assert other.read_bytes() == b"another log"
 
 
-async def test_a_partition_that_is_not_archived_is_not_dropped(aged: Any, database: str) -> None:
+async def test_a_partition_that_is_not_archived_is_not_dropped(aged: Aged, database: str) -> None:
     """By nobody who has the service's login, whatever it says."""
     async with aged():
         conn = await asyncpg.connect(
@@ -291,7 +224,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-async def test_a_bucket_is_an_archive_as_good_as_a_folder(aged: Any, database: str, bucket: str) -> None:
+async def test_a_bucket_is_an_archive_as_good_as_a_folder(aged: Aged, database: str, bucket: str) -> None:
     """Archived to S3, pruned, and restored from there."""
     async with aged() as steward:
         schedule = retention(steward, database, "s3://archive/log", endpoint=bucket)
@@ -306,7 +239,7 @@ async def test_a_bucket_is_an_archive_as_good_as_a_folder(aged: Any, database: s
 
 
 async def test_an_archive_that_is_away_holds_nothing_up_and_loses_nothing(
-    aged: Any, database: str, folder: Path
+    aged: Aged, database: str, folder: Path
 ) -> None:
     """The partition stays planned, the log goes on, and the next attempt finds what the first one wrote."""
     async with aged() as steward:
@@ -322,9 +255,9 @@ async def test_an_archive_that_is_away_holds_nothing_up_and_loses_nothing(
         assert (await plan(steward))[0]["state"] == "pruned"
 
 
-async def test_two_replicas_do_not_move_the_same_partition(aged: Any, database: str, folder: Path) -> None:
+async def test_two_replicas_do_not_move_the_same_partition(aged: Aged, database: str, folder: Path) -> None:
     """The second one waits until the first is gone; each step happens once."""
-    async with aged() as steward:
+    async with aged(archive=None) as steward:
         schedules = [retention(steward, database, f"file://{folder}") for _ in range(2)]
         await ask(database, 0, 1)
         running = [asyncio.create_task(schedule.run()) for schedule in schedules]
@@ -337,13 +270,12 @@ async def test_two_replicas_do_not_move_the_same_partition(aged: Any, database: 
         assert len([event for event in steward.heard.events if event.type == "log.pruned"]) == 2
 
 
-async def index_sums(database: str) -> list[tuple[object, ...]]:
-    """What the index and its counts hold of the first partition, and of all days but those of today's own traffic."""
-    conn = await asyncpg.connect(database, server_settings={"search_path": "compliance"})
-    events = await conn.fetch(f"SELECT * FROM events WHERE index < {WIDTH} ORDER BY index")
-    chunks = await conn.fetch(f"SELECT start, hashes, recorded_at FROM chunks WHERE start < {WIDTH} ORDER BY start")
-    days = await conn.fetch(
-        "SELECT d.* FROM days d JOIN types t ON t.number = d.type WHERE t.type = 'site.changed' ORDER BY site, day"
-    )
-    await conn.close()
-    return [tuple(row) for rows in (events, chunks, days) for row in rows]
+async def test_without_an_archive_nothing_moves(aged: Aged, database: str) -> None:
+    """The refusal names the setting."""
+    async with aged(archive=None) as steward:
+        body = {"days": 1, "reason": "a test"}
+        assert (await steward.admin.post(f"{URL}/policies", json=body)).status_code == 201
+        await execute(database, "UPDATE compliance.partitions SET last_recorded = last_recorded - interval '2 days'")
+        for path, wish in (("prune", {"partitions": [0]}), ("restore", {"partition": 0, "days": 1})):
+            refused = await steward.admin.post(f"{URL}/{path}", json=wish)
+            assert (refused.status_code, "STEWARD_LOG_ARCHIVE" in refused.json()["detail"]) == (409, True)
