@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.compliance.checkpoints.keys import generate_key_file
+from services.compliance.checkpoints.note import SignerKey
 from services.registry import OWNING_DATA
 from services.up.files import write_private
 
@@ -39,11 +40,13 @@ class Home:
         return found
 
     def log_key(self) -> str:
-        """The private key that signs the audit log."""
+        """The private key that signs the audit log. The public one lies in ``log.pub``, for those who verify."""
         file = self.folder / "keys" / "log.key"
         if not file.exists():
             generate_key_file(file, LOG_ORIGIN)
-        return file.read_text()
+        key = SignerKey.parse(file.read_text().strip())
+        write_private(self.folder / "log.pub", f"{key.verifier}\n")
+        return key.reveal()
 
     def ports(self) -> dict[str, int]:
         """The ports that the simulated nodes had before, by AE title."""

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.compliance.checkpoints.note import SignerKey
 from tests.e2e.walkthrough.distributed import distributed
 from tests.e2e.walkthrough.one_process import steward_up
 from tests.e2e.walkthrough.readme import STEWARD, Walk, shell_environment, walk
@@ -58,6 +59,8 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         if request.param == "distributed":
             environment = stack.enter_context(distributed(folder))
             issuer_keys(folder).symlink_to(folder / "volumes" / "issuer" / "keys")
+            key = SignerKey.parse((folder / "secrets" / "log_key").read_text())
+            (folder / ".steward" / "log.pub").write_text(f"{key.verifier}\n")
             told = {name: environment[f"STEWARD_{name.upper()}"] for name in ("url", "token", "mailbox")}
         else:
             environment, told = shell_environment(folder), stack.enter_context(steward_up(folder)).told

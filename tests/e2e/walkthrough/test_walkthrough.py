@@ -20,6 +20,7 @@ BACKUP = "A backup"
 PATCH = "A patch"
 RETIREMENT = "An archive retires"
 AUDIT = "The audit trail"
+CHECKPOINTS = "/compliance/v1/log/checkpoints"
 
 LIFE = ["in_service", "retiring", "migrated", "isolated", "sanitized", "disposed", "closed"]
 
@@ -149,12 +150,25 @@ def test_the_trail_is_searched_by_site_type_subject_actor_and_time_and_verified(
     assert len(times) == 5
     assert times == sorted(times, reverse=True)
     verified = re.fullmatch(
-        r"verified: (\d+) entries of (\d+) sites, \d+ recorded roots, root ([0-9a-f]{64})", walked.walk.lines(AUDIT)[-1]
+        r"verified: (\d+) entries of (\d+) sites, \d+ checkpoints, root ([0-9a-f]{64})", walked.walk.lines(AUDIT)[-3]
     )
     assert verified is not None
-    assert int(verified[2]) == 3
-    sizes = {root["size"]: root["root"] for root in walked.items("/compliance/v1/log/roots", limit="1000")}
-    assert base64.b64decode(sizes[int(verified[1])]).hex() == verified[3]
+    assert int(verified[2]) == 4
+    roots = {item["size"]: item["note"].splitlines()[2] for item in walked.items(CHECKPOINTS, limit="1000")}
+    assert base64.b64decode(roots[int(verified[1])]).hex() == verified[3]
+
+
+def test_evidence_of_a_site_is_taken_away_and_proves_itself(walked: Walked) -> None:
+    """A file, the public key and the verifier are enough; nothing of other sites is in it."""
+    proved = re.fullmatch(
+        r"verified: (\d+) entries of north, recorded from \S+ to \S+ and complete, "
+        r"in the log steward.example/log of \d+ entries",
+        walked.walk.lines(AUDIT)[-1],
+    )
+    assert proved is not None
+    assert int(proved[1]) > 20
+    package = walked.folder / "north.zip"
+    assert b"south" not in package.read_bytes()
 
 
 def test_nothing_was_quarantined_and_no_mail_failed(walked: Walked) -> None:
