@@ -45,6 +45,13 @@ def parse_outcomes(texts: Iterable[str]) -> frozenset[Outcome]:
     return frozenset(known[text] for text in texts)
 
 
+class Kind(NamedTuple):
+    """One site and one type."""
+
+    site_id: str
+    type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which entries are sought; None leaves a part open.
@@ -62,6 +69,15 @@ class Query:
     outcomes: Set[Outcome] | None = None
     correlation_id: str | None = None
     text: str | None = None
+
+    def kind_among(self, visible: Set[str] | None) -> Kind | None:
+        """The one kind that is sought, of the sites that are visible, and nothing more; else None."""
+        sites = {self.site_id} if self.site_id is not None else visible
+        if sites is None or self.types is None or len(sites) != 1 or len(self.types) != 1:
+            return None
+        if self.has_words or self.not_types or self.outcomes is not None:
+            return None
+        return Kind(*sites, *self.types)
 
     @property
     def has_words(self) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import asyncpg
 
 from services.compliance.log.index import correlation_digest, digest
-from services.compliance.search.domain import FIRST, LAST, Dimension, Place, Query, Span
+from services.compliance.search.domain import FIRST, LAST, Dimension, Kind, Place, Query, Span
 from shared.database import Connection
 
 PROBES = "service:probes"
@@ -79,13 +79,32 @@ async def show_sites(conn: Connection, visible: Set[str] | None, statement_secon
     Events are then read by an index in the order of time until there are enough. Left to itself, the planner, which
     does not know how many there are of a kind, would read all of it and sort.
     """
-    sites = EVERYTHING if visible is None else ",".join(sorted(visible))
     await conn.execute(
         """SELECT set_config('steward.sites', $1, true), set_config('statement_timeout', $2, true),
                   set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)""",
-        sites,
+        _setting(visible),
         f"{statement_seconds}s",
     )
+
+
+async def select_places_of_kind(
+    conn: Connection, kind: Kind, visible: Set[str] | None, span: Span, *, is_down: bool, limit: int
+) -> list[Place]:
+    """As ``select_places``, of one site and type, of those sites that are visible; it needs no transaction."""
+    rows = await conn.fetch(
+        "SELECT * FROM find_of_kind($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        _setting(visible),
+        *kind,
+        is_down,
+        limit,
+        *(span.lower or Place(FIRST, 0)),
+        *(span.upper or Place(LAST, 0)),
+    )
+    return [Place(*row) for row in rows]
+
+
+def _setting(visible: Set[str] | None) -> str:
+    return EVERYTHING if visible is None else ",".join(sorted(visible))
 
 
 async def has_site(conn: Connection, site_id: str) -> bool:

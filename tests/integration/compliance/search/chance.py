@@ -142,7 +142,7 @@ def questions(chance: random.Random, count: int) -> Iterator[tuple[Query, Span]]
         return chance.choice(values) if chance.random() < share else None
 
     for _ in range(count):
-        types = frozenset(chance.sample(TYPES, 2)) if chance.random() < 0.3 else None
+        types = frozenset(chance.sample(TYPES, chance.choice((1, 1, 2)))) if chance.random() < 0.4 else None
         begin, end = sorted(START + timedelta(minutes=chance.randrange(-500_000, 9000)) for _ in range(2))
         query = Query(
             site_id=maybe(0.3, *SITES, "nowhere"),

@@ -11,6 +11,7 @@ from shared.database import close_pool, open_pool
 from shared.http import Call
 from tests.integration.compliance.search.chance import (
     SITES,
+    TYPES,
     Entry,
     call_of,
     entries_of,
@@ -71,6 +72,8 @@ async def test_search_equals_a_plain_filter(database: str, seed: int) -> None:
             visible = SITES if grants == ("auditor:*",) else [grant.split(":")[1] for grant in grants]
             call = call_of(pool, *grants)
             order: Order = chance.choice(("asc", "desc"))
+            if chance.random() < 0.2:
+                query = Query(site_id=chance.choice(SITES), types=frozenset({chance.choice(TYPES)}))
             limit = chance.choice((1, 3, 50, 500))
             expected = due(entries, query, span, visible, order)
             limit = max(limit, len(expected) // MOST_PAGES)

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.compliance.search import store
-from services.compliance.search.domain import PageAsked, Query, Span
+from services.compliance.search.domain import Kind, PageAsked, Query, Span
 from services.compliance.search.handlers import find_page, looking
 from shared.database import Pool, close_pool, open_pool
 from tests.conftest import execute
@@ -63,6 +63,17 @@ async def test_several_sites_and_all(pool: Pool) -> None:
         async with looking(call_of(pool, *grants)) as conn:
             found = await store.select_places(conn, store.Sought(), Span(), is_down=False, limit=5000)
         assert [place.entry for place in found] == [told["index"] for told in entries if told["siteid"] in sites]
+
+
+async def test_one_kind_is_seen_by_who_sees_its_site(pool: Pool) -> None:
+    """The quick way to ask for one site and type sets the sites that are seen itself, and not for what comes after."""
+    kind = Kind("south", "probe.result")
+    due = [told["index"] for told in await entries_of(pool) if (told["siteid"], told["type"]) == kind]
+    async with pool.acquire() as conn:
+        for visible, expected in ((None, due), ({"south"}, due), ({"north", "east"}, []), (set(), [])):
+            found = await store.select_places_of_kind(conn, kind, visible, Span(), is_down=False, limit=5000)
+            assert [place.entry for place in found] == expected
+            assert await conn.fetchval("SELECT count(*) FROM events") == 0
 
 
 async def test_partitions_can_not_be_read_past_the_policy(pool: Pool) -> None:
