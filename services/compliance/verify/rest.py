@@ -27,7 +27,11 @@ class RestSource:
     def open(self) -> TiledReader:
         """Begins to read. Raises Unavailable, here and below, when there is no answer, or a refusal."""
         served = Served(self.url, self.token)
-        pruned = parse_pruned(served.read(PRUNED)) if self.token else {}
+        try:
+            pruned = parse_pruned(served.read(PRUNED)) if self.token else {}
+        except Unavailable:
+            served.close()
+            raise
         return TiledReader(self, served, sealed=False, pruned=pruned)
 
 
