@@ -13,15 +13,20 @@ from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
 from shared.errors import Gone, Replaced
 
+GUEST = "steward-log-guest"
+"""The name of a session while it holds the head's lock for something else than a writer's batches."""
+
 # A lease that lasts longer than any does was given by a clock that has been set back since.
 _LAPSED = "NOT leased_until BETWEEN clock_timestamp() AND clock_timestamp() + {} * interval '1.5 seconds'"
 
 
-async def take_lease(conn: Connection, holder: str, seconds: float) -> int | None:
+async def take_lease(conn: Connection, holder: str, seconds: float, patience: float) -> int | None:
     """Makes ``holder`` the writer and returns its epoch, or None while another one's lease lasts.
 
-    Only the database's clock counts. Raises LockNotAvailable while the other one holds the head's lock.
+    Only the database's clock counts. Raises LockNotAvailable when another one holds the head's lock for ``patience``
+    seconds.
     """
+    await conn.execute(f"SET LOCAL lock_timeout = {int(1000 * patience)}")
     epoch: int | None = await conn.fetchval(
         f"""UPDATE head SET epoch = epoch + 1, holder = $1, leased_until = clock_timestamp() + $2 * interval '1 second'
            WHERE {_LAPSED.format("$2")} RETURNING epoch""",  # noqa: S608 -- a condition of ours
@@ -50,7 +55,8 @@ async def end_sessions(conn: Connection, applications: Sequence[str]) -> None:
 
 
 async def lock_epoch(conn: Connection) -> int:
-    """The epoch of the writer, which can't append until this transaction ends."""
+    """The epoch of the writer, which can't append until this transaction ends. All sites are visible to it."""
+    await conn.execute("SELECT set_config('steward.sites', '*', true), set_config('application_name', $1, true)", GUEST)
     epoch: int = await conn.fetchval("SELECT epoch FROM head FOR UPDATE")
     return epoch
 

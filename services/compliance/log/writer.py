@@ -34,14 +34,13 @@ from shared.telemetry import log
 from shared.transactions import Transaction, begin, flush_outbox, new_id
 
 SERVICE = "compliance"
-BATCH = 4096
+BATCH = 16_384
 PIECE = 256
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LEASE_SECONDS = 5.0
 RENEWALS = 3
 LOOKS = 10
 CLOSE_SECONDS = 2.0
-BY_HAND = "steward-log-by-hand"
 
 PartitionId = tuple[str, int]
 
@@ -196,7 +195,6 @@ class Writer:
                 arrival = read_arrival(held.raw, topic=held.topic, now=tx.now)
             except Unreadable as exc:
                 raise Conflict(f"the message still can't be read: {exc}") from exc
-            await tx.conn.execute(f"SET LOCAL steward.sites = '*'; SET LOCAL application_name = '{BY_HAND}'")
             epoch = await store.lock_epoch(tx.conn)
             state = await store.select_state(tx.conn)
             await self.seals.guard(tx.conn, state)
@@ -209,17 +207,17 @@ async def _stand_by(conn: Connection, holder: str, lease_seconds: float) -> int:
 
     Whoever holds the head's lock longer than the lease lasts has stopped in the middle; its sessions are ended.
     """
+    pause = lease_seconds / LOOKS
     while True:
         try:
             async with conn.transaction():
-                await conn.execute(f"SET LOCAL lock_timeout = {int(1000 * lease_seconds / LOOKS)}")
-                if (epoch := await store.take_lease(conn, holder, lease_seconds)) is not None:
+                if (epoch := await store.take_lease(conn, holder, lease_seconds, pause)) is not None:
                     return epoch
         except asyncpg.LockNotAvailableError:
             if (stopped := await store.select_lapsed_holder(conn, lease_seconds)) is not None:
                 log.warning("log.holder_ended", service=SERVICE, holder=stopped)
-                await store.end_sessions(conn, [stopped, BY_HAND])
-        await asyncio.sleep(lease_seconds / LOOKS)
+                await store.end_sessions(conn, [stopped, store.GUEST])
+        await asyncio.sleep(pause)
 
 
 @dataclass

@@ -182,3 +182,21 @@ async def append_without_lease(stage: Stage, pool: Pool, defeats: Counter[str]) 
             defeats[type(exc).__name__] += 1
         finally:
             conn.terminate()
+
+
+async def test_a_guest_that_keeps_the_log_locked_is_ended(
+    database: str, stage: Stage, pool: Pool, processes: Writers, source: Source
+) -> None:
+    """Who replays a message and is stopped in the middle holds up the writers for a while, and not for ever."""
+    await source.publish(100)
+    processes.start(stage)
+    await all_read(pool, len(source.published))
+    processes.start(stage)
+    guest = await connect(stage.direct, schema="compliance", application="guest")
+    async with asyncio.timeout(30):
+        await guest.execute("BEGIN")
+        await store.lock_epoch(guest)
+        await source.publish(100)
+        await all_read(pool, len(source.published))
+    assert guest.is_closed()
+    await check_log(database)
