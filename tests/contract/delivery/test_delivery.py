@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from shared import telemetry
 from shared.bus import Batch
 from shared.errors import Replaced, TooLarge
 from shared.events import with_sequence
 from shared.relay import BATCH, in_flight, take_batch
 from shared.transactions import begin
-from tests.contract.delivery.conftest import SERVICE, Counting
+from tests.contract.delivery.conftest import SERVICE, Counting, HandlerFailed
 
 
 async def test_events_arrive_in_order_with_rising_sequences(counting: Counting) -> None:
@@ -161,3 +162,31 @@ async def test_cut_connections_neither_lose_nor_double(counting: Counting) -> No
                    AND application_name LIKE 'steward-%'"""
             )
         assert await counting.applied(100) == list(range(100))
+
+
+async def test_a_loss_is_counted_once_and_the_rest_is_applied(counting: Counting) -> None:
+    """What the bus dropped before it was read can't be applied; reading goes on behind it, and a metric tells."""
+    topic = counting.contract.event_type
+    await counting.record(1, 2)
+    async with counting.pool.acquire() as conn:
+        one, two = await take_batch(conn, BATCH)
+    await counting.consumer.apply(Batch(topic, 0, [(4, one.value)], lost=(0, 4), skipped_to=6))
+    await counting.consumer.apply(Batch(topic, 0, (), lost=(6, 9)))
+    await counting.consumer.apply(Batch(topic, 0, [(9, two.value)]))
+    assert await counting.applied(2) == [1, 2]
+    assert await counting.pool.fetchval("SELECT next_offset FROM positions WHERE topic = $1", topic) == 10
+    assert telemetry.LOST.labels(SERVICE, topic)._value.get() == 7
+
+
+async def test_a_message_that_fails_behind_a_loss_does_not_tell_of_it_twice(counting: Counting) -> None:
+    """The batch is applied piece by piece: the loss, then each message, then what was skipped."""
+    topic = counting.contract.event_type
+    counting.failures[1] = [HandlerFailed() for _ in range(10)]
+    await counting.record(1, 2)
+    async with counting.pool.acquire() as conn:
+        one, two = await take_batch(conn, BATCH)
+    await counting.consumer.apply(Batch(topic, 0, [(4, one.value), (5, two.value)], lost=(0, 4), skipped_to=8))
+    assert await counting.applied(1) == [2]
+    assert len(await counting.quarantined(1)) == 1
+    assert await counting.pool.fetchval("SELECT next_offset FROM positions WHERE topic = $1", topic) == 8
+    assert telemetry.LOST.labels(SERVICE, topic)._value.get() == 4
