@@ -9,6 +9,7 @@ from services.cli.demo import demo
 from services.cli.keygen import log_keygen
 from services.cli.log import log
 from services.cli.log_export import log_export
+from services.cli.log_mirror import log_mirror
 from services.cli.operate import migrate, run, settings, token, up
 from services.cli.quarantine import quarantine
 from services.cli.witness import witness
@@ -24,6 +25,7 @@ for command in (up, run, migrate, token, settings, log, witness, quarantine, *cl
     steward.add_command(command)
 log.add_command(log_keygen)
 log.add_command(log_export)
+log.add_command(log_mirror)
 
 
 def main() -> None:

@@ -42,13 +42,22 @@ def api() -> httpx.Client:
 
 def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
     """The JSON answer. Ends the command with what the problem document says when the request is refused."""
+    return _ask(client, method, path, **request).json()
+
+
+def ask_bytes(client: httpx.Client, path: str) -> bytes:
+    """The answer to a GET as it is. Ends the command as ``ask`` does."""
+    return _ask(client, "GET", path).content
+
+
+def _ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.Response:
     try:
         answer = client.request(method, path, **request)
     except httpx.HTTPError as exc:
         raise _unanswered(client, path, exc) from exc
     if answer.is_error:
         _refuse(answer)
-    return answer.json()
+    return answer
 
 
 def download(client: httpx.Client, path: str, file: IO[bytes], **request: Any) -> int:
