@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from services.compliance.search.domain import Cursor, Order, PageAsked, Query, Span
-from services.compliance.search.handlers import find_page
+from services.compliance.search.handlers import STATEMENT_SECONDS, find_page, looking
 from shared.database import close_pool, open_pool
+from shared.errors import Malformed
 from shared.http import Call
 from tests.integration.compliance.search.chance import (
     SITES,
@@ -82,5 +83,25 @@ async def test_search_equals_a_plain_filter(database: str, seed: int) -> None:
             if cursor is not None:
                 back = await walk_back(call, query, span, order, limit, cursor)
                 assert back == expected[:before], (query, span, grants, order, limit)
+    finally:
+        await close_pool(pool)
+
+
+async def sleep_while_looking(call: Call) -> None:
+    """A statement that does not end; its patience is shortened for the test."""
+    async with looking(call) as conn:
+        assert await conn.fetchval("SHOW statement_timeout") == f"{STATEMENT_SECONDS}s"
+        await conn.execute("SET LOCAL statement_timeout = '20ms'")
+        await conn.execute("SELECT pg_sleep(60)")
+
+
+async def test_search_that_takes_too_long_is_refused_with_advice(database: str) -> None:
+    """It ends in the database, too, and the connection can be used again."""
+    pool = await open_pool(login(database, "steward_compliance"), schema="compliance", application="test", max_size=1)
+    try:
+        call = call_of(pool, "auditor:*")
+        with pytest.raises(Malformed, match="ask for a shorter time, one site or one type"):
+            await sleep_while_looking(call)
+        assert (await find_page(call, Query(), PageAsked())).found.items == []
     finally:
         await close_pool(pool)
