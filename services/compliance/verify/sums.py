@@ -84,10 +84,15 @@ def gaps_of(stored: Mapping[int, PartitionRow], width: int, size: int) -> list[G
 def check_gaps(stored: Mapping[Gap, PartitionRow], computed: Computed) -> None:
     """That an entry records each pruned partition with the root over what it held, and where its archive is.
 
-    The record of one may itself be among what was pruned later; and it comes some time after the pruning.
+    The record of one may itself be among what was pruned later; and it comes some time after the pruning. What an
+    earlier verification read, if only its beginning, is not asked for again.
     """
-    for (first, end), root in computed.pruned.items():
-        record, row = computed.records.get((first, end)), stored[first, end]
+    for (first, end), row in stored.items():
+        root, record = computed.pruned.get((first, end)), computed.records.get((first, end))
+        if end > computed.size:
+            raise Faulty("partition", first, computed.size, f"entries up to {end - 1} can't have been pruned yet")
+        if root is None:
+            continue
         if record is None:
             may_be_pruned = any(later > first for later, _ in computed.pruned)
             if not may_be_pruned and row.pruned_at and computed.recorded_at > format_time(row.pruned_at + PATIENCE):

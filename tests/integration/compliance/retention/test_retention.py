@@ -194,6 +194,29 @@ async def test_an_archive_that_holds_other_bytes_is_never_written_over(aged: Age
         assert other.read_bytes() == b"another log"
 
 
+async def test_a_checkpoint_that_was_archived_before_witnesses_signed_it_is_left(
+    aged: Aged, database: str, folder: Path
+) -> None:
+    """It says the same; one that says anything else is in the way."""
+    async with aged() as steward:
+        newest = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        [(size, note)] = await steward.pools["compliance"].fetch(newest)
+        cosigned = f"INSERT INTO compliance.cosignatures VALUES ({size}, 'north', '— north AAAA')"
+        await execute(database, cosigned)
+        file = folder / "checkpoints" / str(size)
+        file.parent.mkdir()
+        for text, state, fault in (
+            ("another\n\n", "planned", f"{file.name} holds other bytes"),
+            (note, "archived", ""),
+        ):
+            file.write_text(text)
+            await ask(database, 0)
+            assert await retention(steward, database, f"file://{folder}").advance()
+            first = (await plan(steward))[0]
+            assert (first["state"], fault in (first["fault"] or "")) == (state, True)
+            assert file.read_text() == text
+
+
 async def test_a_partition_that_is_not_archived_is_not_dropped(aged: Aged, database: str) -> None:
     """By nobody who has the service's login, whatever it says."""
     async with aged():
