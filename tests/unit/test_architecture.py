@@ -39,7 +39,7 @@ OUTSIDE_PARTS = {
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),
-    *("database", "directory", "publish", "rest", "state", "visitor", "workers"),
+    *("archive", "database", "directory", "publish", "rest", "state", "vault", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }
 NO_CAPABILITY = {"migrations", "templates", "static", "__pycache__"}
