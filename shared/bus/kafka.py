@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,14 @@ CHANGE_SECONDS = 0.05
 FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
 """A reader holds at the most one fetch of each broker and as much again of each partition, however far it is behind."""
+
+FAR_BEHIND = 1_000
+FAR_AHEAD = 1_000
+STEP_SECONDS = 0.25
+"""Of a partition that is so many messages ahead of another which is so far behind, no more is fetched for the time
+being; what came of it waits for the other's messages, for so long at the most."""
+
+Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ class KafkaBus:
                         await places.on_partitions_assigned(consumer.assignment())
             except (KafkaError, OSError) as exc:
                 raise Unavailable(f"Kafka: {exc!r}") from exc
-            yield KafkaSubscription(consumer, places)
+            yield KafkaSubscription(consumer, places, in_step=alone)
         finally:
             await _close(consumer)
 
@@ -208,14 +217,15 @@ def partition_of(key: bytes, partitions: int) -> int:
 class KafkaSubscription:
     """A reader of Kafka partitions."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, places: "_Places") -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, places: "_Places", *, in_step: bool) -> None:
         self._consumer = consumer
         self._places = places
+        self._in_step = in_step
 
     async def poll(self, limit: int, timeout: float) -> Sequence[Batch]:
         """The messages that have arrived; while a broker is away this waits."""
-        wait = 0 if self._places.lost else int(timeout * 1000)
-        records: Mapping[TopicPartition, Sequence[ConsumerRecord]] = {}
+        wait = 0 if self._places.lost else int(1000 * (STEP_SECONDS if self._places.held else timeout))
+        records: Records = {}
         try:
             records = await self._consumer.getmany(timeout_ms=wait, max_records=limit)
         except NoOffsetForPartitionError as exc:
@@ -228,7 +238,7 @@ class KafkaSubscription:
             raise Unavailable(f"Kafka: {exc!r}") from exc
         if self._places.failure is not None:
             raise Unavailable(f"the place to read from could not be found: {self._places.failure!r}")
-        return list(self._places.advance(records))
+        return list(self._places.advance(self._places.keep_step(records) if self._in_step else records))
 
 
 class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka carries no types
@@ -239,6 +249,7 @@ class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka c
         self._positions = positions
         self._told: dict[TopicPartition, int] = {}
         self.lost: dict[TopicPartition, tuple[int, int]] = {}
+        self.held: dict[TopicPartition, Sequence[ConsumerRecord]] = {}
         self.are_changing = True
         self.failure: Exception | None = None
 
@@ -276,9 +287,31 @@ class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka c
             if position < starts[where]:
                 self.lost[where] = (position, starts[where])
             self._told[where] = max(position, starts[where])
+            self.held.pop(where, None)
             self._consumer.seek(where, self._told[where])
 
-    def advance(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Iterator[Batch]:
+    def keep_step(self, records: Records) -> Records:
+        """Of what has come, all that the broker took before the end of what has come of each partition far behind.
+
+        So a backlog is read in the order of time, and no partition far ahead of another: such ones pause. What is not
+        given is held. Where nothing has come, nothing is held any longer.
+        """
+        there = {where: [*self.held.get(where, ()), *records.get(where, ())] for where in {**self.held, **records}}
+        ends = [found[-1].timestamp for where, found in there.items() if self._is_far_behind(where)]
+        cuts = {
+            where: _count_upto(min(ends), found) if ends and records else len(found) for where, found in there.items()
+        }
+        self._consumer.resume(*self.held)
+        self.held = {where: found[cuts[where] :] for where, found in there.items() if cuts[where] < len(found)}
+        self._consumer.pause(*[where for where, found in self.held.items() if len(found) > FAR_AHEAD])
+        return {where: found[: cuts[where]] for where, found in there.items()}
+
+    def _is_far_behind(self, where: TopicPartition) -> bool:
+        assignment = self._consumer._subscription.subscription.assignment
+        end = self._consumer.last_stable_offset(where)
+        return end is not None and end - assignment.state_value(where).position > FAR_BEHIND
+
+    def advance(self, records: Records) -> Iterator[Batch]:
         """The records as batches. Their readers also learn of markers that they were moved past, lest these look like
         lost messages once the broker has deleted them."""
         for where, position in self._reached().items():
@@ -291,7 +324,12 @@ class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka c
     def _reached(self) -> dict[TopicPartition, int]:
         assignment = self._consumer._subscription.subscription.assignment
         states = {where: assignment.state_value(where) for where in (assignment.tps if assignment else ())}
-        return {where: state.position for where, state in states.items() if state.has_valid_position}
+        positions = {where: state.position for where, state in states.items() if state.has_valid_position}
+        return positions | {where: found[0].offset for where, found in self.held.items()}
+
+
+def _count_upto(end: int, records: Sequence[ConsumerRecord]) -> int:
+    return bisect_right(records, end, key=lambda record: record.timestamp)
 
 
 async def _close(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
