@@ -203,8 +203,15 @@ class DatabaseReader:
         self._runner.close()
 
     def _ask(self, question: Coroutine[Any, Any, T]) -> T:
+        answers: list[T] = []
+
+        async def answer() -> None:
+            # A runner's task does not return megabytes: as it gives SIGINT back, `signal` makes a repr of its result.
+            answers.append(await question)
+
         try:
-            return self._runner.run(question)
+            self._runner.run(answer())
+            return answers[0]
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
             raise Unavailable(f"the log can't be read: {exc}") from exc
 
