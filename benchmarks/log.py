@@ -20,6 +20,7 @@ from benchmarks.ground import Ground, House, execute
 from benchmarks.probe_results import probe_results
 from benchmarks.processes import Running, running
 from services.compliance.checkpoints.keys import generate_key
+from services.compliance.checkpoints.note import SignerKey
 from services.compliance.log.bundle import split_entries, unpack
 from services.compliance.log.index import EVENT_COLUMNS
 from tests.parts.tessera import build_posix_log
@@ -48,22 +49,17 @@ WHERE nspname = 'compliance' AND relkind IN ('r', 'm')
 
 async def measure(ground: Ground) -> list[Figure]:
     """Ingest, memory and storage, then what is read of the log."""
-    key, folder = generate_key(ORIGIN), ground.folder / "log"
-    settings = {
-        "STEWARD_LOG_KEY": key.reveal(),
-        "STEWARD_LOG_PUBLISHED": str(folder / "published" / "checkpoint"),
-        "STEWARD_LOG_CHECKPOINT_INTERVAL": str(CHECKPOINT_SECONDS),
-    }
-    (folder / "published").mkdir(parents=True)
+    folder, key = ground.folder / "log", generate_key(ORIGIN)
+    settings = signing(folder, key)
     async with ground.house("kafka") as house:
         await _publish(house)
         async with running(house, folder, ["compliance"], settings) as system:
             ours = await _ingest(house)
-            await _sealed(house)
+            await sealed(house)
             megabytes = _peak_megabytes(system)
             reads = await log_reads.measure(house, system)
-            await _sealed(house)
-        stored = await _bytes_per_entry(house)
+            await sealed(house)
+        stored = await bytes_per_entry(house)
         copied = await _copy_bare(house)
         tessera = await asyncio.to_thread(build_posix_log, folder / "tessera", ORIGIN, await _entries(house))
         verified = await log_verify.measure(house, folder, key.verifier)
@@ -76,6 +72,17 @@ async def measure(ground: Ground) -> list[Figure]:
         *reads,
         *verified,
     ]
+
+
+def signing(folder: Path, key: SignerKey) -> dict[str, str]:
+    """The settings of a service that publishes checkpoints."""
+    published = folder / "published"
+    published.mkdir(parents=True)
+    return {
+        "STEWARD_LOG_KEY": key.reveal(),
+        "STEWARD_LOG_PUBLISHED": str(published / "checkpoint"),
+        "STEWARD_LOG_CHECKPOINT_INTERVAL": str(CHECKPOINT_SECONDS),
+    }
 
 
 async def _publish(house: House) -> None:
@@ -102,7 +109,7 @@ async def _ingest(house: House) -> float:
     return (last - first) / seconds
 
 
-async def _sealed(house: House) -> None:
+async def sealed(house: House) -> None:
     """Returns when a checkpoint of the whole log is published."""
     conn = await asyncpg.connect(house.owner)
     query = "SELECT size = (SELECT max(size) FROM compliance.checkpoints) FROM compliance.head"
@@ -117,7 +124,7 @@ def _peak_megabytes(system: Running) -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-async def _bytes_per_entry(house: House) -> float:
+async def bytes_per_entry(house: House) -> float:
     """All tables and indexes of the service, outbox and positions among them."""
     conn = await asyncpg.connect(house.owner)
     await conn.execute("VACUUM")
