@@ -56,7 +56,7 @@ $$;
 -- Drops a partition whole, but for its leaf hashes and its row in `partitions`. It asks for itself whether it may: the
 -- log must have grown past it, it must be archived, and no hold may touch its sites, types and times.
 CREATE FUNCTION prune_partition(wanted bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path FROM CURRENT AS $$
+    SET search_path = compliance, pg_temp AS $$
 DECLARE
     width bigint := (SELECT partition_entries FROM head);
     part  text;
@@ -103,7 +103,7 @@ GRANT EXECUTE ON FUNCTION prune_partition TO steward_compliance;
 
 -- Makes room again for the entries of a pruned partition.
 CREATE FUNCTION reopen_partition(wanted bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path FROM CURRENT AS $$
+    SET search_path = compliance, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM archives WHERE partition = wanted AND state = 'restoring') THEN
         RAISE EXCEPTION 'partition % is not to be restored', wanted;
