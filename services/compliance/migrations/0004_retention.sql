@@ -53,6 +53,31 @@ CREATE FUNCTION digest(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT ('x' || encode(substring(sha256(convert_to(name, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint
 $$;
 
+-- The sites and types that occur in a part of the log: from each one in the index to the next, for all that lies between.
+CREATE FUNCTION kinds_between(first bigint, upto bigint) RETURNS TABLE (site_id text, type text) LANGUAGE sql STABLE
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+    WITH RECURSIVE kind AS (
+        (SELECT e.site, e.type FROM events e WHERE e.index >= first AND e.index < upto ORDER BY e.site, e.type LIMIT 1)
+        UNION ALL
+        SELECT later.site, later.type FROM kind, LATERAL (
+            (SELECT e.site, e.type FROM events e WHERE e.index >= first AND e.index < upto
+             AND e.site = kind.site AND e.type > kind.type ORDER BY e.type LIMIT 1)
+            UNION ALL
+            (SELECT e.site, e.type FROM events e WHERE e.index >= first AND e.index < upto
+             AND e.site > kind.site ORDER BY e.site, e.type LIMIT 1)
+            LIMIT 1) later)
+    SELECT s.site_id, t.type FROM kind k JOIN sites s ON s.number = k.site JOIN types t ON t.number = k.type
+$$;
+
+-- The subjects of holds that occur in a part of the log.
+CREATE FUNCTION held_between(first bigint, upto bigint) RETURNS SETOF text LANGUAGE sql STABLE
+    SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    SELECT h.subject FROM (SELECT DISTINCT subject, digest(subject) AS digest FROM legal_holds
+                           WHERE released_at IS NULL AND subject IS NOT NULL OFFSET 0) h
+    WHERE EXISTS (SELECT FROM events e WHERE e.index >= first AND e.index < upto AND e.subject = h.digest LIMIT 1)
+       OR EXISTS (SELECT FROM mentions m WHERE m.index >= first AND m.index < upto AND m.subject = h.digest LIMIT 1)
+$$;
+
 -- Drops a partition whole, but for its leaf hashes and its row in `partitions`. It asks for itself whether it may: the
 -- log must have grown past it, it must be archived, and no hold may touch its sites, types and times.
 CREATE FUNCTION prune_partition(wanted bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -71,12 +96,9 @@ BEGIN
         SELECT FROM legal_holds h JOIN partitions p ON p.number = wanted
         WHERE h.released_at IS NULL
           AND coalesce(h.from_time, '-infinity') <= p.last_time AND coalesce(h.to_time, 'infinity') > p.first_time
-          AND EXISTS (
-              SELECT FROM events e JOIN sites s ON s.number = e.site JOIN types t ON t.number = e.type
-              WHERE e.index >= wanted * width AND e.index < (wanted + 1) * width
-                AND s.site_id = coalesce(h.site_id, s.site_id) AND t.type = coalesce(h.type, t.type)
-                AND (h.subject IS NULL OR e.subject = digest(h.subject)
-                     OR EXISTS (SELECT FROM mentions m WHERE m.index = e.index AND m.subject = digest(h.subject)))))
+          AND (h.subject IS NULL OR h.subject IN (SELECT held_between(wanted * width, (wanted + 1) * width)))
+          AND EXISTS (SELECT FROM kinds_between(wanted * width, (wanted + 1) * width) k
+                      WHERE k.site_id = coalesce(h.site_id, k.site_id) AND k.type = coalesce(h.type, k.type)))
     THEN
         RAISE EXCEPTION 'partition % is held', wanted;
     END IF;

@@ -154,26 +154,12 @@ async def select_partitions(conn: Connection, wanted: Sequence[int] | None = Non
 
 
 async def _select_kinds(conn: Connection, start: int, end: int) -> frozenset[tuple[str, str]]:
-    rows = await conn.fetch(
-        """SELECT s.site_id, t.type FROM sites s CROSS JOIN types t
-           WHERE EXISTS (SELECT FROM events e WHERE e.index >= $1 AND e.index < $2
-                         AND e.site = s.number AND e.type = t.number)""",
-        start,
-        end,
-    )
+    rows = await conn.fetch("SELECT site_id, type FROM kinds_between($1, $2)", start, end)
     return frozenset((row["site_id"], row["type"]) for row in rows)
 
 
 async def _select_held(conn: Connection, start: int, end: int) -> frozenset[str]:
-    rows = await conn.fetch(
-        """SELECT DISTINCT h.subject FROM legal_holds h WHERE h.released_at IS NULL AND h.subject IS NOT NULL AND (
-               EXISTS (SELECT FROM events e
-                       WHERE e.index >= $1 AND e.index < $2 AND e.subject = digest(h.subject))
-               OR EXISTS (SELECT FROM mentions m
-                          WHERE m.index >= $1 AND m.index < $2 AND m.subject = digest(h.subject)))""",
-        start,
-        end,
-    )
+    rows = await conn.fetch("SELECT held_between($1, $2) AS subject", start, end)
     return frozenset(row["subject"] for row in rows)
 
 
