@@ -29,11 +29,14 @@ RESOURCES = {
     "notices": "/notifier/v1/notices",
     "events": "/compliance/v1/events",
     "keys": "/compliance/v1/keys",
+    "policies": "/compliance/v1/retention/policies",
+    "holds": "/compliance/v1/retention/holds",
+    "partitions": "/compliance/v1/retention/plan",
 }
 RESOURCE = click.Choice(sorted(RESOURCES))
 EPILOG = f"RESOURCE is one of {', '.join(sorted(RESOURCES))}."
 LISTS = frozenset({"roles", "grants", "system_ids"})
-NUMBERS = frozenset({"port"})
+NUMBERS = frozenset({"port", "days"})
 
 
 def parse_fields(pairs: Sequence[str]) -> dict[str, object]:
