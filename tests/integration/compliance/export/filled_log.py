@@ -82,6 +82,6 @@ class FilledLog:
 async def filled_log(pool: Pool) -> FilledLog:
     """An empty log that this test leads."""
     async with pool.acquire() as conn:
-        epoch = await take_lease(conn, "test", 60)
+        epoch = await take_lease(conn, "test", 60, 1)
     assert epoch is not None
     return FilledLog(pool, epoch, random.Random(1))
