@@ -7,7 +7,7 @@ the event anew, since the audit log hashes the very bytes that were on the wire.
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -23,6 +23,7 @@ MAX_EVENT_BYTES = 48 * 1024
 SEQUENCE_DIGITS = 20
 SEQUENCE_BYTES = len(b',"sequence":""') + SEQUENCE_DIGITS
 MAX_CLOCK_LEAD = timedelta(days=1)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 END = r"$(?!\n)"
 """The end of a pattern, for Python as for ECMA 262: Python's ``$`` alone also stands before a last line feed."""
@@ -157,6 +158,9 @@ def check_envelope(envelope: Envelope, now: datetime) -> None:
         raise Unreadable(f"sequence: {envelope.sequence!r} must be {SEQUENCE_DIGITS} digits")
     if envelope.time - now > MAX_CLOCK_LEAD:
         raise Unreadable(f"time: {envelope.time.isoformat()} lies more than a day ahead of this clock")
+    if envelope.time < EARLIEST:
+        # A time of the year 1 may, by its zone, lie before all that calendars have; no clock shows one before this.
+        raise Unreadable(f"time: {envelope.time.isoformat()} lies before {EARLIEST.year}")
 
 
 @lru_cache(1024)

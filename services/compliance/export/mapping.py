@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from services.compliance.export.domain import (
     Action,
     AuditObject,
@@ -128,7 +130,7 @@ def audit_record(shown: ShownEntry) -> AuditRecord:
         site_sequence=entry.site_sequence,
         recorded_at=entry.recorded_at,
         event_id=words["id"],
-        time=datetime.fromisoformat(words["time"]),
+        time=msgspec.convert(words["time"], datetime),
         event=row.event,
         kinds=(*row.kinds, type_code(words["type"])),
         action=action,

@@ -13,6 +13,8 @@ from services.compliance.log.tree import HASH_BYTES, leaf_hashes
 from shared.events import GROUP
 
 DAY = 86_400_000_000
+MAX_SITES = 2**15
+"""How many sites the index has numbers for."""
 
 
 class Growing:

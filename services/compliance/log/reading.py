@@ -1,5 +1,6 @@
 """Reads what came over the bus: an event that keeps its contract, or the reason why it is none."""
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from services.compliance.log.domain import Arrival
 from services.compliance.log.index import Told, read_told
+from shared.errors import Unreadable
 from shared.events import CONTRACTS, MAX_EVENT_BYTES, EventData
 from shared.events.envelope import Envelope, check_envelope, read_data, read_envelope
 
@@ -24,9 +26,40 @@ _UNIONS = (Union, UnionType)
 _JOINED = (list, dict, tuple)
 _FORM: Any = {"kw_only": True, "frozen": True, "gc": False}
 
+MAX_DEPTH = 100
+"""How deep an event may be nested. Every reader of an entry has its own limit; this lies far below all of them."""
+
+MAX_DIGITS = 4300
+"""How long a number may be, for the same reason: Python reads none that is longer."""
+
+_TOKENS = re.compile(rb'"(?:[^"\\]+|\\.)*"|[\[{]|[\]}]|[0-9]{%d,}' % (MAX_DIGITS + 1), re.DOTALL)
+_STEPS = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
+
 
 def read_arrival(raw: bytes, *, topic: str, now: datetime) -> Arrival:
-    """A message of ``topic`` as what the log appends. Raises Unreadable with the field and the rule that it breaks."""
+    """A message of ``topic`` as what the log appends. Raises Unreadable with the field and the rule that it breaks.
+
+    What it takes can be read again by whoever reads the entry, also in members that no contract knows.
+    """
+    arrival = _read(raw, topic, now)
+    if len(raw) > MAX_DIGITS or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        _check_form(raw)
+    return arrival
+
+
+def _check_form(raw: bytes) -> None:
+    """Raises Unreadable for JSON that not every reader takes."""
+    depth = 0
+    for match in _TOKENS.finditer(raw):
+        token = match.group()
+        depth += _STEPS.get(token, 0)
+        if depth > MAX_DEPTH:
+            raise Unreadable(f"the message is nested more than {MAX_DEPTH} deep")
+        if token[0] in b"0123456789":
+            raise Unreadable(f"the message has a number of more than {MAX_DIGITS} digits")
+
+
+def _read(raw: bytes, topic: str, now: datetime) -> Arrival:
     read_quickly = quick_reader(topic)
     if read_quickly is not None and len(raw) <= MAX_EVENT_BYTES:
         try:
@@ -40,7 +73,10 @@ def read_arrival(raw: bytes, *, topic: str, now: datetime) -> Arrival:
             return Arrival(raw, quick, cast(Told, quick.data))
     envelope, contract = read_envelope(raw, topic=topic, now=now)
     read_data(envelope, contract)
-    return Arrival(raw, envelope, read_told(envelope.data))
+    try:
+        return Arrival(raw, envelope, read_told(envelope.data))
+    except (msgspec.MsgspecError, RecursionError) as exc:
+        raise Unreadable(f"data: {exc}") from exc
 
 
 @cache

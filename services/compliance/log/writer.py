@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 import asyncpg
 
 from services.compliance.log import store
-from services.compliance.log.append import Growing, grow
+from services.compliance.log.append import MAX_SITES, Growing, grow
 from services.compliance.log.domain import Arrival, Growth, Manifest, State
 from services.compliance.log.reading import read_arrival
 from shared import quarantine, telemetry
@@ -79,13 +79,14 @@ class Step:
 
 @dataclass
 class _Reading:
-    """What is read of the messages of one poll, and what is grown of it.
+    """What is read of the messages of one poll, and what is grown of it. ``sites`` are those that have entries then.
 
     ``arrivals`` stand with the latest time of an event up to them in their partition.
     """
 
     now: datetime
     growing: Growing
+    sites: set[str]
     arrivals: list[tuple[datetime, Arrival]] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
@@ -111,6 +112,7 @@ class _Reading:
     def _read_one(self, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int]) -> Arrival | None:
         try:
             arrival = read_arrival(raw, topic=batch.topic, now=self.now)
+            self._admit(arrival.envelope.siteid)
         except Unreadable as exc:
             self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(exc)))
             return None
@@ -120,6 +122,12 @@ class _Reading:
             return None
         sequences[source] = sequence
         return arrival
+
+    def _admit(self, site_id: str) -> None:
+        if site_id not in self.sites:
+            if len(self.sites) >= MAX_SITES:
+                raise Unreadable(f"siteid: {site_id!r} is one too many; the log has entries of {MAX_SITES} sites")
+            self.sites.add(site_id)
 
     async def grow(self) -> None:
         """Adds the arrivals in the order of their events' times, as far as each partition's own order lets.
@@ -266,7 +274,7 @@ class _Lead:
         """All that can be done without the database. A clock that was set back does not make events look early."""
         now = self.writer.clock()
         now = now if self.state.recorded_at is None else max(now, self.state.recorded_at)
-        reading = _Reading(now, Growing(self.state, now))
+        reading = _Reading(now, Growing(self.state, now), {*self.state.sites, GROUP})
         moves = []
         for batch in batches:
             where = (batch.topic, batch.partition)

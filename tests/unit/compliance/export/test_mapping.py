@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.compliance.export.mapping import AUDIT_LOG_USED, FALLBACK, ROWS, audit_record
+from services.compliance.log.entry import parse_entry
+from services.compliance.log.index import read_event
 from shared.events import CONTRACTS
 from tests.unit.compliance.export.entries import SAMPLES, sample, shown
 
@@ -74,3 +76,10 @@ def test_manifests_are_no_use_of_the_log() -> None:
     """One comes every few seconds: a search for DICOM's "Audit Log Used" must find who has read."""
     assert ROWS["log.accessed"].event == AUDIT_LOG_USED
     assert ROWS["log.manifest"].event != AUDIT_LOG_USED
+
+
+@pytest.mark.parametrize("zone", ["Z", "z", "+0130", "-00:00"])
+def test_a_time_is_read_as_the_log_has_read_it(zone: str) -> None:
+    """What the log took as a time, with seven digits or a small z, stops no export, and stands where search has it."""
+    entry = sample("patch.applied", time=f"2026-03-01T08:00:00.1234567{zone}")
+    assert audit_record(entry).time == read_event(parse_entry(entry.raw).event).time

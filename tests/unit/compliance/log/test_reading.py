@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.compliance.log.index import Told, read_told
-from services.compliance.log.reading import quick_reader, read_arrival
+from services.compliance.log.reading import MAX_DEPTH, quick_reader, read_arrival
 from shared.errors import Unreadable
 from shared.events import CONTRACTS, EventData
 from shared.events.envelope import Envelope, check_envelope, read_envelope
@@ -100,6 +101,46 @@ def test_bytes_that_are_no_utf_8_are_unreadable(change: bytes) -> None:
     """Also in a member that nobody reads."""
     raw = json.dumps(sample_of(ProbeResult) | {"unknown": "?"}).encode().replace(b"?", change)
     with pytest.raises(Unreadable, match="utf-8"):
+        read_arrival(raw, topic="probe.result", now=NOW)
+
+
+@pytest.mark.parametrize("name", ["outcome", "system_id", "systems", "unknown"])
+@pytest.mark.parametrize(
+    "value",
+    ["1e999", "9" * 5000, "-" + "9" * 4301, "[" * 101 + "]" * 101, '{"a":' * 900 + "1" + "}" * 900, '"\\ud800"'],
+)
+def test_what_is_taken_can_be_read_again(name: str, value: str) -> None:
+    """By Python's own JSON too, deep in a request; whatever else comes is unreadable, and never an error."""
+    for contract in (ProbeResult, AssetChanged):
+        sample = sample_of(contract)
+        data = {key: json.dumps(told) for key, told in sample["data"].items()} | {name: value}
+        for event in (sample | {"data": "?"}, sample | {"unknown": "?"}):
+            raw = json.dumps(event).replace('"?"', joined(data) if event["data"] == "?" else value, 1).encode()
+            with suppress(Unreadable):
+                arrival = read_arrival(raw, topic=contract.event_type, now=NOW)
+                assert arrival.raw == raw
+                json.loads(raw)
+                assert deepest(raw) <= MAX_DEPTH
+
+
+def deepest(raw: bytes) -> int:
+    """How deep JSON without brackets in its strings is nested."""
+    steps = [(byte in b"[{") - (byte in b"]}") for byte in raw]
+    return max(accumulate(steps))
+
+
+def test_brackets_and_digits_in_text_are_no_nesting_and_no_number() -> None:
+    """An event is judged by its form, not by what its texts say."""
+    detail = '[{\\"' * 300 + "1" * 4400
+    raw = json.dumps(sample_of(ProbeResult) | {"unknown": "?"}).replace("?", detail).encode()
+    assert read_arrival(raw, topic="probe.result", now=NOW).raw == raw
+
+
+@pytest.mark.parametrize("time", ["1969-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_no_clock_shows_is_unreadable(time: str) -> None:
+    """Some of the year 1 lie before all that calendars have, and could be stored but not read."""
+    raw = json.dumps(sample_of(ProbeResult) | {"time": time}).encode()
+    with pytest.raises(Unreadable, match="before 1970"):
         read_arrival(raw, topic="probe.result", now=NOW)
 
 
