@@ -6,8 +6,10 @@ Hashes stand side by side in bytes, as the tiles of C2SP tlog-tiles hold them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from struct import Struct
 
 HASH_BYTES = 32
+_PAIR = Struct(f"{2 * HASH_BYTES}s")
 EMPTY_ROOT = sha256(b"").digest()
 
 TILE = 256
@@ -34,10 +36,9 @@ def leaf_hashes(entries: Iterable[bytes]) -> bytes:
 def fold(hashes: bytes) -> bytes:
     """The root over hashes that stand side by side; only the last may be of a smaller subtree than the others."""
     while len(hashes) > HASH_BYTES:
-        odd = len(hashes) % (2 * HASH_BYTES)
-        pairs = range(0, len(hashes) - odd, 2 * HASH_BYTES)
-        nodes = [sha256(b"\x01" + hashes[at : at + 2 * HASH_BYTES]).digest() for at in pairs]
-        hashes = b"".join(nodes) + hashes[len(hashes) - odd :]
+        whole = len(hashes) - len(hashes) % (2 * HASH_BYTES)
+        nodes = [sha256(b"\x01" + pair).digest() for (pair,) in _PAIR.iter_unpack(hashes[:whole])]
+        hashes = b"".join([*nodes, hashes[whole:]])
     return hashes
 
 

@@ -1,7 +1,7 @@
 """What each entry must be: well-formed, the next of its site, not older than the last one, around a readable event.
 
-This is the innermost loop of a verification. An entry whose header is as expected is passed by comparing text; only
-what is not as expected is read by the exact parser, which says what is wrong.
+This is the innermost loop of a verification. An entry is passed when its header is, byte for byte, the one that its
+event's site is due; only what is not as expected is read by the exact parser, which says what is wrong.
 """
 
 from collections.abc import Callable, Sequence
@@ -97,28 +97,25 @@ def check_entries(
     for index, entry in enumerate(entries, first):
         header, _, event = entry.partition(b"\n")
         try:
-            site, sequence, recorded_at = header.decode().split(" ")
-        except ValueError:
-            site = sequence = recorded_at = ""
-        number = heads.get(site)
-        if number is None or sequence != str(number) or recorded_at != last_recorded:
-            number = _check_header(index, entry, order)
-            last_recorded = order.last_recorded
-        heads[site] = grown[site] = number + 1
-        try:
             told = read(event)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            _parse(index, entry)
+            _check_header(index, entry, order)
             raise Faulty("event", index, index + 1, f"the event can't be read: {exc}") from exc
-        if told.siteid != site:
-            raise Faulty("site", index, index + 1, f"the entry says {site}, its event {told.siteid}")
+        site = told.siteid
+        number = heads.get(site)
+        if number is None or header != f"{site} {number} {last_recorded}".encode():
+            owner, number = _check_header(index, entry, order)
+            if owner != site:
+                raise Faulty("site", index, index + 1, f"the entry says {owner}, its event {site}")
+            last_recorded = order.last_recorded
+        heads[site] = grown[site] = number + 1
         if told.type in LANDMARKS:
             grown = order.pass_landmark(told.type, index, event, site)
         events.append(told)
 
 
-def _check_header(index: int, raw: bytes, order: Order) -> int:
-    """The entry's sequence, after the exact reading of its header."""
+def _check_header(index: int, raw: bytes, order: Order) -> tuple[str, int]:
+    """The entry's site and sequence, after the exact reading of its header."""
     entry = _parse(index, raw)
     site, sequence, recorded_at = entry.site_id, entry.site_sequence, format_time(entry.recorded_at)
     if site not in order.heads:
@@ -129,7 +126,7 @@ def _check_header(index: int, raw: bytes, order: Order) -> int:
         raise Faulty("recorded-at", index, index + 1, fallen(recorded_at, order.last_recorded))
     order.first_recorded = order.first_recorded or recorded_at
     order.last_recorded = recorded_at
-    return sequence
+    return site, sequence
 
 
 def _parse(index: int, raw: bytes) -> Entry:

@@ -30,28 +30,26 @@ def check_rows(
     """
     if piece.rows is None or not events:
         return
-    end = piece.first + len(events)
+    rows, mentions, times, days = [], [], [], []
     sites, types = numbers.sites, numbers.types
-    try:
-        keys = [(microseconds(event.time), sites[event.siteid], types[event.type]) for event in events]
-    except KeyError:
-        raise _first_unnumbered(events, piece.first, numbers) from None
-    told = list(zip(range(piece.first, end), keys, events, strict=True))
-    rows = [index_row(index, time, site, kind, event, event.data) for index, (time, site, kind), event in told]
-    mentions = [mention_rows(index, time, site, event.data) for index, (time, site, _), event in told]
-    _compare(b"".join(rows), RowReader(piece.rows.events, EVENT.size).upto(end), EVENT, EVENT_COLUMNS)
-    _compare(b"".join(mentions), RowReader(piece.rows.mentions, MENTION.size).upto(end), MENTION, MENTION_COLUMNS)
-    totals.days.update([(time // DAY, site, kind) for time, site, kind in keys])
-    times = [time for time, _, _ in keys]
+    for index, event in enumerate(events, piece.first):
+        site, kind = sites.get(event.siteid), types.get(event.type)
+        if site is None or kind is None:
+            raise _unnumbered(index, event.siteid if site is None else event.type)
+        time = microseconds(event.time)
+        rows.append(index_row(index, time, site, kind, event, event.data))
+        mentions.append(mention_rows(index, time, site, event.data))
+        times.append(time)
+        days.append((time // DAY, site, kind))
+    end = piece.first + len(events)
+    _compare(b"".join(rows), piece.rows.events, end, EVENT, EVENT_COLUMNS)
+    _compare(b"".join(mentions), piece.rows.mentions, end, MENTION, MENTION_COLUMNS)
+    totals.days.update(days)
     totals.extend(piece.first // numbers.partition_entries, Span(min(times), max(times), *recorded))
 
 
-def _first_unnumbered(events: Sequence[StoredEvent], first: int, numbers: Numbers) -> Faulty:
-    for index, event in enumerate(events, first):
-        for name, known in ((event.siteid, numbers.sites), (event.type, numbers.types)):
-            if name not in known:
-                return Faulty("name", index, index + 1, f"the index has no number for {name}")
-    raise ValueError("all have numbers")
+def _unnumbered(index: int, name: str) -> Faulty:
+    return Faulty("name", index, index + 1, f"the index has no number for {name}")
 
 
 class RowReader:
@@ -77,7 +75,11 @@ def _index_at(rows: bytes, at: int) -> int:
     return int.from_bytes(rows[at + INDEX_AT : at + INDEX_AT + INDEX_BYTES], signed=True)
 
 
-def _compare(due: bytes, there: bytes, layout: Struct, columns: Sequence[str]) -> None:
+def _compare(due: bytes, stored: bytes, end: int, layout: Struct, columns: Sequence[str]) -> None:
+    """Raises Faulty unless the rows of entries before ``end`` are those that are due."""
+    if due == stored:
+        return
+    there = RowReader(stored, layout.size).upto(end)
     if due != there:
         raise _first_difference(_by_index(due, layout), _by_index(there, layout), columns)
 
