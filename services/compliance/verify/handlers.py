@@ -202,8 +202,8 @@ class _Run:
             yield "no witness was asked for: nobody but the log says that everyone is shown the same one"
         if not self._wanted.ours:
             yield "the entries were hashed and not looked into: neither sequences nor manifests were checked"
-        if stitched.is_uncertain:
-            yield "no manifest after pruned entries could be checked: it counts sites that had no entry since"
+        if stitched.unproved:
+            yield f"{stitched.unproved} manifests after pruned entries count sites without an entry since: unchecked"
         if self._since.begin:
             yield f"the {self._since.begin} entries that were verified before were not read again"
         if self._latest is None:

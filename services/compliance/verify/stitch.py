@@ -39,6 +39,9 @@ class Stitched:
     recorded_at: str = ""
     totals: Totals = field(default_factory=Totals)
     records: dict[Gap, PruneRecord] = field(default_factory=dict)
+    unproved: int = 0
+    """How many manifests behind pruned entries count sites whose heads were not known yet."""
+
     is_uncertain: bool = False
     """Whether entries were pruned and no manifest has followed that says how many each site had."""
 
@@ -98,6 +101,7 @@ class Stitched:
             wrong = self.heads.fault_of(manifested)
             is_open = self.is_uncertain and self.heads.leaves_open(manifested, self._known)
             self.is_uncertain = is_open and wrong is not None
+            self.unproved += self.is_uncertain
             if wrong is not None and not is_open:
                 yield index, Fault("manifest", index, index + 1, wrong)
             if rows is not None and (wrong := self.heads.fault_of_row(rows.pop(index, None))) is not None:

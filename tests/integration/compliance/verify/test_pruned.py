@@ -14,6 +14,7 @@ from services.compliance.verify.handlers import Verification, verify
 from services.compliance.verify.state import State
 from shared.events.compliance import LogPruned
 from tests.integration.compliance.verify.stored import PARTITION, connected, store_growth, store_log
+from tests.unit.compliance.verify.gaps import SHORT, log_of
 from tests.unit.compliance.verify.grown import BEGIN, TRUST, arrival_of, grown
 
 LOG = grown(45, seed=4)
@@ -115,3 +116,15 @@ async def test_what_does_not_fit_what_was_pruned_is_told(
     fault = (await verified(database))[0].fault
     assert fault is not None
     assert (fault.kind, fault.first, fault.end) == (kind, first, end), str(fault)
+
+
+@pytest.mark.parametrize(("skips", "kind"), [(0, None), (2, "site-sequence")])
+async def test_a_site_that_is_silent_for_long_goes_on_where_the_manifest_says(
+    database: str, skips: int, kind: str | None
+) -> None:
+    """Its first entry behind the gap follows manifests that count it, whose lines the database keeps."""
+    await store_log(database, log_of(SHORT, ["rare"] * 3, ["north"] * 9, skips=skips))
+    await prune(database, 0)
+    report, _ = await asyncio.to_thread(verify, Verification(DatabaseSource(database), TRUST))
+    assert (report.fault and report.fault.kind) == kind, str(report.fault)
+    assert not any("manifests" in line for line in report.unchecked)
