@@ -17,7 +17,9 @@ from services.compliance.log.outcome import outcome_of
 EVENT_COLUMNS = ("index", "time", "subject", "actor", "correlation", "site", "type", "outcome")
 MENTION_COLUMNS = ("index", "time", "subject", "site")
 EVENT_ROW_BYTES = 80
-_EVENT_ROW = Struct(">hiqiqiqiqiqihihih").pack
+_EVENT_ROW = Struct(">6sqiq28sqihihih").pack
+_EVENT_ROW_BEGIN = Struct(">hi").pack(len(EVENT_COLUMNS), 8)
+_SUBJECT_AND_ACTOR = Struct(">iqiqi").pack
 _MENTION_ROW = Struct(">hiqiqiqih").pack
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
@@ -77,16 +79,11 @@ read_told = msgspec.json.Decoder(Told).decode
 def index_row(index: int, time: int, site: int, kind: int, envelope: Envelope, told: Told) -> bytes:
     """The entry's row of ``events``, whose columns are EVENT_COLUMNS; ``time`` is that of the event in µs."""
     return _EVENT_ROW(
-        8,
-        8,
+        _EVENT_ROW_BEGIN,
         index,
         8,
         time,
-        8,
-        digest(envelope.subject),
-        8,
-        digest(envelope.actor),
-        8,
+        _subject_and_actor(envelope.subject, envelope.actor),
         correlation_digest(envelope.correlationid),
         2,
         site,
@@ -95,6 +92,12 @@ def index_row(index: int, time: int, site: int, kind: int, envelope: Envelope, t
         2,
         outcome_of(envelope.type, told.outcome),
     )
+
+
+@lru_cache(65_536)
+def _subject_and_actor(subject: str, actor: str) -> bytes:
+    """What a row has between time and correlation, widths included: few subjects have most of the events."""
+    return _SUBJECT_AND_ACTOR(8, digest(subject), 8, digest(actor), 8)
 
 
 def mention_rows(index: int, time: int, site: int, told: Told) -> bytes:
