@@ -66,11 +66,11 @@ def _described(name: str) -> dict[tuple[str, str], frozenset[str]]:
 
 @cache
 def variables() -> frozenset[str]:
-    """Every environment variable that the project reads: settings, addresses, and what tests take."""
+    """Every environment variable that the project reads: settings, addresses, what tests and benchmarks take."""
     kinds: list[type[BaseSettings]] = [*map(settings_class, SERVICES), MigrateSettings, WitnessSettings]
     settings = {variable(field) for kind in kinds for field in kind.model_fields}
     addresses = {address_variable(name) for name in ADDRESSES}
-    sources = [*ROOT.glob("tests/**/*.py"), ROOT / "Makefile"]
+    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), ROOT / "Makefile"]
     elsewhere = {name for path in sources for name in re.findall(r'environ\S*"(STEWARD_\w+)"', path.read_text())}
     return frozenset(settings | {f"{name}_FILE" for name in settings} | addresses | elsewhere)
 
