@@ -54,8 +54,8 @@ class Folder:
     def names(self) -> Iterator[str]:
         """All files below ``tile``."""
         for folder, _, files in os.walk(self._top + "tile"):
-            for file in files:
-                yield os.path.relpath(os.path.join(folder, file), self._top)
+            below = folder.removeprefix(self._top)
+            yield from [f"{below}/{file}" for file in files]
 
     def close(self) -> None:
         """Nothing is held open."""
