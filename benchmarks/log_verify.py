@@ -17,7 +17,9 @@ from services.compliance.verify.database import DatabaseSource
 from services.compliance.verify.directory import DirectorySource
 from services.compliance.verify.domain import Source
 from services.compliance.verify.handlers import Verification, verify
+from services.compliance.verify.rest import RestSource
 from services.compliance.verify.seals import Trust
+from tests.contract.compliance.log.serving import served
 from tests.parts.tessera import fsck
 
 FLOOR = 200_000
@@ -35,12 +37,23 @@ async def measure(house: House, folder: Path, key: VerifierKey) -> list[Figure]:
     of_folder = await _verify(DirectorySource(exported), key, 1, len(entries))
     of_folder_by_both = await _verify(DirectorySource(exported), key, WORKERS, len(entries))
     of_database = await _verify(DatabaseSource(house.login("compliance")), key, 1, len(entries))
-    tessera = await _fsck(exported, key, len(entries))
+    tessera = await _fsck(f"file://{exported}/", key, folder, len(entries))
+    with served(exported) as url:
+        over_http = await _verify(RestSource(url), key, WORKERS, len(entries))
+        tessera_over_http = await _fsck(url, key, folder, len(entries))
     name, hashing, floor = "audit log verified", "bare leaf hashes and root by hashlib", max(FLOOR, OF_HASHING * bare)
     return [
         Figure(f"{name}, a folder, one core", of_folder, "entries/s", hashing, bare, floor),
         Figure(f"{name}, the database, one core", of_database, "entries/s", hashing, bare, FLOOR),
         Figure(f"{name}, a folder, two cores", of_folder_by_both, "entries/s", "Tessera's fsck", tessera, tessera),
+        Figure(
+            f"{name}, over HTTP, two cores",
+            over_http,
+            "entries/s",
+            "Tessera's fsck from the same server",
+            tessera_over_http,
+            tessera_over_http,
+        ),
     ]
 
 
@@ -84,10 +97,10 @@ async def _verify(source: Source, key: VerifierKey, workers: int, size: int) -> 
     return report.size / seconds
 
 
-async def _fsck(folder: Path, key: VerifierKey, size: int) -> float:
-    """Entries a second that Tessera's own tool confirms, from the same files."""
+async def _fsck(url: str, key: VerifierKey, folder: Path, size: int) -> float:
+    """Entries a second that Tessera's own tool confirms."""
     began = perf_counter()
-    verdict = await fsck(f"file://{folder}/", str(key), folder.parent, within=FSCK_SECONDS)
+    verdict = await fsck(url, str(key), folder, within=FSCK_SECONDS)
     seconds = perf_counter() - began
     assert verdict.is_confirmed, verdict.words
     return size / seconds
