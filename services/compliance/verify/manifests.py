@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from services.compliance.checkpoints.manifest import site_line, site_lines
 from services.compliance.log.bundle import NotABundle, unpack
 from services.compliance.log.tree import EMPTY_ROOT, leaf_hash, node_hash
 from services.compliance.verify.domain import ManifestRow
 from services.compliance.verify.entries import Manifested
-from shared.events.contract import GROUP
+
+GROUP = "group"
+"""The site of a manifest; checkpoints/manifest.py writes them, and the lines that their root is over."""
 
 
 class _Manifest(msgspec.Struct):
@@ -50,7 +51,7 @@ class Heads:
             self._stale = set(self.by_site)
         if not self._levels:
             return EMPTY_ROOT
-        stale = {self._places[site]: leaf_hash(site_line(site, self.by_site[site])) for site in self._stale}
+        stale = {self._places[site]: leaf_hash(_line(site, self.by_site[site])) for site in self._stale}
         self._stale = set()
         for level, above in zip(self._levels, [*self._levels[1:], None], strict=True):
             for place, value in stale.items():
@@ -84,7 +85,15 @@ class Heads:
             lines = unpack(row.lines)
         except NotABundle as exc:
             return f"its lines can't be read: {exc}"
-        return None if lines == b"\n".join(site_lines(self.by_site)) else "its lines are not the sites' heads"
+        return None if lines == b"\n".join(_lines(self.by_site)) else "its lines are not the sites' heads"
+
+
+def _line(site: str, head: int) -> bytes:
+    return b"%s %d" % (site.encode(), head)
+
+
+def _lines(heads: Mapping[str, int]) -> list[bytes]:
+    return [_line(site, head) for site, head in sorted(heads.items()) if head]
 
 
 def _read(manifested: Manifested) -> _Manifest | str:
