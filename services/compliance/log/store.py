@@ -1,8 +1,11 @@
 """SQL of the log. Entries, subtrees and index rows are only ever added; the role could not change them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
+
+import asyncpg
 
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
@@ -320,14 +323,21 @@ async def select_chunks(conn: Connection, starts: Collection[int]) -> dict[int, 
 
     Raises Damaged where one can't be read; one that is not there is left out.
     """
-    rows = await conn.fetch(
+    return {start: _unpack_entries(body) for start, body in await _select_bodies(conn, starts)}
+
+
+async def _select_bodies(conn: Connection, starts: Collection[int]) -> list[asyncpg.Record]:
+    return await conn.fetch(
         """SELECT start, body FROM chunks WHERE start = ANY($1::bigint[])
            UNION ALL SELECT size - size % $2, tail FROM head WHERE size - size % $2 = ANY($1::bigint[])""",
         list(starts),
         CHUNK,
     )
+
+
+def _unpack_entries(body: bytes) -> list[bytes]:
     try:
-        return {row["start"]: split_entries(unpack(row["body"])) for row in rows}
+        return split_entries(unpack(body))
     except ValueError as exc:
         raise Damaged(f"entries can't be read; run `steward log verify`: {exc}") from exc
 
@@ -342,14 +352,21 @@ async def select_bundle(conn: Connection, start: int, end: int) -> bytes:
 
 
 async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
-    """The bytes of each entry of ``indices``. Raises Gone for one that was pruned, Damaged where one can't be read."""
-    chunks = await select_chunks(conn, {index - index % CHUNK for index in indices})
-    try:
-        return {index: chunks[index - index % CHUNK][index % CHUNK] for index in indices}
-    except (KeyError, IndexError) as exc:
-        lost = [index for index in indices if index % CHUNK >= len(chunks.get(index - index % CHUNK, []))]
+    """The bytes of each entry of ``indices``. Raises Gone for one that was pruned, Damaged where one can't be read.
+
+    Chunks are unpacked one after the other, and of each only what is wanted is kept.
+    """
+    wanted: dict[int, list[int]] = defaultdict(list)
+    for index in indices:
+        wanted[index - index % CHUNK].append(index)
+    found: dict[int, bytes] = {}
+    for start, body in await _select_bodies(conn, wanted):
+        entries = _unpack_entries(body)
+        found |= {index: entries[index - start] for index in wanted[start] if index - start < len(entries)}
+    if lost := [index for index in indices if index not in found]:
         await check_pruned(conn, min(lost))
-        raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`") from exc
+        raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`")
+    return {index: found[index] for index in indices}
 
 
 async def select_pruned(conn: Connection) -> list[Pruned]:

@@ -29,7 +29,7 @@ async def conn(database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
     )
     await conn.execute("SELECT make_partition(0)")
     yield conn
-    conn.terminate()
+    await conn.close()
 
 
 async def test_tables_of_a_session_stand_in_for_none_of_the_logs(
