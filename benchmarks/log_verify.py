@@ -1,6 +1,7 @@
 """Verifying the audit log: the database and an exported folder, beside bare hashing and beside Tessera's fsck."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +10,7 @@ from time import perf_counter
 import asyncpg
 
 from benchmarks.figure import Figure
-from benchmarks.ground import House
+from benchmarks.ground import PROJECT, House
 from services.compliance.checkpoints.note import VerifierKey
 from services.compliance.log.bundle import split_entries, unpack
 from services.compliance.log.directory import DirectoryWriter
@@ -17,7 +18,6 @@ from services.compliance.verify.database import DatabaseSource
 from services.compliance.verify.directory import DirectorySource
 from services.compliance.verify.domain import Source
 from services.compliance.verify.handlers import Verification, verify
-from services.compliance.verify.rest import RestSource
 from services.compliance.verify.seals import Trust
 from tests.contract.compliance.log.serving import served
 from tests.parts.tessera import fsck
@@ -34,12 +34,12 @@ async def measure(house: House, folder: Path, key: VerifierKey) -> list[Figure]:
     bare = await asyncio.to_thread(_hash_bare, entries)
     exported = folder / "exported"
     await asyncio.to_thread(_export, entries, note, exported)
-    of_folder = await _verify(DirectorySource(exported), key, 1, len(entries))
-    of_folder_by_both = await _verify(DirectorySource(exported), key, WORKERS, len(entries))
-    of_database = await _verify(DatabaseSource(house.login("compliance")), key, 1, len(entries))
+    of_folder = await _verify(DirectorySource(exported), key, len(entries))
+    of_database = await _verify(DatabaseSource(house.login("compliance")), key, len(entries))
+    of_folder_by_both = await _verify_by_command(["--directory", str(exported)], key, len(entries))
     tessera = await _fsck(f"file://{exported}/", key, folder, len(entries))
     with served(exported) as url:
-        over_http = await _verify(RestSource(url), key, WORKERS, len(entries))
+        over_http = await _verify_by_command([url], key, len(entries))
         tessera_over_http = await _fsck(url, key, folder, len(entries))
     name, hashing, floor = "audit log verified", "bare leaf hashes and root by hashlib", max(FLOOR, OF_HASHING * bare)
     return [
@@ -86,15 +86,25 @@ def _export(entries: Sequence[bytes], note: bytes, folder: Path) -> None:
     writer.finish(note)
 
 
-async def _verify(source: Source, key: VerifierKey, workers: int, size: int) -> float:
-    """Entries a second; all of the log, from its first entry on."""
+async def _verify(source: Source, key: VerifierKey, size: int) -> float:
+    """Entries a second; all of the log, from its first entry on, in this process."""
     began = perf_counter()
-    wanted = Verification(source, Trust((key,)), workers=workers)
-    report, _ = await asyncio.to_thread(verify, wanted)
+    report, _ = await asyncio.to_thread(verify, Verification(source, Trust((key,))))
     seconds = perf_counter() - began
     assert report.fault is None, report.fault
     assert report.size >= size
     return report.size / seconds
+
+
+async def _verify_by_command(place: Sequence[str], key: VerifierKey, size: int) -> float:
+    """Entries a second of `steward log verify`, a program from its start to its end as Tessera's is."""
+    command = [sys.executable, "-m", "services", "log", "verify", *place, "--key", str(key), f"--workers={WORKERS}"]
+    began = perf_counter()
+    process = await asyncio.create_subprocess_exec(*command, cwd=PROJECT, stdout=asyncio.subprocess.PIPE)
+    words, _ = await process.communicate()
+    seconds = perf_counter() - began
+    assert words.startswith(b"verified: %d entries" % size), words
+    return size / seconds
 
 
 async def _fsck(url: str, key: VerifierKey, folder: Path, size: int) -> float:
