@@ -50,7 +50,7 @@ def main() -> None:
     # A batch of the log makes some ten thousand objects that live until it is written. With its own threshold the
     # collector would look through them, and through all that was imported, for a fifth of the writer's time.
     gc.freeze()
-    gc.set_threshold(50_000)
+    gc.set_threshold(10_000)
     settings = load(ComplianceSettings)
     uvloop.run(run_alone("compliance", lambda pool: build(pool, settings), settings))
 
