@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from services.compliance.log import store
 from services.compliance.log.append import refill
-from services.compliance.log.bundle import CHUNK
+from services.compliance.log.bundle import CHUNK, join_entries
 from services.compliance.log.domain import Damaged, Pruned
 from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
@@ -21,7 +21,8 @@ async def read_entries(conn: Connection, indices: Collection[int]) -> dict[int, 
 
 async def read_bundle(conn: Connection, bundle: Bundle) -> bytes:
     """The entries of a bundle as C2SP tlog-tiles lays them out. Raises Damaged where one can't be read."""
-    return await store.select_bundle(conn, bundle.start, bundle.start + bundle.width)
+    entries = await store.select_entries(conn, range(bundle.start, bundle.start + bundle.width))
+    return join_entries(entries.values())
 
 
 async def read_entry(conn: Connection, index: int) -> bytes | None:

@@ -104,7 +104,7 @@ def mention_rows(index: int, time: int, site: int, told: Told) -> bytes:
     """The rows of ``mentions`` for one entry, in the order of the digests."""
     if told.system_id is None and told.systems is None:
         return b""
-    subjects = sorted(digest(name) for name in named_in(told))
+    subjects = sorted(_digest(name) for name in named_in(told))
     return b"".join([_MENTION_ROW(4, 8, index, 8, time, 8, subject, 2, site) for subject in subjects])
 
 
@@ -130,6 +130,11 @@ def instant_of(microseconds: int) -> datetime:
 @lru_cache(65_536)
 def digest(text: str) -> int:
     """64 bits of a name's SHA-256, as a bigint. Who finds by it compares the name in the entry."""
+    return _digest(text)
+
+
+def _digest(text: str) -> int:
+    """The same without memory, for names that may be of any length and seldom come again."""
     return int.from_bytes(sha256(text.encode()).digest()[:DIGEST_BYTES], signed=True)
 
 

@@ -10,7 +10,15 @@ import asyncpg
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
 from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Pruned, Site, State
-from services.compliance.log.index import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, MENTION_COLUMNS
+from services.compliance.log.index import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    EVENT_COLUMNS,
+    MENTION_COLUMNS,
+    Envelope,
+    correlation_digest,
+    digest,
+)
 from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.database import Connection
@@ -342,15 +350,6 @@ def _unpack_entries(body: bytes) -> list[bytes]:
         raise Damaged(f"entries can't be read; run `steward log verify`: {exc}") from exc
 
 
-async def select_bundle(conn: Connection, start: int, end: int) -> bytes:
-    """The entries from ``start``, where a bundle begins, up to ``end`` in it, as tlog-tiles lays them out.
-
-    Raises Damaged where one is missing.
-    """
-    entries = await select_entries(conn, range(start, end))
-    return join_entries(entries.values())
-
-
 async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
     """The bytes of each entry of ``indices``. Raises Gone for one that was pruned, Damaged where one can't be read.
 
@@ -367,6 +366,13 @@ async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int
         await check_pruned(conn, min(lost))
         raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`")
     return {index: found[index] for index in indices}
+
+
+async def select_alike(conn: Connection, event: Envelope) -> list[int]:
+    """Which entries have the event's subject, time and correlation id, or digests like theirs."""
+    key = correlation_digest(event.correlationid), digest(event.subject), event.time
+    rows = await conn.fetch("SELECT index FROM events WHERE correlation = $1 AND subject = $2 AND time = $3", *key)
+    return [row["index"] for row in rows]
 
 
 async def select_pruned(conn: Connection) -> list[Pruned]:

@@ -21,6 +21,7 @@ import asyncpg
 from services.compliance.log import store
 from services.compliance.log.append import MAX_SITES, Growing, grow
 from services.compliance.log.domain import Arrival, Growth, Manifest, State
+from services.compliance.log.entry import parse_entry
 from services.compliance.log.reading import read_arrival
 from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
@@ -195,7 +196,8 @@ class Writer:
     async def replay(self, held: quarantine.Held, decided_by: str) -> None:
         """Appends a quarantined message now, whatever its sequence; the writer that leads begins anew behind it.
 
-        Raises Conflict when it was decided before, or still can't be read.
+        Raises Conflict when it was decided before, still can't be read, or is in the log: a relay that crashed sends
+        its last messages again, and each of them may have been laid aside.
         """
         async with begin(self.pool, SERVICE, actor=decided_by) as tx:
             await quarantine.decide(tx, held.id, "replayed", "appended by hand")
@@ -204,10 +206,18 @@ class Writer:
             except Unreadable as exc:
                 raise Conflict(f"the message still can't be read: {exc}") from exc
             epoch = await store.lock_epoch(tx.conn)
+            await _check_new(tx.conn, arrival)
             state = await store.select_state(tx.conn)
             await self.seals.guard(tx.conn, state)
             growth = grow(state, [arrival], tx.now)
             await store.append(tx.conn, growth, epoch=epoch, lease_seconds=self.lease_seconds)
+
+
+async def _check_new(conn: Connection, arrival: Arrival) -> None:
+    alike = await store.select_entries(conn, await store.select_alike(conn, arrival.envelope))
+    for index, entry in alike.items():
+        if parse_entry(entry).event == arrival.raw:
+            raise Conflict(f"the message is in the log: it is entry {index}")
 
 
 async def _stand_by(conn: Connection, holder: str, lease_seconds: float) -> int:

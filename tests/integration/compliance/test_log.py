@@ -168,3 +168,16 @@ async def test_a_replayed_message_is_logged(run: Run, bus: PostgresBus, database
         await sender.send("site.changed", [later])
         await until_logged(steward, 2)
         assert await logged(database) == Counter([raw, later])
+
+
+async def test_a_message_that_the_log_has_is_not_replayed(run: Run, bus: PostgresBus, database: str) -> None:
+    """A relay that crashed sends a message twice: laid aside the first time, and read the second, it is one event."""
+    raw = Sender(bus, "inventory").event(NORTH)
+    await hold(database, raw)
+    async with run(**COMPLIANCE) as steward:
+        await Sender(bus, "inventory").send("site.changed", [raw])
+        await until_logged(steward, 1)
+        answer = await steward.admin.post(f"/compliance/v1/quarantine/{HELD}/replay")
+        assert answer.status_code == 409
+        assert "the message is in the log: it is entry 0" in answer.text
+        assert await logged(database) == Counter([raw])

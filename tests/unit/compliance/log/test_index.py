@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from uuid_utils import uuid7
 
 import services.compliance
-from services.compliance.log.index import correlation_digest, digest, microseconds, read_event
+from services.compliance.log.index import Told, correlation_digest, digest, mention_rows, microseconds, read_event
 from services.compliance.log.outcome import outcome_of
 
 MIGRATION = Path(services.compliance.__path__[0]) / "migrations" / "0001_log.sql"
@@ -20,6 +20,13 @@ def test_digests_are_the_first_64_bits_of_sha_256() -> None:
     """They stand in the database for years, so they never change."""
     assert digest("service:probes") == -1666287588349735197
     assert digest("") == int.from_bytes(bytes.fromhex("e3b0c44298fc1c14"), signed=True)
+
+
+def test_names_of_any_length_are_not_remembered() -> None:
+    """What an event mentions has no bound; only what an envelope holds, of 255 characters at the most, is kept."""
+    kept = digest.cache_info().currsize
+    assert mention_rows(1, 2, 3, Told(systems=[{"id": "x" * 40_000 + str(number)} for number in range(9)]))
+    assert digest.cache_info().currsize == kept
 
 
 def test_the_index_of_actors_leaves_out_the_probes() -> None:
