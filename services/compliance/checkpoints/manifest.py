@@ -1,8 +1,9 @@
 """The manifest: the last entry below a checkpoint, which says how many entries each site has.
 
 Its event holds the RFC 6962 root over the lines ``site-id SP head`` of all sites, sorted, where ``head`` is the number
-of the site's entries up to and with the manifest. So one site's line is proved without showing the others, and with it
-that the site's entries 0 to ``head`` - 1 are all there are.
+of the site's entries up to and with the manifest. So one site's line is proved by the hashes of others, and with it
+that the site's entries 0 to ``head`` - 1 are all there are. A hash does not hide so short a line from who guesses it
+(decision 14).
 """
 
 import json

@@ -21,10 +21,10 @@ class PublishedCheckpoint:
 
 
 async def select_unpublished(conn: Connection) -> Manifest | None:
-    """The newest manifest, unless its checkpoint is published."""
+    """The newest manifest, unless its checkpoint is published. A row beyond the head is none of the log's."""
     row = await conn.fetchrow(
         """SELECT size, root, lines FROM manifests WHERE size > (SELECT coalesce(max(size), -1) FROM checkpoints)
-           ORDER BY size DESC LIMIT 1"""
+           AND size <= (SELECT size FROM head) ORDER BY size DESC LIMIT 1"""
     )
     return None if row is None else _manifest(*row)
 

@@ -165,6 +165,22 @@ async def test_a_new_key_signs_beside_the_old_one_and_then_alone(run: Run, bus: 
         open_checkpoint(await newest(steward), [fresh.verifier])
 
 
+async def test_a_manifest_beyond_the_log_is_not_signed_and_holds_up_nothing(
+    run: Run, bus: PostgresBus, database: str, tmp_path: Path
+) -> None:
+    """A row that a restore of single tables has left, or somebody has put there, is none of the log's."""
+    async with run(**compliance(tmp_path)) as steward:
+        sender = Sender(bus, "inventory")
+        await append(steward, sender)
+    await execute(
+        database,
+        "INSERT INTO compliance.manifests SELECT 1000000, root, lines FROM compliance.manifests ORDER BY size LIMIT 1",
+    )
+    async with run(**compliance(tmp_path)) as steward:
+        await append(steward, sender)
+        assert open_checkpoint(await newest(steward), [KEY.verifier]).size < 1000
+
+
 async def test_a_database_of_an_older_state_is_neither_appended_to_nor_signed(
     run: Run, bus: PostgresBus, tmp_path: Path, database: str
 ) -> None:
