@@ -51,11 +51,12 @@ class DatabaseSource:
     def open(self) -> "DatabaseReader":
         """Begins to read. Raises Unavailable."""
         runner = Runner()
+        conn: Conn | None = None
         try:
-            conn, source = runner.run(_begin(self))
-            return DatabaseReader(source, runner, conn)
+            conn = runner.run(_connect(self.dsn))
+            return DatabaseReader(runner.run(_begin(conn, self)), runner, conn)
         except BaseException:
-            runner.close()
+            _end(runner, conn)
             raise
 
 
@@ -198,9 +199,7 @@ class DatabaseReader:
 
     def close(self) -> None:
         """Ends the transaction and the connection."""
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self._runner.run(self._conn.close(timeout=CLOSE_SECONDS))
-        self._runner.close()
+        _end(self._runner, self._conn)
 
     def _ask(self, question: Coroutine[Any, Any, T]) -> T:
         answers: list[T] = []
@@ -216,12 +215,21 @@ class DatabaseReader:
             raise Unavailable(f"the log can't be read: {exc}") from exc
 
 
-async def _begin(source: DatabaseSource) -> tuple[Conn, DatabaseSource]:
-    conn = await connect(
-        source.dsn, schema="compliance", application="steward-log-verify", settings={"steward.sites": "*"}
-    )
+def _connect(dsn: str) -> Coroutine[Any, Any, Conn]:
+    return connect(dsn, schema="compliance", application="steward-log-verify", settings={"steward.sites": "*"})
+
+
+async def _begin(conn: Conn, source: DatabaseSource) -> DatabaseSource:
+    """Opens the transaction; returns what another one sees the same by."""
     await conn.transaction(isolation="repeatable_read", readonly=True).start()
     if source.snapshot is None:
-        return conn, replace(source, snapshot=await store.export_snapshot(conn))
+        return replace(source, snapshot=await store.export_snapshot(conn))
     await store.use_snapshot(conn, source.snapshot)
-    return conn, source
+    return source
+
+
+def _end(runner: Runner, conn: "Conn | None") -> None:
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        if conn is not None:
+            runner.run(conn.close(timeout=CLOSE_SECONDS))
+    runner.close()
