@@ -90,7 +90,11 @@ async def connect(
             command_timeout=60,
             server_settings={"search_path": schema, "application_name": application, **(settings or {})},
         )
-        await _prepare(conn)
+        try:
+            await _prepare(conn)
+        except BaseException:
+            conn.terminate()
+            raise
     return conn
 
 
