@@ -104,7 +104,7 @@ class Publisher:
     async def _follow(self) -> None:
         async with self.pool.acquire() as conn:
             latest = await store.select_latest(conn)
-        published = self._published or self._load(may_begin=True)
+        published = self._memory()
         if latest is not None and (published.last is None or latest.size > published.last.size):
             await self._advance(published, latest.size, latest.note.encode())
 
@@ -135,7 +135,7 @@ class Publisher:
 
         Raises HistoryRewritten.
         """
-        published = self._published or self._load(may_begin=True)
+        published = self._memory()
         if published.last is not None:
             if manifest.size < published.last.size:
                 return False
@@ -146,12 +146,11 @@ class Publisher:
 
     async def _remember(self, manifest: Manifest, note: bytes) -> bool:
         """Whether this checkpoint is the newest; another process that writes to the same file may have been faster."""
-        published = self._published or self._load(may_begin=True)
+        published = self._memory()
         while published.last is None or published.last.size < manifest.size:
             with suppress(PublishedMeanwhile):
                 await self._advance(published, manifest.size, note)
                 return True
-        published.check(published.last.size, published.last.root, [])
         return published.last.size == manifest.size and published.last.root == manifest.root
 
     async def _advance(self, published: Published, size: int, note: bytes) -> None:
@@ -190,6 +189,9 @@ class Publisher:
     async def _has_published(self, size: int) -> bool:
         async with self.pool.acquire() as conn:
             return await store.select_latest(conn, size) is not None
+
+    def _memory(self) -> Published:
+        return self._published or self._load(may_begin=True)
 
     def _load(self, *, may_begin: bool) -> Published:
         return Published.load(self.path, self.keyring.origin, self.keyring.keys, may_begin=may_begin)

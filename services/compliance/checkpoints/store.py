@@ -26,16 +26,9 @@ async def select_unpublished(conn: Connection) -> Manifest | None:
         """SELECT size, root, lines FROM manifests WHERE size > (SELECT coalesce(max(size), -1) FROM checkpoints)
            AND size <= (SELECT size FROM head) ORDER BY size DESC LIMIT 1"""
     )
-    return None if row is None else _manifest(*row)
-
-
-async def select_manifest(conn: Connection, size: int) -> Manifest | None:
-    """The manifest at the end of a log of that size."""
-    row = await conn.fetchrow("SELECT size, root, lines FROM manifests WHERE size = $1", size)
-    return None if row is None else _manifest(*row)
-
-
-def _manifest(size: int, root: bytes, lines: bytes) -> Manifest:
+    if row is None:
+        return None
+    size, root, lines = row
     return Manifest(size, root, unpack(lines).split(b"\n"))
 
 

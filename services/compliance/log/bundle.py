@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import zstandard
 
 from services.compliance.log.entry import MAX_ENTRY_BYTES
+from services.compliance.log.tree import TILE
 
-BUNDLE = 256
+BUNDLE = TILE
 """How many entries a complete bundle has."""
 
 CHUNK = 64

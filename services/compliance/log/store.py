@@ -266,12 +266,6 @@ async def select_sealed_size(conn: Connection) -> int:
     return size
 
 
-async def select_size(conn: Connection) -> int:
-    """How many entries the log has."""
-    size: int = await conn.fetchval("SELECT size FROM head")
-    return size
-
-
 async def select_subtrees(conn: Connection, level: int, start: int, end: int) -> bytes:
     """The hashes of complete subtrees from number ``start`` up to ``end``, side by side. Raises Damaged."""
     rows = await conn.fetch(

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.compliance.log.tree import HASH_BYTES
+from services.compliance.log.tree import HASH_BYTES, TILE
 from shared.errors import StewardError
 
-TILE_WIDTH = 256
+TILE_WIDTH = TILE
 TILE_BITS = 8
 MAX_LEVEL = 63
 LENGTH_BYTES = 2

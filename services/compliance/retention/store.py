@@ -11,6 +11,7 @@ from shared.errors import Conflict, Stale
 POLICY = "id, site_id, type, days, reason, version"
 HOLD = """id, site_id, type, subject, from_time, to_time, reason, placed_by, placed_at, released_by, released_at,
     release_reason, version"""
+ARCHIVE = "partition, state, asked_by, correlation_id, location, root, restored_until, fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +197,10 @@ async def update_restoring(conn: Connection, partition: int, until: datetime, co
 async def select_next(conn: Connection, now: datetime) -> Archive | None:
     """The next partition that has a way to go and did not halt."""
     row = await conn.fetchrow(
-        """SELECT partition, state, asked_by, correlation_id, location, root, restored_until, fault FROM archives
-           WHERE fault IS NULL AND (state IN ('planned', 'archived', 'restoring')
-                                    OR (state = 'restored' AND restored_until <= $1))
-           ORDER BY partition LIMIT 1""",
+        f"""SELECT {ARCHIVE} FROM archives
+            WHERE fault IS NULL AND (state IN ('planned', 'archived', 'restoring')
+                                     OR (state = 'restored' AND restored_until <= $1))
+            ORDER BY partition LIMIT 1""",  # noqa: S608 -- our columns
         now,
     )
     return None if row is None else Archive(*row)
@@ -207,9 +208,7 @@ async def select_next(conn: Connection, now: datetime) -> Archive | None:
 
 async def select_archives(conn: Connection) -> dict[int, Archive]:
     """All partitions that ever were to leave, by number."""
-    rows = await conn.fetch(
-        "SELECT partition, state, asked_by, correlation_id, location, root, restored_until, fault FROM archives"
-    )
+    rows = await conn.fetch(f"SELECT {ARCHIVE} FROM archives")  # noqa: S608 -- our columns
     return {row["partition"]: Archive(*row) for row in rows}
 
 

@@ -12,9 +12,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from services.compliance.log.tree import TILE
 from shared.errors import StewardError
 
-BUNDLE = 256
+BUNDLE = TILE
 """C2SP tlog-tiles: a full entry bundle has 256 entries, a full tile 256 hashes, so a level is 8 levels of the tree."""
 
 Kind = Literal[

@@ -50,7 +50,7 @@ async def check_log(database: str) -> Checked:
     conn = await connect(database, schema="compliance", application="test-check", settings={"steward.sites": "*"})
     try:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
-            size = await store.select_size(conn)
+            size = await conn.fetchval("SELECT size FROM head")
             found = await store.select_entries(conn, range(size))
             raw = [found[index] for index in range(size)]
             entries = [parse_entry(entry) for entry in raw]

@@ -16,7 +16,6 @@ from services.compliance.log.outcome import outcome_of
 from services.compliance.log.store import (
     append,
     select_entries,
-    select_size,
     select_state,
 )
 from services.compliance.search.domain import Place, Query, Span
@@ -99,7 +98,7 @@ async def fill(database: str, batches: Sequence[Sequence[Entry]]) -> None:
 async def entries_of(pool: Pool) -> list[Entry]:
     """The events of all entries, each with its place, in the order of search."""
     async with pool.acquire() as conn:
-        found = await select_entries(conn, range(await select_size(conn)))
+        found = await select_entries(conn, range(await conn.fetchval("SELECT size FROM head")))
     events = [json.loads(parse_entry(raw).event) | {"index": index, "raw": raw} for index, raw in found.items()]
     return sorted(events, key=place_of)
 
