@@ -4,10 +4,11 @@ import uvloop
 
 from services.probes.alerts.api import router as alerts
 from services.probes.alerts.consumer import HANDLERS as WINDOWS
+from services.probes.history.api import router as results
+from services.probes.history.schedule import Sweeper
 from services.probes.kinds import KINDS
 from services.probes.kinds.api import router as kinds
-from services.probes.runs.api import router as results
-from services.probes.runs.schedule import Runner, Sweeper
+from services.probes.runs.schedule import Runner
 from services.probes.settings import ProbesSettings
 from services.probes.targets.api import router as targets
 from services.probes.targets.consumer import HANDLERS as ASSETS

@@ -15,7 +15,8 @@ from services.probes.alerts.domain import (
     judge,
     severity_of,
 )
-from services.probes.runs.domain import Probe, Result
+from services.probes.history.domain import Result
+from services.probes.runs.domain import Probe
 from shared.events import Event
 from shared.events.alerts import AlertRaised, AlertResolved
 from shared.transactions import Transaction, new_id

@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from datetime import timedelta
+from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,7 +16,10 @@ S = TypeVar("S", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one run saw. ``phases`` are milliseconds; ``detail`` is a sentence for a person."""
+    """What one run saw. ``phases`` are milliseconds; ``detail`` is a sentence for a person.
+
+    ``measures`` are the numbers that the kind declares, ``facts`` what it saw in words, such as a TLS version.
+    """
 
     outcome: Outcome
     failure: str | None
@@ -23,6 +27,22 @@ class Observation:
     phases: Mapping[str, float] = field(default_factory=dict)
     rejection: tuple[int, int, int] | None = None
     status: str | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that a kind tells of its target: its unit, and which way is worse.
+
+    ``warning`` and ``critical`` are the limits that hold where a check sets no others; None sets none.
+    """
+
+    unit: str
+    worse: Literal["higher", "lower"]
+    summary: str
+    warning: float | None = None
+    critical: float | None = None
 
 
 class Configuration(Protocol):
@@ -34,11 +54,18 @@ class Configuration(Protocol):
 
 
 class Kind(ABC, Generic[S]):
-    """One kind of probe. ``name`` is also the check that its alerts name."""
+    """One kind of probe. ``name`` is also the check that its alerts name.
+
+    ``interval`` is the time between runs where a check sets no other. A ``heavy`` run moves so much that a system
+    stands one of them at a time.
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     settings: type[S]
+    interval: ClassVar[timedelta] = timedelta(seconds=60)
+    is_heavy: ClassVar[bool] = False
+    measures: ClassVar[Mapping[str, Measure]] = {}
 
     @classmethod
     def configured(cls, configuration: Configuration) -> Self:
@@ -46,9 +73,9 @@ class Kind(ABC, Generic[S]):
         return cls()
 
     @classmethod
-    @abstractmethod
     def settings_for(cls, address: DicomAddress) -> S | None:
-        """What a probe of a node at that address needs to know; None when this kind has nothing to ask of it."""
+        """What a probe that every node at such an address gets needs to know; None when it gets none of this kind."""
+        return None
 
     @abstractmethod
     async def run(self, settings: S, timeout: float) -> Observation:

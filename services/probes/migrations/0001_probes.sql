@@ -48,6 +48,8 @@ CREATE TABLE results (
     lag_ms     double precision NOT NULL,
     vantage    text             NOT NULL,
     window_id  text,
+    measures   jsonb            NOT NULL,
+    facts      jsonb            NOT NULL,
     PRIMARY KEY (probe_id, due_at)
 );
 CREATE INDEX results_of_subject ON results (subject, id);

@@ -1,11 +1,12 @@
 """Commands on probes and their runs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from services.probes.alerts.domain import Policy, Window, open_windows
 from services.probes.alerts.handlers import close_alert, judge_result, load_windows
+from services.probes.history.domain import Result
+from services.probes.history.handlers import keep_results
 from services.probes.kinds.domain import Observation
 from services.probes.runs import store
 from services.probes.runs.domain import (
@@ -14,14 +15,12 @@ from services.probes.runs.domain import (
     Ended,
     Finished,
     Probe,
-    Result,
     Run,
     left_out,
     next_due,
     take_turn,
 )
 from shared import telemetry
-from shared.database import Connection
 from shared.events.probes import ProbeResult
 from shared.transactions import Transaction, new_id
 
@@ -76,19 +75,6 @@ async def finish_runs(tx: Transaction, finished: Sequence[Finished], rules: RunR
     await store.end_leases(tx.conn, await _keep_results(tx, ours, rules))
 
 
-async def find_last_results(conn: Connection, subjects: Collection[str]) -> dict[str, list[Result]]:
-    """By subject, what the last run of each of its probes saw, for as long as results are kept."""
-    found: dict[str, list[Result]] = {}
-    for result in await store.select_last_results(conn, subjects):
-        found.setdefault(result.subject, []).append(result)
-    return found
-
-
-async def forget_old_results(tx: Transaction, history: timedelta) -> None:
-    """Deletes what is older than ``history``."""
-    await store.delete_results_before(tx.conn, tx.now - history)
-
-
 async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
     windows = await load_windows(tx, rules.policy)
     results: list[Result] = []
@@ -103,7 +89,7 @@ async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: Ru
         results.append(result)
         due_at = next_due(probe.id, rules.cadence, one.run.due_at, is_undecided)
         ended.append(Ended(probe.id, result.id, due_at))
-    await store.insert_results(tx.conn, results)
+    await keep_results(tx, results)
     return ended
 
 
@@ -124,6 +110,8 @@ def _record(tx: Transaction, run: Run, observation: Observation, vantage: str, w
         window_id=open_now[0].id if open_now else None,
         rejection=observation.rejection,
         status=observation.status,
+        measures=dict(observation.measures),
+        facts=dict(observation.facts),
     )
     event_id = tx.record(event, subject=probe.subject, site_id=probe.site_id)
     return Result(id=event_id, subject=probe.subject, site_id=probe.site_id, **event.model_dump())

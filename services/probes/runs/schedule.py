@@ -1,9 +1,8 @@
-"""Makes the runs that are due, and forgets results that are old."""
+"""Makes the runs that are due."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -12,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.runs import store
 from services.probes.runs.domain import Finished, Run
-from services.probes.runs.handlers import RunRules, claim_runs, finish_runs, forget_old_results
+from services.probes.runs.handlers import RunRules, claim_runs, finish_runs
 from services.probes.settings import ProbesSettings
 from shared.database import Connection, Pool, is_transient
 from shared.telemetry import log
@@ -25,7 +24,6 @@ SHORTEST_SLEEP = 0.005
 LONGEST_SLEEP = 30.0
 LATE_SECONDS = 1.0
 STORE_SECONDS = 5.0
-SWEEP_SECONDS = 3600.0
 ATTEMPTS = 6
 
 RUNS = Counter("steward_probe_runs_total", "Runs of probes", ["kind", "outcome"])
@@ -119,18 +117,3 @@ class Runner:
         for one in finished:
             RUNS.labels(one.run.probe.kind, one.observation.outcome).inc()
             LAG.observe(max(0.0, (one.run.started_at - one.run.due_at).total_seconds()))
-
-
-@dataclass(frozen=True)
-class Sweeper:
-    """Keeps the results within their history."""
-
-    pool: Pool
-    history: timedelta
-
-    async def run(self) -> None:
-        """Works for ever."""
-        while True:
-            async with begin(self.pool, SERVICE) as tx:
-                await forget_old_results(tx, self.history)
-            await asyncio.sleep(SWEEP_SECONDS)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from services.probes.runs.handlers import find_last_results
+from services.probes.history.handlers import find_last_results
 from services.probes.targets import store
 from services.probes.targets.domain import Target
 from shared.events import SiteId

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from services.probes.runs.domain import Result
+from services.probes.history.domain import Result
 from shared.events.inventory import DicomAddress, LifecycleState
 from shared.resource import Resource
 

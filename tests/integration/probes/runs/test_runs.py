@@ -7,9 +7,10 @@ from pathlib import Path
 
 from services.probes.__main__ import build
 from services.probes.alerts.domain import Policy
+from services.probes.history.handlers import forget_old_results
 from services.probes.kinds.domain import Observation
 from services.probes.runs.domain import Cadence, Finished, Probe, Run
-from services.probes.runs.handlers import RunRules, finish_runs, forget_old_results
+from services.probes.runs.handlers import RunRules, finish_runs
 from services.probes.settings import ProbesSettings
 from shared.bus.postgres import PostgresBus
 from shared.events.probes import ProbeResult

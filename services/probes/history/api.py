@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from services.probes.runs import store
-from services.probes.runs.domain import Result
+from services.probes.history import store
+from services.probes.history.domain import Result
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
