@@ -18,30 +18,32 @@ from shared.errors import Fenced
 from shared.events import with_sequence
 from shared.telemetry import log
 from shared.transactions import OUTBOX_CHANNEL
+from shared.turn import await_turn
 from shared.waking import Listener
 
 BATCH = 2_000
-STANDBY_SECONDS = 1.0
 FALLBACK_SECONDS = 5.0
 PACE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class Relay:
-    """The relay of one service. Any number may run; the one that holds the advisory lock works."""
+    """The relay of one service. Any number may run; the one whose turn it is works.
+
+    It asks the database at least every FALLBACK_SECONDS, or as often as the bus takes a batch. One that has asked for
+    nothing for ``silent_seconds`` loses its place to another, and the bus fences what it still publishes.
+    """
 
     service: str
     dsn: str
     bus: Bus
+    silent_seconds: float = 45.0
 
     async def run(self) -> None:
         """Works until it loses its connection, its lock or its name; the supervisor then starts it anew."""
         conn = await connect(self.dsn, schema=self.service, application=f"steward-relay-{self.service}")
         try:
-            while not await conn.fetchval(
-                "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"relay {self.service}"
-            ):
-                await asyncio.sleep(STANDBY_SECONDS)
+            await await_turn(conn, f"relay {self.service}", self.silent_seconds)
             # The name is taken before the batch in flight is read: from here on no predecessor can publish.
             async with self.bus.publisher(self.service) as publisher:
                 await self._work(conn, publisher)

@@ -12,13 +12,13 @@ from shared.bus.protocol import Batch, Message, PartitionId, Positions
 from shared.database import Connection, connect, is_transient, open_pool
 from shared.errors import Fenced, Unavailable
 from shared.events import Topic
+from shared.turn import await_turn
 from shared.waking import wait_at_most
 
 SCHEMA = "bus"
 CHANNEL = "steward_bus"
 MAX_NEWS_BYTES = 7999
 FALLBACK_SECONDS = 5.0
-STANDBY_SECONDS = 0.5
 POLL_BYTES = 8 * 1024 * 1024
 
 
@@ -90,27 +90,12 @@ class PostgresBus:
         try:
             with _as_unavailable():
                 if not alone:
-                    await self._await_turn(conn, group)
+                    await await_turn(conn, f"bus {group}", self._silent_seconds)
                 subscription = PostgresSubscription(conn, topics)
                 await subscription.start(positions)
             yield subscription
         finally:
             conn.terminate()
-
-    async def _await_turn(self, conn: Connection, group: str) -> None:
-        """Takes the group's lock; a holder that was stopped, and so would keep it for ever, is ended."""
-        key: int = await conn.fetchval("SELECT hashtextextended($1, 0)", f"bus {group}")
-        while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", key):
-            await conn.execute(
-                """SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
-                   WHERE locktype = 'advisory' AND granted AND objsubid = 1
-                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                   AND classid::bigint << 32 | objid::bigint = $1 AND usename = current_user
-                   AND greatest(query_start, state_change) < clock_timestamp() - $2 * interval '1 second'""",
-                key,
-                self._silent_seconds,
-            )
-            await asyncio.sleep(STANDBY_SECONDS)
 
     async def sweep(self) -> None:
         """Deletes messages past their topic's retention, and of a compacted topic only those that a newer one replaces.

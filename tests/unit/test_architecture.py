@@ -64,7 +64,7 @@ SQL_CALL = re.compile(r"\b(conn|connection|pool)\.(execute|executemany|fetch|fet
 DELIVERY = {
     *("shared/api_keys.py", "shared/database.py", "shared/http/idempotency.py", "shared/identity.py"),
     *("shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py", "shared/service.py"),
-    *("shared/transactions.py", "shared/bus/postgres.py"),
+    *("shared/transactions.py", "shared/turn.py", "shared/bus/postgres.py"),
 }
 MAY_SLEEP = {
     "tests/parts/process.py": "a program that starts tells nobody when it is ready",

@@ -1,15 +1,18 @@
 """From a handler's transaction to a consumer's effect (design: outbox, relay, position)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from shared import telemetry
 from shared.bus import Batch
-from shared.errors import Replaced, TooLarge
+from shared.database import connect
+from shared.errors import Fenced, Replaced, TooLarge
 from shared.events import with_sequence
 from shared.relay import BATCH, in_flight, take_batch
 from shared.transactions import begin
+from shared.turn import await_turn
 from tests.contract.delivery.conftest import SERVICE, Counting, HandlerFailed
 
 
@@ -72,6 +75,23 @@ async def test_a_batch_published_but_not_marked_is_sent_again_and_applied_once(c
     async with counting.running():
         await counting.record(4)
         assert await counting.applied(4) == [1, 2, 3, 4]
+
+
+async def test_a_relay_that_was_stopped_does_not_keep_its_place_for_ever(counting: Counting) -> None:
+    """Its session lives on without asking for anything: another relay goes on, and it is fenced when it wakes."""
+    stopped = await connect(counting.dsn, schema=SERVICE, application="stopped")
+    await await_turn(stopped, f"relay {SERVICE}", 45)
+    await counting.record(1)
+    async with counting.bus.publisher(SERVICE) as publisher, counting.running("consumer"):
+        batch = await take_batch(stopped, BATCH)
+        successor = asyncio.create_task(replace(counting.relay, silent_seconds=1).run())
+        await counting.record(2)
+        assert await counting.applied(2) == [1, 2]
+        with pytest.raises(Fenced):
+            await publisher.publish(batch)
+        successor.cancel()
+    assert stopped.is_closed()
+    await asyncio.gather(successor, return_exceptions=True)
 
 
 async def test_a_batch_numbered_but_not_published_is_sent_under_the_same_numbers(counting: Counting) -> None:
