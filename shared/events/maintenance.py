@@ -1,8 +1,8 @@
 """Events of maintenance: what we do to the fleet."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.events.contract import EventData, Instant
 
@@ -66,3 +66,17 @@ class PatchApplied(EventData, event_type="patch.applied"):
     to_version: str
     applied_at: Instant
     summary: str
+
+
+class SuiteRequested(EventData, event_type="suite.requested"):
+    """A system is to be put through a suite of checks; the subject is the system.
+
+    ``run_id`` is the id that the run will have: the same one asked for again is not run again. ``about`` names what
+    waits for the answer, such as a change. ``settings`` are added to those of the suite's items, by an item's name.
+    """
+
+    run_id: str
+    suite_id: str
+    reason: str
+    about: str | None = None
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)

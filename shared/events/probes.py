@@ -2,11 +2,15 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from shared.events.contract import EventData, Instant
 
 Outcome = Literal["ok", "degraded", "failed", "probe_error", "skipped"]
+Interface = Literal["archive", "modality", "workstation", "ris_ehr"]
+Function = Literal["connectivity", "conformance", "import", "export", "query_retrieve", "reporting", "performance"]
+Verdict = Literal["passed", "failed", "error", "not_run"]
+SuiteOutcome = Literal["passed", "failed", "error"]
 
 
 class ProbeResult(EventData, event_type="probe.result", partitions=6):
@@ -32,3 +36,45 @@ class ProbeResult(EventData, event_type="probe.result", partitions=6):
     status: str | None = None
     measures: dict[str, float] = Field(default_factory=dict)
     facts: dict[str, str] = Field(default_factory=dict)
+
+
+class SuiteItemResult(BaseModel):
+    """What came of one item of a suite, on one subject.
+
+    ``not_run`` is an item with nothing to run on, or whose turn never came; ``error`` one whose probe was at fault.
+    ``evidence`` is the SHA-256 of what was seen, which the run's address serves.
+    """
+
+    name: str
+    function: Function
+    interface: Interface
+    kind: str
+    subject: str | None
+    verdict: Verdict
+    failure: str | None
+    detail: str
+    evidence: str | None
+
+
+class SuiteCompleted(EventData, event_type="suite.completed"):
+    """A suite has ended; the subject is the system that it was run on.
+
+    ``passed`` when every item did that was run, every required one was run, and one at least. ``interfaces`` and
+    ``functions`` sum up the items of each. ``items`` may lack some where they are many, ``items_omitted`` of them,
+    passed ones first; ``report`` is the SHA-256 of the whole report.
+    """
+
+    run_id: str
+    suite_id: str
+    suite_name: str
+    about: str | None
+    outcome: SuiteOutcome
+    detail: str
+    started_at: Instant
+    finished_at: Instant
+    counts: dict[Verdict, int]
+    interfaces: dict[Interface, Verdict]
+    functions: dict[Function, Verdict]
+    items: list[SuiteItemResult]
+    items_omitted: int
+    report: str

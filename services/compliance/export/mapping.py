@@ -83,6 +83,8 @@ ROWS: Mapping[str, Row] = {
     "asset.transitioned": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "asset.retired": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "probe.result": Row("asset", "E", details=("probe_id", "window_id")),
+    "suite.requested": Row("asset", "E", details=("run_id", "suite_id", "about")),
+    "suite.completed": Row("asset", "E", details=("run_id", "suite_id", "about", "report")),
     "alert.raised": Row("asset", "E", SECURITY_ALERT, details=ALERT),
     "alert.resolved": Row("asset", "E", SECURITY_ALERT, details=ALERT),
     "window.scheduled": Row("site", "C", details=WINDOW),

@@ -7,7 +7,7 @@ Outcome = Literal[0, 4, 8, 12]
 
 OUTCOMES: tuple[Outcome, ...] = (0, 4, 8, 12)
 
-_BY_WORD: dict[str, Outcome] = {"degraded": 4, "failed": 8, "probe_error": 8}
+_BY_WORD: dict[str, Outcome] = {"degraded": 4, "failed": 8, "error": 8, "probe_error": 8}
 _BY_TYPE: dict[str, Outcome] = {
     "alert.raised": 8,
     "backup.failed": 8,

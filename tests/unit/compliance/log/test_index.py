@@ -71,6 +71,8 @@ def test_times_are_microseconds_since_2000(naive: datetime, hours: int) -> None:
         ("probe.result", "degraded", 4),
         ("probe.result", "failed", 8),
         ("probe.result", "skipped", 0),
+        ("suite.completed", "passed", 0),
+        ("suite.completed", "error", 8),
         ("backup.failed", None, 8),
         ("notice.failed", None, 4),
         ("alert.raised", None, 8),
