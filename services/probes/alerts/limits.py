@@ -26,7 +26,7 @@ class Limits(BaseModel):
     baseline: bool = Field(False, description="judge by what is usual for the hour of the week, too")
     clear_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
         USUAL_CLEAR_RATIO,
-        description="the share of a limit at which what it raised is over: 0.94 clears 90 below 84.6, 30 days above 31.8",
+        description="the share of a limit at which it is over: 0.94 clears 90 below 84.6, 30 days above 31.8",
         examples=[USUAL_CLEAR_RATIO],
     )
 
