@@ -11,7 +11,7 @@ from services.probes.kinds.api import router as kinds
 from services.probes.runs.schedule import Runner
 from services.probes.settings import ProbesSettings
 from services.probes.targets.api import router as targets
-from services.probes.targets.consumer import HANDLERS as ASSETS
+from services.probes.targets.consumer import asset_handlers
 from shared.database import Pool
 from shared.service import Service, run_alone
 from shared.settings import load
@@ -23,7 +23,7 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
     return Service(
         name="probes",
         routers=[targets, kinds, results, alerts],
-        handlers=[ASSETS, WINDOWS],
+        handlers=[asset_handlers(settings.cadence), WINDOWS],
         work={"runs": runner.run, "sweep": Sweeper(pool, settings.history).run},
     )
 

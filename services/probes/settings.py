@@ -65,8 +65,12 @@ class ProbesSettings(ServiceSettings):
 
     @property
     def cadence(self) -> Cadence:
-        """When probes run."""
-        return Cadence(timedelta(seconds=self.probe_interval), timedelta(seconds=self.probe_retry_interval))
+        """When the probes that nodes get by themselves run."""
+        return Cadence(
+            timedelta(seconds=self.probe_interval),
+            timedelta(seconds=self.probe_retry_interval),
+            timedelta(seconds=self.timeout),
+        )
 
     @property
     def policy(self) -> Policy:

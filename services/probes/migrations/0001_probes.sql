@@ -15,17 +15,26 @@ CREATE INDEX assets_of_system ON assets (system_id);
 -- One row a probe: what it asks, when it is due next, which replica is at it until when,
 -- and the id of the result of its last run.
 CREATE TABLE probes (
-    id           text        PRIMARY KEY,
-    kind         text        NOT NULL,
-    subject      text        NOT NULL,
-    site_id      text        NOT NULL,
-    system_id    text,
-    name         text        NOT NULL,
-    settings     jsonb       NOT NULL,
-    next_due     timestamptz NOT NULL,
-    lease        text,
-    leased_until timestamptz,
-    last_result  text
+    id             text        PRIMARY KEY,
+    kind           text        NOT NULL,
+    subject        text        NOT NULL,
+    site_id        text        NOT NULL,
+    system_id      text,
+    name           text        NOT NULL,
+    settings       jsonb       NOT NULL,
+    interval       interval    NOT NULL,
+    retry_interval interval    NOT NULL,
+    timeout        interval    NOT NULL,
+    vantage        text,
+    depends_on     text[]      NOT NULL,
+    limits         jsonb       NOT NULL,
+    severity       text,
+    is_heavy       boolean     NOT NULL,
+    check_name     text,
+    next_due       timestamptz NOT NULL,
+    lease          text,
+    leased_until   timestamptz,
+    last_result    text
 );
 CREATE INDEX probes_due ON probes (next_due);
 CREATE INDEX probes_of_subject ON probes (subject);

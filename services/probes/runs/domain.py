@@ -3,11 +3,13 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Observation
+from shared.events.alerts import Severity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -16,15 +18,20 @@ LONGEST_DETAIL = 1000
 
 @dataclass(frozen=True)
 class Cadence:
-    """How far apart a probe's runs are, and how soon the next one comes while its alert is undecided."""
+    """How far apart a probe's runs are, how soon the next comes while its alert is undecided, how long one may take."""
 
     interval: timedelta
     retry_interval: timedelta
+    timeout: timedelta
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What is asked of which target. ``settings`` are those of its kind."""
+    """What is asked of which target, and how often. ``settings`` are those of its kind.
+
+    With a ``vantage`` it is left to the agent of that name. ``depends_on`` are the assets one hop up, ``limits`` are by
+    measure or phase. ``check_name`` is what a person called it; a probe that a node gets by itself has none.
+    """
 
     id: str
     kind: str
@@ -33,6 +40,20 @@ class Probe:
     system_id: str | None
     name: str
     settings: Mapping[str, Any]
+    interval: timedelta
+    retry_interval: timedelta
+    timeout: timedelta
+    vantage: str | None = None
+    depends_on: tuple[str, ...] = ()
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    severity: Severity | None = None
+    is_heavy: bool = False
+    check_name: str | None = None
+
+    @property
+    def check(self) -> str:
+        """What its alerts call it; no other probe of the subject is called so."""
+        return self.check_name or self.kind
 
 
 @dataclass(frozen=True)
@@ -97,18 +118,18 @@ def slot_after(probe_id: str, interval: timedelta, now: datetime) -> datetime:
     return slot_until(probe_id, interval, now) + interval
 
 
-def next_due(probe_id: str, cadence: Cadence, due_at: datetime, is_undecided: bool) -> datetime:
+def next_due(probe: Probe, due_at: datetime, is_undecided: bool) -> datetime:
     """When the probe is due after ``due_at``: at its next regular time, or earlier while its alert is undecided."""
-    regular = slot_after(probe_id, cadence.interval, due_at)
-    return min(regular, due_at + cadence.retry_interval) if is_undecided else regular
+    regular = slot_after(probe.id, probe.interval, due_at)
+    return min(regular, due_at + probe.retry_interval) if is_undecided else regular
 
 
-def take_turn(probe_id: str, cadence: Cadence, due_at: datetime, now: datetime) -> Turn:
+def take_turn(probe: Probe, due_at: datetime, now: datetime) -> Turn:
     """What to run of a probe that is due: ``due_at`` itself, or, a whole interval late, only the last regular time."""
-    if now - due_at < cadence.interval:
+    if now - due_at < probe.interval:
         return Turn(due_at, 0)
-    slot = slot_until(probe_id, cadence.interval, now)
-    return Turn(slot, math.ceil((slot - due_at) / cadence.interval))
+    slot = slot_until(probe.id, probe.interval, now)
+    return Turn(slot, math.ceil((slot - due_at) / probe.interval))
 
 
 def left_out(count: int) -> Observation:

@@ -27,11 +27,15 @@ from shared.transactions import Transaction, new_id
 
 @dataclass(frozen=True)
 class RunRules:
-    """How this replica makes runs: when, how they are judged, from where."""
+    """How this replica makes runs: how they are judged, from where."""
 
-    cadence: Cadence
     policy: Policy
     vantage: str
+
+
+async def keep_cadence(tx: Transaction, usual: Cadence) -> None:
+    """Gives the probes that nodes get by themselves the cadence that is set now."""
+    await store.update_cadence(tx.conn, usual)
 
 
 async def start_probe(tx: Transaction, probe: Probe) -> None:
@@ -46,8 +50,11 @@ async def stop_probe(tx: Transaction, probe_id: str, why: str) -> None:
         await close_alert(tx, probe, why)
 
 
-async def claim_runs(tx: Transaction, rules: RunRules, limit: int, lease_seconds: float) -> list[Run]:
-    """Takes up to ``limit`` due runs for ``lease_seconds``. Due times long past are told as skipped, in one result."""
+async def claim_runs(tx: Transaction, rules: RunRules, limit: int, spare_seconds: float) -> list[Run]:
+    """Takes up to ``limit`` due runs, each for its timeout and ``spare_seconds``.
+
+    Due times long past are told as skipped, in one result.
+    """
     dues = await store.select_due(tx.conn, limit)
     if not dues:
         return []
@@ -55,13 +62,13 @@ async def claim_runs(tx: Transaction, rules: RunRules, limit: int, lease_seconds
     runs: list[Run] = []
     skipped: list[Finished] = []
     for due in dues:
-        turn = take_turn(due.probe.id, rules.cadence, due.due_at, due.seen_at)
+        turn = take_turn(due.probe, due.due_at, due.seen_at)
         runs.append(Run(due.probe, turn.due_at, due.seen_at, lease))
         if turn.left_out:
             skipped.append(Finished(Run(due.probe, due.due_at, due.seen_at, lease), left_out(turn.left_out)))
     if skipped:
         await _keep_results(tx, skipped, rules)
-    await store.lease(tx.conn, {run.probe.id: run.due_at for run in runs}, lease, lease_seconds)
+    await store.lease(tx.conn, {run.probe.id: run.due_at for run in runs}, lease, spare_seconds)
     return runs
 
 
@@ -87,7 +94,7 @@ async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: Ru
             caused = replace(flow, causation_id=result.id)
             is_undecided = await judge_result(caused, probe, result, windows, rules.policy)
         results.append(result)
-        due_at = next_due(probe.id, rules.cadence, one.run.due_at, is_undecided)
+        due_at = next_due(probe, one.run.due_at, is_undecided)
         ended.append(Ended(probe.id, result.id, due_at))
     await keep_results(tx, results)
     return ended

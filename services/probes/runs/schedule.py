@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.runs import store
 from services.probes.runs.domain import Finished, Run
-from services.probes.runs.handlers import RunRules, claim_runs, finish_runs
+from services.probes.runs.handlers import RunRules, claim_runs, finish_runs, keep_cadence
 from services.probes.settings import ProbesSettings
 from shared.database import Connection, Pool, is_transient
 from shared.telemetry import log
@@ -48,6 +48,8 @@ class Runner:
     async def run(self) -> None:
         """Works until the database is lost; runs under way are then abandoned and made again when their leases end."""
         results: asyncio.Queue[Finished] = asyncio.Queue()
+        async with begin(self.pool, SERVICE) as tx:
+            await keep_cadence(tx, self.settings.cadence)
         try:
             async with (
                 listening(self.settings.database, SERVICE, store.CHANNEL, self._news) as listener,
@@ -66,15 +68,14 @@ class Runner:
 
     @property
     def _rules(self) -> RunRules:
-        return RunRules(self.settings.cadence, self.settings.policy, self.settings.probe_vantage)
+        return RunRules(self.settings.policy, self.settings.probe_vantage)
 
     async def _claim(self) -> list[Run]:
         free = self.settings.probe_concurrency - len(self._running)
         if free <= 0:
             return []
         async with begin(self.pool, SERVICE) as tx:
-            lease_seconds = self.settings.timeout + LATE_SECONDS + STORE_SECONDS
-            return await claim_runs(tx, self._rules, min(free, BATCH), lease_seconds)
+            return await claim_runs(tx, self._rules, min(free, BATCH), LATE_SECONDS + STORE_SECONDS)
 
     async def _seconds_until_work(self, conn: Connection) -> float:
         """Until the next run is due; when all slots are taken, until news of a free one, or a while."""
@@ -91,8 +92,9 @@ class Runner:
         if kind is None:
             return Observation("probe_error", "kind", f"This replica has no probe of the kind {run.probe.kind}.")
         try:
-            async with asyncio.timeout(self.settings.timeout + LATE_SECONDS):
-                return await kind.run(kind.settings.model_validate(run.probe.settings), self.settings.timeout)
+            seconds = run.probe.timeout.total_seconds()
+            async with asyncio.timeout(seconds + LATE_SECONDS):
+                return await kind.run(kind.settings.model_validate(run.probe.settings), seconds)
         except Exception as exc:
             log.error("probe.broken", probe=run.probe.id, exc_info=exc)
             return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")

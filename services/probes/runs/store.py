@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
-from services.probes.runs.domain import Due, Ended, Probe
+from services.probes.alerts.limits import Limits
+from services.probes.runs.domain import Cadence, Due, Ended, Probe
 from shared.database import Connection
 
 CHANNEL = "steward_probes"
@@ -13,19 +15,26 @@ CHANNEL = "steward_probes"
 
 async def upsert_probe(conn: Connection, probe: Probe) -> None:
     """Keeps a probe; a new one is due at once. Tells the runners."""
+    columns = list(_row(probe))
+    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
     await conn.execute(
-        """INSERT INTO probes (id, kind, subject, site_id, system_id, name, settings, next_due)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, now())
-           ON CONFLICT (id) DO UPDATE SET site_id = $4, system_id = $5, name = $6, settings = $7""",
-        probe.id,
-        probe.kind,
-        probe.subject,
-        probe.site_id,
-        probe.system_id,
-        probe.name,
-        dict(probe.settings),
+        f"""INSERT INTO probes ({", ".join(columns)}, next_due) VALUES ({places}, now())
+            ON CONFLICT (id) DO UPDATE SET {changes}""",  # noqa: S608 -- the names are our own dataclass's
+        *_row(probe).values(),
     )
     await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
+
+
+async def update_cadence(conn: Connection, usual: Cadence) -> None:
+    """Sets the cadence of every probe that no check asks for."""
+    await conn.execute(
+        """UPDATE probes SET interval = $1, retry_interval = $2, timeout = $3
+           WHERE check_name IS NULL AND (interval, retry_interval, timeout) IS DISTINCT FROM ($1, $2, $3)""",
+        usual.interval,
+        usual.retry_interval,
+        usual.timeout,
+    )
 
 
 async def delete_probe(conn: Connection, probe_id: str) -> Probe | None:
@@ -48,15 +57,16 @@ async def select_due(conn: Connection, limit: int) -> list[Due]:
     return [Due(_probe(row), row["next_due"], row["present"]) for row in rows]
 
 
-async def lease(conn: Connection, dues: Mapping[str, datetime], token: str, seconds: float) -> None:
-    """Marks the runs of these probes at these due times as under way for at most ``seconds``."""
+async def lease(conn: Connection, dues: Mapping[str, datetime], token: str, spare_seconds: float) -> None:
+    """Marks the runs of these probes at these due times as under way for at most their timeout and a spare time."""
     await conn.execute(
-        """UPDATE probes SET next_due = run.due_at, lease = $3, leased_until = now() + make_interval(secs => $4)
+        """UPDATE probes SET next_due = run.due_at, lease = $3,
+                  leased_until = now() + timeout + make_interval(secs => $4)
            FROM unnest($1::text[], $2::timestamptz[]) AS run (id, due_at) WHERE probes.id = run.id""",
         list(dues),
         list(dues.values()),
         token,
-        seconds,
+        spare_seconds,
     )
 
 
@@ -87,5 +97,12 @@ async def end_leases(conn: Connection, ended: Sequence[Ended]) -> None:
     )
 
 
+def _row(probe: Probe) -> dict[str, Any]:
+    limits = {name: limits.model_dump() for name, limits in probe.limits.items()}
+    return vars(probe) | {"settings": dict(probe.settings), "limits": limits}
+
+
 def _probe(row: asyncpg.Record) -> Probe:
-    return Probe(**{name: row[name] for name in Probe.__dataclass_fields__})
+    kept = {name: row[name] for name in Probe.__dataclass_fields__}
+    limits = {name: Limits(**limits) for name, limits in row["limits"].items()}
+    return Probe(**kept | {"depends_on": tuple(row["depends_on"]), "limits": limits})

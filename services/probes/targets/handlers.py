@@ -1,7 +1,7 @@
 """Events of inventory on targets: probes start and stop as the assets' states say."""
 
 from services.probes.kinds import KINDS
-from services.probes.runs.domain import Probe, probe_id_of
+from services.probes.runs.domain import Cadence, Probe, probe_id_of
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets import store
 from services.probes.targets.domain import Target
@@ -10,26 +10,26 @@ from shared.events.inventory import AssetChanged, AssetRetired
 from shared.transactions import Transaction
 
 
-async def keep_asset(tx: Transaction, event: Event[AssetChanged]) -> None:
+async def keep_asset(tx: Transaction, event: Event[AssetChanged], usual: Cadence) -> None:
     """Takes an asset's state over, unless a newer one is known; its node, or its system's nodes, follow."""
     await store.lock_assets(tx.conn)
     if await store.upsert_asset(tx.conn, event.subject, event.site_id, event.data):
-        await _follow(tx, event.subject)
+        await _follow(tx, event.subject, usual)
 
 
-async def retire_asset(tx: Transaction, event: Event[AssetRetired]) -> None:
+async def retire_asset(tx: Transaction, event: Event[AssetRetired], usual: Cadence) -> None:
     """Ends the probing of a node, or of a system's nodes, for good."""
     await store.lock_assets(tx.conn)
     await store.mark_retired(tx.conn, event.subject, event.site_id, event.data)
-    await _follow(tx, event.subject)
+    await _follow(tx, event.subject, usual)
 
 
-async def _follow(tx: Transaction, asset_id: str) -> None:
+async def _follow(tx: Transaction, asset_id: str, usual: Cadence) -> None:
     for target in await store.select_targets_touched_by(tx.conn, asset_id):
-        await _start_and_stop_probes(tx, target)
+        await _start_and_stop_probes(tx, target, usual)
 
 
-async def _start_and_stop_probes(tx: Transaction, target: Target) -> None:
+async def _start_and_stop_probes(tx: Transaction, target: Target, usual: Cadence) -> None:
     for kind in KINDS:
         settings = kind.settings_for(target.dicom) if target.probed and target.dicom else None
         if settings is None:
@@ -43,5 +43,9 @@ async def _start_and_stop_probes(tx: Transaction, target: Target) -> None:
             system_id=target.system_id,
             name=target.name,
             settings=settings.model_dump(),
+            interval=usual.interval,
+            retry_interval=usual.retry_interval,
+            timeout=usual.timeout,
+            is_heavy=kind.is_heavy,
         )
         await start_probe(tx, probe)

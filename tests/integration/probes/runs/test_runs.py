@@ -9,7 +9,7 @@ from services.probes.__main__ import build
 from services.probes.alerts.domain import Policy
 from services.probes.history.handlers import forget_old_results
 from services.probes.kinds.domain import Observation
-from services.probes.runs.domain import Cadence, Finished, Probe, Run
+from services.probes.runs.domain import Finished, Probe, Run
 from services.probes.runs.handlers import RunRules, finish_runs
 from services.probes.settings import ProbesSettings
 from shared.bus.postgres import PostgresBus
@@ -24,7 +24,7 @@ from tests.integration.probes.dicom.peers import listening
 from tests.integration.probes.fleet import DAY, FAST, listening_node, probes, tell_node
 
 MINUTE = timedelta(minutes=1)
-RULES = RunRules(Cadence(MINUTE, MINUTE), Policy(3, 2, MINUTE), "dead")
+RULES = RunRules(Policy(3, 2, MINUTE), "dead")
 
 
 async def test_replicas_share_the_runs_and_double_none(
@@ -47,6 +47,11 @@ async def test_replicas_share_the_runs_and_double_none(
     runs = Counter((result.probe_id, result.due_at) for result in results)
     assert max(runs.values()) == 1
     assert {result.vantage for result in results} == {"first", "second"}
+
+
+def probe_of(probe_id: str, subject: str) -> Probe:
+    """The probe of that id."""
+    return Probe(probe_id, "dicom-echo", subject, "north", None, "north-pacs", {}, MINUTE, MINUTE, MINUTE / 2)
 
 
 def results_of(steward: Harness) -> list[ProbeResult]:
@@ -121,7 +126,7 @@ async def test_run_of_a_replica_that_died_is_made_by_another(run: RunServices, s
             pool = steward.pools["probes"]
             row = await pool.fetchrow("SELECT * FROM probes")
             assert row is not None
-            probe = Probe(taken_over.data.probe_id, "dicom-echo", taken_over.subject, "north", None, "north-pacs", {})
+            probe = probe_of(taken_over.data.probe_id, taken_over.subject)
             late = Finished(Run(probe, due_at, due_at, "dead"), Observation("failed", "refused", "late"))
             async with begin(pool, "probes") as tx:
                 await finish_runs(tx, [late], RULES)
