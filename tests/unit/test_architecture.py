@@ -32,10 +32,13 @@ PURE_PARTS = {
     *("asyncapi", "compatibility", "gates", "reading"),
     *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
+    *("parameters", "statuses"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
+    *("acceptor", "agent", "commitment", "connection", "dimse", "find", "instances", "listener", "negotiation"),
+    *("retrieve", "tls", "transfer"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),

@@ -9,7 +9,6 @@ from services.probes.dicom import pdu
 from services.probes.dicom.domain import (
     Abort,
     EchoEnded,
-    Peer,
     Rejection,
     aborted,
     context_rejected,
@@ -17,6 +16,7 @@ from services.probes.dicom.domain import (
     rejected,
 )
 from services.probes.dicom.network import disconnected, not_connected, not_resolved
+from services.probes.dicom.parameters import Peer
 
 # Seconds after which the next address of the same host is tried.
 _NEXT_ADDRESS_AFTER = 1.0

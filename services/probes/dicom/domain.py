@@ -5,17 +5,25 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Outcome = Literal["ok", "degraded", "failed", "probe_error"]
-Phase = Literal["dns", "tcp", "association", "dimse", "release"]
+Phase = Literal["dns", "tcp", "tls", "association", "dimse", "release"]
 FailureClass = Literal[
     "dns",
     "local",
     "refused",
     "unreachable",
     "timeout_connect",
+    "timeout_tls",
     "timeout_association",
     "timeout_dimse",
+    "tls",
+    "tls_expired",
+    "tls_untrusted",
+    "tls_name",
+    "tls_version",
+    "tls_client_certificate",
     "closed",
     "protocol",
+    "limit",
     "rejected",
     "rejected_ae_title",
     "rejected_busy",
@@ -73,18 +81,6 @@ _STATUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """A DICOM node to associate with: `host` is a name or an address, `ae_title` the called AE title."""
-
-    host: str
-    port: int
-    ae_title: str
-
-    def __str__(self) -> str:
-        return f"{self.ae_title} at {self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class Rejection:
     """The numbers of an A-ASSOCIATE-RJ, with the text of PS3.8 §9.3.4, Table 9-21."""
 
@@ -131,6 +127,32 @@ class EchoResult:
     rejection: Rejection | None = None
     dimse_status: str | None = None
     phases: Mapping[Phase, float] = field(default_factory=dict)
+
+
+class DicomFailure(Exception):
+    """What ended an association or an operation early: ``failure`` is its class, ``detail`` a sentence for a person.
+
+    ``outcome`` is how a probe judges it: ``degraded`` for a peer that is only busy, ``probe_error`` for what is our own
+    fault. ``status`` is a DIMSE status that the peer answered with, ``phase`` the one that it ended in.
+    """
+
+    def __init__(
+        self,
+        failure: FailureClass,
+        detail: str,
+        *,
+        outcome: Outcome = "failed",
+        rejection: Rejection | None = None,
+        status: int | None = None,
+        phase: Phase | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.failure: FailureClass = failure
+        self.detail = detail
+        self.outcome: Outcome = outcome
+        self.rejection = rejection
+        self.status = status
+        self.phase = phase
 
 
 class EchoEnded(Exception):

@@ -11,12 +11,12 @@ from services.probes.dicom.association import connect, resolve
 from services.probes.dicom.domain import (
     EchoEnded,
     EchoResult,
-    Peer,
     Phase,
     answered,
     not_released,
     timed_out,
 )
+from services.probes.dicom.parameters import Peer
 
 
 async def echo(node: Peer, calling_ae_title: str, timeout: float) -> EchoResult:
