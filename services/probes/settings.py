@@ -34,6 +34,18 @@ class ProbesSettings(ServiceSettings):
     )
     probe_concurrency: int = Field(200, ge=1, le=2000, description="runs at the same time", examples=[200])
     probe_ae_title: AeTitle = Field("STEWARD", description="our AE title as the caller", examples=["STEWARD"])
+    probe_listen_host: str = Field(
+        "0.0.0.0",  # noqa: S104 -- archives send from other machines
+        description="where archives reach us with what a C-MOVE, or a storage commitment, sends",
+        examples=["10.1.4.20"],
+    )
+    probe_listen_port: int = Field(
+        11_112,
+        ge=0,
+        le=65_535,
+        description="the port there; an archive must know it with our AE title. It is open only while one is awaited",
+        examples=[11_112],
+    )
     probe_vantage: str = Field(
         default_factory=socket.gethostname,
         min_length=1,

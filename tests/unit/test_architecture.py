@@ -33,12 +33,14 @@ PURE_PARTS = {
     *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("parameters", "statuses"),
+    *("builtin", "expectations", "matrix", "planning", "report", "synthetic"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *("acceptor", "agent", "commitment", "connection", "dimse", "find", "instances", "listener", "negotiation"),
     *("retrieve", "tls", "transfer"),
+    *("conformance", "dicom_commitment", "dicom_find", "dicom_retrieve", "dicom_roundtrip", "receiver"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),

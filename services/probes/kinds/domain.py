@@ -52,6 +52,14 @@ class Configuration(Protocol):
     def probe_ae_title(self) -> str:
         """Our own AE title."""
 
+    @property
+    def probe_listen_host(self) -> str:
+        """Where archives reach us with what a C-MOVE, or a storage commitment, sends."""
+
+    @property
+    def probe_listen_port(self) -> int:
+        """The port there; 0 takes a free one."""
+
 
 class Kind(ABC, Generic[S]):
     """One kind of probe. ``name`` is also the check that its alerts name.
