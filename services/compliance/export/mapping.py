@@ -87,6 +87,7 @@ ROWS: Mapping[str, Row] = {
     "suite.completed": Row("asset", "E", details=("run_id", "suite_id", "about", "report")),
     "alert.raised": Row("asset", "E", SECURITY_ALERT, details=ALERT),
     "alert.resolved": Row("asset", "E", SECURITY_ALERT, details=ALERT),
+    "alert.transitioned": Row("asset", "E", details=(*ALERT, "what", "probe_id")),
     "window.scheduled": Row("site", "C", details=WINDOW),
     "window.rescheduled": Row("site", "U", details=WINDOW),
     "window.cancelled": Row("site", "U", details=WINDOW),
