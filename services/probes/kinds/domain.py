@@ -35,7 +35,8 @@ class Observation:
 class Measure:
     """A number that a kind tells of its target: its unit, and which way is worse.
 
-    ``warning`` and ``critical`` are the limits that hold where a check sets no others; None sets none.
+    ``warning`` and ``critical`` are the limits that hold where a check sets no others; None sets none. With
+    ``baseline`` it is also judged by what was learned to be usual for the hour of the week.
     """
 
     unit: str
@@ -43,6 +44,7 @@ class Measure:
     summary: str
     warning: float | None = None
     critical: float | None = None
+    baseline: bool = False
 
 
 class Configuration(Protocol):
