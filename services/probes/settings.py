@@ -12,6 +12,7 @@ from shared.settings import ServiceSettings
 
 LARGEST_SHARE = 0.8
 USUAL_TIMEOUT = 10.0
+DAYS_OF_YEAR = 365.25
 
 AeTitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$")]
 """An AE title: 1 to 16 characters of ASCII without a backslash; spaces at its ends mean nothing (PS3.5 §6.2)."""
@@ -32,7 +33,10 @@ class ProbesSettings(ServiceSettings):
         description="seconds that a run may take, at most 0.8 of the interval; by default 10, or 0.8 of the interval",
         examples=[10],
     )
-    probe_concurrency: int = Field(200, ge=1, le=2000, description="runs at the same time", examples=[200])
+    probe_concurrency: int = Field(500, ge=1, le=10_000, description="runs at the same time", examples=[500])
+    probe_site_concurrency: int = Field(
+        100, ge=1, le=10_000, description="runs at the same time at one site, by all replicas together", examples=[100]
+    )
     probe_ae_title: AeTitle = Field("STEWARD", description="our AE title as the caller", examples=["STEWARD"])
     probe_listen_host: str = Field(
         "0.0.0.0",  # noqa: S104 -- archives send from other machines
@@ -54,7 +58,13 @@ class ProbesSettings(ServiceSettings):
         examples=["north-dc1"],
     )
     probe_history_days: float = Field(
-        14, ge=1, le=3650, description="days after which results are deleted here", examples=[14]
+        30, ge=1, le=3650, description="days for which single results are kept", examples=[30]
+    )
+    probe_rollup_years: float = Field(
+        2, ge=0.1, le=50, description="years for which their sums of 5 minutes are kept", examples=[2]
+    )
+    probe_hourly_years: float = Field(
+        10, ge=0.1, le=50, description="years for which their sums of an hour are kept", examples=[10]
     )
     alert_failures: int = Field(3, ge=1, le=100, description="failures in a row that raise an alert", examples=[3])
     alert_successes: int = Field(2, ge=1, le=100, description="successes in a row that resolve it", examples=[2])
@@ -93,3 +103,13 @@ class ProbesSettings(ServiceSettings):
     def history(self) -> timedelta:
         """How long results are kept."""
         return timedelta(days=self.probe_history_days)
+
+    @property
+    def fine_history(self) -> timedelta:
+        """How long sums of 5 minutes are kept."""
+        return timedelta(days=DAYS_OF_YEAR * self.probe_rollup_years)
+
+    @property
+    def coarse_history(self) -> timedelta:
+        """How long sums of an hour are kept."""
+        return timedelta(days=DAYS_OF_YEAR * self.probe_hourly_years)

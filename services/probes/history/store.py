@@ -1,19 +1,72 @@
 """SQL of what the probes saw."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+
+from pydantic import TypeAdapter
 
 from services.probes.history.domain import Result
 from shared.database import Connection
 
+RESULTS = TypeAdapter(Sequence[Result])
 
-async def insert_results(conn: Connection, results: Sequence[Result]) -> None:
-    """Keeps results. Raises UniqueViolationError for a run that has one: the lease must have kept that from us."""
-    columns = list(Result.model_fields)
-    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
-    await conn.executemany(
-        f"INSERT INTO results ({', '.join(columns)}) VALUES ({places})",  # noqa: S608 -- the names are our own model's
-        [[getattr(result, column) for column in columns] for result in results],
+
+@dataclass(frozen=True)
+class KeptPeriod:
+    """Between which due times results can be kept, and before which one they come late for their rollup."""
+
+    starts_at: datetime
+    ends_at: datetime
+    closed_at: datetime
+
+
+async def share_kept_period(conn: Connection) -> KeptPeriod:
+    """The period, which stays as it is until the transaction ends."""
+    row = await conn.fetchrow(
+        """SELECT at AS closed_at, (SELECT min(starts_at) FROM partitions WHERE parent = 'results') AS starts_at,
+                  (SELECT max(ends_at) FROM partitions WHERE parent = 'results') AS ends_at
+           FROM rollup_marks WHERE name = 'closed' FOR SHARE OF rollup_marks"""
+    )
+    assert row is not None  # noqa: S101 -- the migration made the row, and nothing deletes it
+    return KeptPeriod(row["starts_at"], row["ends_at"], row["closed_at"])
+
+
+async def insert_results(conn: Connection, results: Sequence[Result], first: datetime, last: datetime) -> None:
+    """Keeps those that are due in the period. Raises UniqueViolationError for a run that has one."""
+    await conn.execute(
+        """INSERT INTO results SELECT * FROM jsonb_populate_recordset(NULL::results, $1::text::jsonb)
+           WHERE due_at >= $2 AND due_at <= $3""",
+        RESULTS.dump_json(results).decode(),
+        first,
+        last,
+    )
+
+
+async def insert_histories(conn: Connection, results: Sequence[Result]) -> None:
+    """Knows from now on the probes of these results, also when they are gone."""
+    of_probe = {result.probe_id: result for result in results}
+    await conn.execute(
+        """INSERT INTO histories (probe_id, subject, site_id, kind, system_id, name, interval)
+           SELECT told.*, probes.system_id, coalesce(probes.name, told.subject),
+                  coalesce(probes.interval, interval '1 minute')
+           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS told (probe_id, subject, site_id, kind)
+           LEFT JOIN probes ON probes.id = told.probe_id
+           WHERE NOT EXISTS (SELECT FROM histories WHERE histories.probe_id = told.probe_id)
+           ON CONFLICT DO NOTHING""",
+        list(of_probe),
+        [result.subject for result in of_probe.values()],
+        [result.site_id for result in of_probe.values()],
+        [result.kind for result in of_probe.values()],
+    )
+
+
+async def insert_late(conn: Connection, results: Sequence[Result]) -> None:
+    """Notes results whose rollup was made, or is being made, without them."""
+    await conn.execute(
+        "INSERT INTO late_results (probe_id, due_at) SELECT * FROM unnest($1::text[], $2::timestamptz[])",
+        [result.probe_id for result in results],
+        [result.due_at for result in results],
     )
 
 
@@ -37,13 +90,20 @@ async def select_results(
 async def select_last_results(conn: Connection, subjects: Collection[str]) -> list[Result]:
     """The results of the last runs of these subjects' probes, by kind."""
     rows = await conn.fetch(
-        """SELECT results.* FROM probes JOIN results ON results.id = probes.last_result
-           WHERE probes.subject = ANY($1) ORDER BY probes.kind""",
+        """SELECT last.* FROM probes CROSS JOIN LATERAL
+               (SELECT * FROM results WHERE probe_id = probes.id ORDER BY due_at DESC LIMIT 1) AS last
+           WHERE probes.subject = ANY($1) ORDER BY probes.kind, probes.id""",
         list(subjects),
     )
     return [Result.model_validate(dict(row)) for row in rows]
 
 
-async def delete_results_before(conn: Connection, instant: datetime) -> None:
-    """Forgets results that are older; their events stay in the audit log."""
-    await conn.execute("DELETE FROM results WHERE started_at < $1", instant)
+async def provide_partitions(conn: Connection, first: datetime, last: datetime) -> None:
+    """Makes the partitions for what is due between, as far as they are missing."""
+    await conn.execute("SELECT provide_partitions($1, $2)", first, last)
+
+
+async def drop_partitions(conn: Connection, parent: str, instant: datetime) -> int:
+    """Drops the partitions that ended before, and says how many. Raises LockNotAvailableError where readers hold on."""
+    dropped: int = await conn.fetchval("SELECT drop_partitions($1, $2)", parent, instant)
+    return dropped

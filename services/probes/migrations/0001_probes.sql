@@ -13,7 +13,9 @@ CREATE TABLE assets (
 CREATE INDEX assets_of_system ON assets (system_id);
 
 -- One row a probe: what it asks, when it is due next, which replica is at it until when,
--- and the id of the result of its last run.
+-- and the due time and the result's id of its last run.
+-- Of one target, one probe of a class runs at a time; of one system, one that is heavy.
+-- A class is a family of kinds ("dicom"); what is heavy is apart, so that what is light need not wait for it.
 CREATE TABLE probes (
     id             text        PRIMARY KEY,
     kind           text        NOT NULL,
@@ -31,38 +33,20 @@ CREATE TABLE probes (
     severity       text,
     is_heavy       boolean     NOT NULL,
     check_name     text,
+    class          text        NOT NULL GENERATED ALWAYS AS
+                                   (split_part(kind, '-', 1) || CASE WHEN is_heavy THEN ' heavy' ELSE '' END) STORED,
+    heavy_at       text        GENERATED ALWAYS AS
+                                   (CASE WHEN is_heavy THEN coalesce(system_id, subject) END) STORED,
     next_due       timestamptz NOT NULL,
     lease          text,
     leased_until   timestamptz,
+    last_due       timestamptz,
     last_result    text
-);
-CREATE INDEX probes_due ON probes (next_due);
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX probes_due ON probes (next_due) WHERE vantage IS NULL;
+CREATE INDEX probes_leased ON probes (leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX probes_of_subject ON probes (subject);
-
--- The id is that of the probe.result event.
-CREATE TABLE results (
-    probe_id   text             NOT NULL,
-    due_at     timestamptz      NOT NULL,
-    id         text             NOT NULL UNIQUE,
-    subject    text             NOT NULL,
-    site_id    text             NOT NULL,
-    kind       text             NOT NULL,
-    started_at timestamptz      NOT NULL,
-    outcome    text             NOT NULL,
-    failure    text,
-    detail     text             NOT NULL,
-    phases     jsonb            NOT NULL,
-    rejection  integer[],
-    status     text,
-    lag_ms     double precision NOT NULL,
-    vantage    text             NOT NULL,
-    window_id  text,
-    measures   jsonb            NOT NULL,
-    facts      jsonb            NOT NULL,
-    PRIMARY KEY (probe_id, due_at)
-);
-CREATE INDEX results_of_subject ON results (subject, id);
-CREATE INDEX results_age ON results USING brin (started_at);
+CREATE INDEX probes_of_vantage ON probes (vantage, id) WHERE vantage IS NOT NULL;
 
 -- Where each probe stands in the alert machine; no row stands for "ok".
 CREATE TABLE alert_states (

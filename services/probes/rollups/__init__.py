@@ -1,0 +1,1 @@
+"""Rollups: results in sums of five minutes and of an hour, which stay when the results are gone."""
