@@ -55,14 +55,23 @@ async def _prepare(conn: "Connection") -> None:
         await conn.set_type_codec(name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
+async def _keep_session(conn: "Connection") -> None:
+    """In the place of asyncpg's reset, which asks the server for what never changes here: see ``open_pool``."""
+
+
 async def open_pool(dsn: str, *, schema: str, application: str, max_size: int = 8) -> "Pool":
-    """A pool whose connections see only ``schema``. Raises Unavailable when the first one can't be made."""
+    """A pool whose connections see only ``schema``. Raises Unavailable when the first one can't be made.
+
+    What is done on them must leave the session as it is, since it is not reset: settings and advisory locks are those
+    of a transaction, and who wants to LISTEN opens a connection by ``connect``.
+    """
     with _reaching():
         return await asyncpg.create_pool(
             dsn,
             min_size=1,
             max_size=max_size,
             init=_prepare,
+            reset=_keep_session,
             timeout=CONNECT_SECONDS,
             command_timeout=60,
             max_inactive_connection_lifetime=60,
