@@ -64,8 +64,10 @@ async def measure(house: House, system: Running) -> list[Figure]:
         async def search(number: int) -> None:
             site, begin, end = periods.of(number)
             query = Query(site_id=site, types={TYPE})
-            found = await find_page(call, query, PageAsked(Span.between(begin, end), limit=PAGE))
-            assert len(found.found.items) == PAGE
+            asked = PageAsked(Span.between(begin, end), limit=PAGE)
+            page = await find_page(call, query, asked)
+            assert len(page.found.items) == PAGE
+            assert page.answer(asked)
 
         async def by_hand(number: int) -> None:
             assert len(await _by_hand(conn, *periods.of(number))) == PAGE

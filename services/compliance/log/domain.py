@@ -1,11 +1,13 @@
 """What the log is between two batches, and what a batch adds to it."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 
+from services.compliance.log.bundle import CHUNK, split_entries, unpack
 from services.compliance.log.index import Told
 from services.compliance.log.tree import Edge, Subtree
 from shared.errors import StewardError
@@ -102,3 +104,28 @@ class Growth:
     sites: Mapping[str, Site]
     types: Mapping[str, int]
     manifest: Manifest | None
+
+
+def pick_entries(indices: Collection[int], chunks: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
+    """Of the entries of ``indices`` those in the chunks, each of which is its first index and its stored body.
+
+    Chunks are unpacked one after the other, and of each only what is wanted is kept. Raises Damaged where one can't be
+    unpacked.
+    """
+    wanted: dict[int, list[int]] = defaultdict(list)
+    for index in indices:
+        wanted[index - index % CHUNK].append(index)
+    found: dict[int, bytes] = {}
+    for start, body in chunks:
+        try:
+            entries = split_entries(unpack(body))
+        except ValueError as exc:
+            raise Damaged(f"entries can't be read; run `steward log verify`: {exc}") from exc
+        found |= {index: entries[index - start] for index in wanted[start] if index - start < len(entries)}
+    return found
+
+
+def check_present(indices: Iterable[int], found: Collection[int]) -> None:
+    """Raises Damaged for the first entry of ``indices`` that was not found."""
+    if lost := [index for index in indices if index not in found]:
+        raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from services.compliance.log import store
 from services.compliance.log.append import refill
-from services.compliance.log.bundle import CHUNK, join_entries
+from services.compliance.log.bundle import join_entries
 from services.compliance.log.domain import Damaged, Pruned
 from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
@@ -27,12 +27,10 @@ async def read_bundle(conn: Connection, bundle: Bundle) -> bytes:
 
 async def read_entry(conn: Connection, index: int) -> bytes | None:
     """The bytes of one entry; None where the log has not got so far. Raises Gone for one that was pruned."""
-    start = index - index % CHUNK
-    entries = (await store.select_chunks(conn, [start])).get(start, [])
-    if index - start < len(entries):
-        return entries[index - start]
-    await store.check_pruned(conn, index)
-    return None
+    found = await store.select_present(conn, [index])
+    if not found:
+        await store.check_pruned(conn, index)
+    return found.get(index)
 
 
 async def read_pruned(conn: Connection) -> list[Pruned]:

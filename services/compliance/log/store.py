@@ -1,15 +1,22 @@
 """SQL of the log. Entries, subtrees and index rows are only ever added; the role could not change them."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 
-import asyncpg
-
 from services.compliance.log.append import tail_hashes
 from services.compliance.log.bundle import BUNDLE, CHUNK, join_entries, pack, split_entries, unpack
-from services.compliance.log.domain import Chunk, Damaged, Growth, Indexed, Pruned, Site, State
+from services.compliance.log.domain import (
+    Chunk,
+    Damaged,
+    Growth,
+    Indexed,
+    Pruned,
+    Site,
+    State,
+    check_present,
+    pick_entries,
+)
 from services.compliance.log.index import (
     COPY_HEADER,
     COPY_TRAILER,
@@ -320,45 +327,23 @@ async def _select_tiles_above(conn: Connection, places: Sequence[tuple[int, int]
     return {(row["level"], row["number"]): row["hashes"] or b"" for row in rows}
 
 
-async def select_chunks(conn: Connection, starts: Collection[int]) -> dict[int, list[bytes]]:
-    """The entries of the chunks that begin at ``starts``, the unfinished one among them.
-
-    Raises Damaged where one can't be read; one that is not there is left out.
-    """
-    return {start: _unpack_entries(body) for start, body in await _select_bodies(conn, starts)}
-
-
-async def _select_bodies(conn: Connection, starts: Collection[int]) -> list[asyncpg.Record]:
-    return await conn.fetch(
+async def select_present(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
+    """The bytes of each entry of ``indices`` that is here. Raises Damaged where one can't be read."""
+    rows = await conn.fetch(
         """SELECT start, body FROM chunks WHERE start = ANY($1::bigint[])
            UNION ALL SELECT size - size % $2, tail FROM head WHERE size - size % $2 = ANY($1::bigint[])""",
-        list(starts),
+        list({index - index % CHUNK for index in indices}),
         CHUNK,
     )
-
-
-def _unpack_entries(body: bytes) -> list[bytes]:
-    try:
-        return split_entries(unpack(body))
-    except ValueError as exc:
-        raise Damaged(f"entries can't be read; run `steward log verify`: {exc}") from exc
+    return pick_entries(indices, [(row["start"], row["body"]) for row in rows])
 
 
 async def select_entries(conn: Connection, indices: Collection[int]) -> dict[int, bytes]:
-    """The bytes of each entry of ``indices``. Raises Gone for one that was pruned, Damaged where one can't be read.
-
-    Chunks are unpacked one after the other, and of each only what is wanted is kept.
-    """
-    wanted: dict[int, list[int]] = defaultdict(list)
-    for index in indices:
-        wanted[index - index % CHUNK].append(index)
-    found: dict[int, bytes] = {}
-    for start, body in await _select_bodies(conn, wanted):
-        entries = _unpack_entries(body)
-        found |= {index: entries[index - start] for index in wanted[start] if index - start < len(entries)}
-    if lost := [index for index in indices if index not in found]:
-        await check_pruned(conn, min(lost))
-        raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`")
+    """The bytes of each entry of ``indices``. Raises Gone for one that was pruned, Damaged where one can't be read."""
+    found = await select_present(conn, indices)
+    if len(found) < len(indices):
+        await check_pruned(conn, min(index for index in indices if index not in found))
+        check_present(indices, found)
     return {index: found[index] for index in indices}
 
 

@@ -1,7 +1,9 @@
 """What can be asked of the audit trail, and what an answer shows."""
 
 import json
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,12 +18,14 @@ from pydantic import BaseModel, Field
 from services.compliance.log.entry import HEADER
 from services.compliance.log.index import StoredEvent, instant_of, microseconds, named_in, read_event
 from services.compliance.log.outcome import Outcome, outcome_of
-from services.compliance.log.tree import leaf_hashes
+from services.compliance.log.tree import leaf_hash
 from shared.errors import Malformed
 from shared.events import Instant
 
 Order = Literal["asc", "desc"]
 Dimension = Literal["day", "type", "site"]
+
+HEADER_LINE = re.compile(HEADER.pattern + rb"\n")
 
 _CURSOR = Struct(">B?qq")
 _CURSOR_VERSION = 1
@@ -82,7 +86,7 @@ class Query:
     @property
     def has_words(self) -> bool:
         """Whether the entries have to be asked, because the index alone can't tell."""
-        return any((self.subject, self.about, self.actor, self.correlation_id, self.text))
+        return bool(self.subject or self.about or self.actor or self.correlation_id or self.text)
 
     def is_met_by(self, event: StoredEvent, raw: bytes) -> bool:
         """Whether an entry that the index gives is meant: the index has digests of words, and no text."""
@@ -249,7 +253,7 @@ class Days(NamedTuple):
         return cls(begin.date() if begin else None, last, is_exact)
 
 
-class Shown(msgspec.Struct):
+class Shown(msgspec.Struct, gc=False):
     """An entry read: what an AuditedEvent shows, with the event's bytes as they are."""
 
     index: int
@@ -270,15 +274,21 @@ class Found(NamedTuple):
 
 def show_entry(index: int, raw: bytes, query: Query) -> Shown | None:
     """The entry for people, if it is what the query seeks. Raises ValueError for what is no entry."""
-    header = HEADER.match(raw)
-    if header is None or not raw.startswith(b"\n", header.end()):
+    header = HEADER_LINE.match(raw)
+    if header is None:
         raise ValueError(f"entry {index} has no header; run `steward log verify`")
-    event = raw[header.end() + 1 :]
+    event = raw[header.end() :]
     if query.has_words and not query.is_met_by(read_event(event), event):
         return None
-    site_id, sequence, recorded_at = header.group(0).decode().split(" ")
-    leaf = b64encode(leaf_hashes((raw,))).decode()
-    return Shown(index, site_id, int(sequence), datetime.fromisoformat(recorded_at), leaf, msgspec.Raw(event))
+    site_id, sequence, recorded_at = header.groups()
+    return Shown(
+        index,
+        site_id.decode(),
+        int(sequence),
+        datetime.fromisoformat(recorded_at.decode()),
+        b2a_base64(leaf_hash(raw), newline=False).decode(),
+        msgspec.Raw(event),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +300,16 @@ class PageAsked:
     order: Order = "desc"
     limit: int = 100
     with_proofs: bool = False
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is read from the upper end of its reach."""
+        return self.cursor.is_down if self.cursor else self.order == "desc"
+
+    @property
+    def reach(self) -> Span:
+        """What of the span lies on the cursor's side."""
+        return self.span.beyond(self.cursor) if self.cursor else self.span
 
 
 class FoundPage(NamedTuple):

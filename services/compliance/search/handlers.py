@@ -1,15 +1,14 @@
 """Searching the log, and telling the log who has looked."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence, Set
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from contextlib import asynccontextmanager
 
 import asyncpg
 from fastapi import Request
 
 from services.compliance.checkpoints.handlers import read_latest
-from services.compliance.log.domain import Damaged
+from services.compliance.log.domain import check_present, pick_entries
 from services.compliance.log.handlers import read_entries, read_entry, read_tiles
 from services.compliance.log.proofs import plan_inclusions
 from services.compliance.search import store
@@ -20,6 +19,7 @@ from services.compliance.search.domain import (
     Dimension,
     Found,
     FoundPage,
+    Kind,
     PageAsked,
     Query,
     Shown,
@@ -70,14 +70,6 @@ async def record_access(call: Call, what: str, given: Given, site_id: str | None
         )
 
 
-class Find(Protocol):
-    """Finds up to ``limit`` entries in a span."""
-
-    async def __call__(
-        self, conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int
-    ) -> Found: ...
-
-
 @asynccontextmanager
 async def looking(call: Call) -> AsyncIterator[Connection]:
     """A connection in a read-only transaction that sees one moment, and of the index only the caller's sites.
@@ -95,37 +87,30 @@ async def looking(call: Call) -> AsyncIterator[Connection]:
 
 async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
     """A page of the entries that the caller may see and the query seeks, with the checkpoint to prove them by."""
-    if query.kind_among(call.caller.sites("auditor")) is None:
-        return await _find_page(call, looking(call), find, query, asked)
-    try:
-        return await _find_page(call, call.context.pool.acquire(), _find_kind, query, asked)
-    except Damaged:
-        # Between two statements, what was found may have been pruned.
-        return await _find_page(call, looking(call), find, query, asked)
-
-
-async def _find_page(
-    call: Call, lent: AbstractAsyncContextManager[Connection], find: Find, query: Query, asked: PageAsked
-) -> FoundPage:
-    is_down = asked.cursor.is_down if asked.cursor else asked.order == "desc"
-    span = asked.span.beyond(asked.cursor) if asked.cursor else asked.span
-    async with lent as conn:
+    kind = query.kind_among(call.caller.sites("auditor"))
+    if kind is not None:
+        return await _find_page_of_kind(call, kind, asked)
+    async with looking(call) as conn:
         checkpoint = await read_latest(conn)
-        found = await find(conn, call, query, span, is_down=is_down, limit=asked.limit)
+        found = await find(conn, call, query, asked.reach, is_down=asked.is_down, limit=asked.limit)
         if asked.with_proofs:
             await prove(conn, found.items, checkpoint.size if checkpoint else 0)
     return FoundPage(found, checkpoint.note if checkpoint else None)
 
 
-async def _find_kind(conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int) -> Found:
-    """As ``find``, of one kind: what is asked most, in the fewest round trips, so without a transaction."""
-    visible = call.caller.sites("auditor")
-    kind = query.kind_among(visible)
-    assert kind is not None  # noqa: S101 -- else `find` is asked
-    places = await store.select_places_of_kind(conn, kind, visible, span, is_down=is_down, limit=limit + 1)
-    shown = await _show(conn, query, visible, [place.entry for place in places[:limit]])
-    rest = Cursor.beyond(places[limit - 1], is_down=is_down) if len(places) > limit else None
-    return Found([item for item in shown if item is not None], rest)
+async def _find_page_of_kind(call: Call, kind: Kind, asked: PageAsked) -> FoundPage:
+    """What is asked most, in one statement, which sees one moment without a transaction."""
+    visible, limit = call.caller.sites("auditor"), asked.limit
+    async with call.context.pool.acquire() as conn:
+        page = await store.select_page_of_kind(conn, kind, visible, asked.reach, is_down=asked.is_down, limit=limit)
+        indices = [place.entry for place in page.places[:limit]]
+        entries = pick_entries(indices, page.chunks)
+        check_present(indices, entries)
+        items = [item for item in _show(Query(), visible, indices, entries) if item is not None]
+        if asked.with_proofs:
+            await prove(conn, items, page.size)
+    rest = Cursor.beyond(page.places[limit - 1], is_down=asked.is_down) if len(page.places) > limit else None
+    return FoundPage(Found(items, rest), page.note)
 
 
 async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int) -> Found:
@@ -141,7 +126,8 @@ async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_dow
     while True:
         count = LOOKED_AT_ONCE if query.text else limit
         places = await store.select_places(conn, sought, span, is_down=is_down, limit=count + 1)
-        shown = await _show(conn, query, visible, [place.entry for place in places[:count]])
+        indices = [place.entry for place in places[:count]]
+        shown = _show(query, visible, indices, await read_entries(conn, indices) if indices else {})
         looked_at += count
         for place, item in zip(places, shown, strict=False):
             if item is not None:
@@ -180,9 +166,10 @@ async def count(call: Call, query: Query, dimensions: Sequence[Dimension], days:
     return [Counted.model_validate(dict(row)) for row in rows]
 
 
-async def _show(conn: Connection, query: Query, visible: Set[str] | None, indices: Sequence[int]) -> list[Shown | None]:
+def _show(
+    query: Query, visible: Set[str] | None, indices: Sequence[int], entries: Mapping[int, bytes]
+) -> list[Shown | None]:
     """Each entry, or None in the place of one that is not sought after all."""
-    entries = await read_entries(conn, indices) if indices else {}
     shown = []
     for index in indices:
         item = show_entry(index, entries[index], query)

@@ -87,12 +87,24 @@ async def show_sites(conn: Connection, visible: Set[str] | None, statement_secon
     )
 
 
-async def select_places_of_kind(
+class KindPage(NamedTuple):
+    """Entries of one kind: their places, one more than a page shows if there are more, and the chunks they lie in.
+
+    The newest checkpoint stands beside them, with its cosignatures.
+    """
+
+    places: list[Place]
+    chunks: list[tuple[int, bytes]]
+    size: int
+    note: str | None
+
+
+async def select_page_of_kind(
     conn: Connection, kind: Kind, visible: Set[str] | None, span: Span, *, is_down: bool, limit: int
-) -> list[Place]:
-    """As ``select_places``, of one site and type, of those sites that are visible; it needs no transaction."""
-    rows = await conn.fetch(
-        "SELECT * FROM find_of_kind($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+) -> KindPage:
+    """The entries of one site and type, of those sites that are visible, at one moment; it needs no transaction."""
+    row = await conn.fetchrow(
+        "SELECT * FROM page_of_kind($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         _setting(visible),
         *kind,
         is_down,
@@ -100,7 +112,9 @@ async def select_places_of_kind(
         *(span.lower or Place(FIRST, 0)),
         *(span.upper or Place(LAST, 0)),
     )
-    return [Place(*row) for row in rows]
+    assert row is not None  # noqa: S101 -- a function that returns no set has a row
+    times, indices, starts, bodies, size, note = row
+    return KindPage(list(map(Place, times, indices)), list(zip(starts, bodies, strict=True)), size or 0, note)
 
 
 def _setting(visible: Set[str] | None) -> str:

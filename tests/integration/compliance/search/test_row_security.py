@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from services.compliance.log.bundle import CHUNK
 from services.compliance.search import store
 from services.compliance.search.domain import Kind, PageAsked, Query, Span
 from services.compliance.search.handlers import find_page, looking
@@ -71,8 +72,9 @@ async def test_one_kind_is_seen_by_who_sees_its_site(pool: Pool) -> None:
     due = [told["index"] for told in await entries_of(pool) if (told["siteid"], told["type"]) == kind]
     async with pool.acquire() as conn:
         for visible, expected in ((None, due), ({"south"}, due), ({"north", "east"}, []), (set(), [])):
-            found = await store.select_places_of_kind(conn, kind, visible, Span(), is_down=False, limit=5000)
-            assert [place.entry for place in found] == expected
+            found = await store.select_page_of_kind(conn, kind, visible, Span(), is_down=False, limit=5000)
+            assert [place.entry for place in found.places] == expected
+            assert {start for start, _ in found.chunks} == {index - index % CHUNK for index in expected}
             assert await conn.fetchval("SELECT count(*) FROM events") == 0
 
 
