@@ -62,12 +62,21 @@ class Configuration(Protocol):
     def probe_listen_port(self) -> int:
         """The port there; 0 takes a free one."""
 
+    @property
+    def probe_secrets(self) -> str | None:
+        """The folder of the secrets that checks name; None where there is none."""
+
+    @property
+    def probe_commands(self) -> str | None:
+        """The folder of the programs that checks may run; None where none may be run."""
+
 
 class Kind(ABC, Generic[S]):
     """One kind of probe. ``name`` is also the check that its alerts name.
 
     ``interval`` is the time between runs where a check sets no other. A ``heavy`` run moves so much that a system
-    stands one of them at a time.
+    stands one of them at a time. ``failures`` are the words that an observation's ``failure`` may be, and what each
+    means.
     """
 
     name: ClassVar[str]
@@ -76,6 +85,7 @@ class Kind(ABC, Generic[S]):
     interval: ClassVar[timedelta] = timedelta(seconds=60)
     is_heavy: ClassVar[bool] = False
     measures: ClassVar[Mapping[str, Measure]] = {}
+    failures: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def configured(cls, configuration: Configuration) -> Self:
