@@ -1,0 +1,150 @@
+"""Connections: each phase timed, each fault told in the words that all kinds share."""
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
+from services.probes.kinds.tls_faults import tls_fault
+
+Host = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=253, pattern=r"^[^\s/@\\?#]+$"),
+    Field(description="host name or address", examples=["pacs.north.example.org"]),
+]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Address = tuple[int, Any]
+"""A family of sockets and what its `connect` takes."""
+
+_NEXT_ADDRESS_AFTER = 1.0
+_HANDSHAKE_SECONDS = 86_400.0
+_LOCAL_ERRNOS = {
+    *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT),
+    *(errno.EACCES, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH),
+}
+_RESOLVER_FAULTS = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_MEMORY}
+
+
+async def resolve(attempt: Attempt, host: str, port: int, kind: int = socket.SOCK_STREAM) -> list[Address]:
+    """The addresses of the host, in the resolver's order of preference.
+
+    A cancelled look-up goes on in its thread until the system's resolver gives up.
+    """
+    with suppress(OSError, ValueError):
+        found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)
+        return [(family, address) for family, _, _, _, address in found]
+    with attempt.phase("dns"):
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
+        except (OSError, ValueError) as exc:
+            raise _not_resolved(host, exc) from exc
+    return [(family, address) for family, _, _, _, address in found]
+
+
+@asynccontextmanager
+async def connected(
+    attempt: Attempt, host: str, port: int, tls: ssl.SSLContext | None = None, server_name: str | None = None
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection for the time within; at its end it is dropped without a word more."""
+    reader, writer = await open_connection(attempt, host, port, tls, server_name)
+    try:
+        yield reader, writer
+    except (OSError, EOFError) as exc:
+        raise disconnected(exc) from exc
+    finally:
+        await drop(writer)
+
+
+async def open_connection(
+    attempt: Attempt, host: str, port: int, tls: ssl.SSLContext | None = None, server_name: str | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection, with TLS if there is a context for it. Raises Ended."""
+    connection = await _connect(attempt, host, port)
+    try:
+        if tls is None:
+            return await asyncio.open_connection(sock=connection)
+        with attempt.phase("tls"):
+            return await asyncio.open_connection(
+                sock=connection,
+                ssl=tls,
+                server_hostname=server_name or host,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            )
+    except (OSError, EOFError, ValueError) as exc:
+        connection.close()
+        raise tls_fault(exc) or disconnected(exc) from exc
+    except BaseException:
+        connection.close()
+        raise
+
+
+async def drop(writer: asyncio.StreamWriter) -> None:
+    """Ends the connection at once, and returns when it is gone."""
+    writer.transport.abort()
+    with suppress(OSError, EOFError):
+        await writer.wait_closed()
+
+
+def not_connected(fault: OSError) -> Ended:
+    """A connection could not be made."""
+    if fault.errno in _LOCAL_ERRNOS:
+        return _local(fault)
+    if fault.errno == errno.ECONNREFUSED:
+        return failed("refused", "The connection was refused: nothing listens on that port.")
+    if fault.errno == errno.ETIMEDOUT:
+        return failed("timeout_connect", "No connection could be made: the host does not answer.")
+    return failed("unreachable", f"No connection could be made: {_words(fault)}.")
+
+
+def disconnected(fault: BaseException) -> Ended:
+    """A connection broke before the peer's answer was whole."""
+    if isinstance(fault, OSError) and fault.errno in _LOCAL_ERRNOS:
+        return _local(fault)
+    how = _words(fault) if isinstance(fault, OSError) else "closed by the peer"
+    return failed("closed", f"The connection ended before the peer had answered: {how}.")
+
+
+async def _connect(attempt: Attempt, host: str, port: int) -> socket.socket:
+    *others, last = await resolve(attempt, host, port)
+    with attempt.phase("tcp"):
+        for address in others:
+            with suppress(OSError):
+                async with asyncio.timeout(_NEXT_ADDRESS_AFTER):
+                    return await _connect_to(address)
+        try:
+            return await _connect_to(last)
+        except OSError as exc:
+            raise not_connected(exc) from exc
+
+
+async def _connect_to(address: Address) -> socket.socket:
+    family, where = address
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, where)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _not_resolved(host: str, fault: OSError | ValueError) -> Ended:
+    if isinstance(fault, socket.gaierror) and fault.errno in _RESOLVER_FAULTS:
+        return our_fault("dns", f"Our name resolver can't be used: {fault.strerror}.")
+    return failed("dns", f"The host name {host!r} has no address.")
+
+
+def _local(fault: OSError) -> Ended:
+    return our_fault("local", f"The probe itself could not use the network: {_words(fault)}.")
+
+
+def _words(fault: OSError) -> str:
+    return os.strerror(fault.errno).lower() if fault.errno else str(fault) or type(fault).__name__
