@@ -6,12 +6,14 @@ import click
 
 from services.cli.client import client_commands
 from services.cli.demo import demo
+from services.cli.import_nodes import import_
 from services.cli.keygen import log_keygen
 from services.cli.log import log
 from services.cli.log_export import log_export
 from services.cli.log_mirror import log_mirror
 from services.cli.operate import migrate, run, settings, token, up
 from services.cli.quarantine import quarantine
+from services.cli.scan import scan
 from services.cli.witness import witness
 from shared.errors import StewardError
 
@@ -21,7 +23,7 @@ def steward() -> None:
     """Runs the life of a hospital group's PACS."""
 
 
-for command in (up, run, migrate, token, settings, log, witness, quarantine, *client_commands, demo):
+for command in (up, run, migrate, token, settings, log, witness, quarantine, *client_commands, import_, scan, demo):
     steward.add_command(command)
 log.add_command(log_keygen)
 log.add_command(log_export)

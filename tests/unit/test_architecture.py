@@ -28,19 +28,21 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
     *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
+    *("orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
     *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
-    *("parameters", "statuses"),
+    *("statuses",),
     *("builtin", "expectations", "matrix", "planning", "report", "synthetic"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *("acceptor", "agent", "commitment", "connection", "dimse", "find", "instances", "listener", "negotiation"),
-    *("retrieve", "tls", "transfer"),
+    *("exchange", "parameters", "retrieve", "tls"),
     *("conformance", "dicom_commitment", "dicom_find", "dicom_retrieve", "dicom_roundtrip", "receiver"),
+    *("link", "spool", "sweep", "work"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),

@@ -1,0 +1,1 @@
+"""Imports: lists that others keep of DICOM nodes, read as what inventory would register."""

@@ -1,0 +1,1 @@
+"""Scan: which addresses of a range answer in DICOM. It tells; it registers nothing."""
