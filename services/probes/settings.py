@@ -50,6 +50,16 @@ class ProbesSettings(ServiceSettings):
         description="the port there; an archive must know it with our AE title. It is open only while one is awaited",
         examples=[11_112],
     )
+    probe_secrets: str | None = Field(
+        None,
+        description="folder of the secrets that checks name, a file each; without it no check gets one",
+        examples=["/etc/steward/secrets"],
+    )
+    probe_commands: str | None = Field(
+        None,
+        description="folder of the programs that checks of the kind command may run; without it none is run",
+        examples=["/usr/lib/nagios/plugins"],
+    )
     probe_vantage: str = Field(
         default_factory=socket.gethostname,
         min_length=1,
