@@ -99,10 +99,12 @@ async def flush_outbox(tx: Transaction) -> None:
         return
     topics, keys, bodies = zip(*tx._recorded, strict=True)
     await tx.conn.execute(
-        "INSERT INTO outbox (topic, key, body) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])",
+        """WITH added AS (
+               INSERT INTO outbox (topic, key, body) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]))
+           SELECT pg_notify($4, '')""",
         topics,
         keys,
         bodies,
+        OUTBOX_CHANNEL.format(service=tx.service),
     )
-    await tx.conn.execute("SELECT pg_notify($1, '')", OUTBOX_CHANNEL.format(service=tx.service))
     tx._recorded.clear()
