@@ -45,7 +45,7 @@ class Asking(Kind[S], Generic[S]):
 
     async def run(self, settings: S, timeout: float) -> Observation:
         """Asks once and returns within ``timeout`` seconds, whatever the peer does."""
-        attempt = Attempt(self.secrets)
+        attempt = Attempt(self.secrets, timeout)
         try:
             async with asyncio.timeout(timeout):
                 seen = await self.ask(settings, attempt)

@@ -1,5 +1,6 @@
 """One attempt to ask a peer: how long each phase took, which secrets were read, and how it ended early."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +57,11 @@ class Attempt:
     def seconds(self) -> float:
         """Since the attempt began."""
         return round(time.perf_counter() - self._began, 6)
+
+    @property
+    def left(self) -> float:
+        """Seconds that a part of the attempt may take and still be told by itself, before the whole is cut short."""
+        return max(0.05, 0.95 * (self._timeout - self.seconds))
 
     def secret(self, name: str) -> str:
         """The secret's value, which will not appear in what is observed. Raises SecretMissing."""
