@@ -35,8 +35,9 @@ def our_fault(failure: str, detail: str) -> Ended:
 class Attempt:
     """What one run measures and knows while it lasts. Phases of one name add up."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, timeout: float = math.inf) -> None:
         self.secrets = secrets
+        self._timeout = timeout
         self._read: list[str] = []
         self._began = time.perf_counter()
         self.phases: dict[str, float] = {}

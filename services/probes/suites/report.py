@@ -1,0 +1,111 @@
+"""What a run of a suite comes to: its outcome, a verdict for each interface and function, and what is told of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from services.probes.suites.domain import ItemRun, SuiteRun
+from shared.events.probes import SuiteCompleted, SuiteItemResult, SuiteOutcome, Verdict
+
+ROOM_BYTES = 40 * 1024
+"""What the data of ``suite.completed`` may take; the envelope and the largest texts of a run fit in the rest."""
+
+DETAIL_LENGTHS = (300, 80, 0)
+SEVERITY: tuple[Verdict, ...] = ("passed", "not_run", "error", "failed")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict of several: what failed before what erred, before what was not run. Nothing at all was not run."""
+    return max(verdicts, key=SEVERITY.index, default="not_run")
+
+
+def summed(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict of one interface or function: what was not run beside what passed takes nothing away."""
+    ran = [verdict for verdict in verdicts if verdict != "not_run"]
+    return worst(ran)
+
+
+def outcome_of(items: Sequence[ItemRun]) -> tuple[SuiteOutcome, str]:
+    """The outcome, with a sentence. Unknown never passes: what is required must have run, and something must have."""
+    counts = Counter(_verdict(item) for item in items)
+    missing = [item for item in items if item.required and _verdict(item) == "not_run"]
+    total = len(items)
+    if counts["failed"]:
+        return "failed", f"{counts['failed']} of {total} items failed: {_named(items, 'failed')}."
+    if counts["error"]:
+        return "error", f"{counts['error']} of {total} items ended in an error of the probe: {_named(items, 'error')}."
+    if missing:
+        return "failed", f"{len(missing)} required items were not run: {_list(item.name for item in missing)}."
+    if not counts["passed"]:
+        return "failed", "Nothing of the suite could be run on this system."
+    left = f", {counts['not_run']} were not run" if counts["not_run"] else ""
+    return "passed", f"{counts['passed']} of {total} items passed{left}."
+
+
+def concluded(run: SuiteRun, items: Sequence[ItemRun], report: str, now: datetime) -> SuiteRun:
+    """The run after its last item; ``report`` is the SHA-256 of its report."""
+    outcome, detail = outcome_of(items)
+    return run.model_copy(
+        update={
+            "state": "done",
+            "outcome": outcome,
+            "detail": detail,
+            "started_at": run.started_at or now,
+            "finished_at": now,
+            "counts": {verdict: sum(_verdict(item) == verdict for item in items) for verdict in SEVERITY},
+            "interfaces": {key: _sum(items, interface=key) for key in sorted({item.interface for item in items})},
+            "functions": {key: _sum(items, function=key) for key in sorted({item.function for item in items})},
+            "report": report,
+            "version": run.version + 1,
+        }
+    )
+
+
+def failed_at_start(run: SuiteRun, why: str, report: str, now: datetime) -> SuiteRun:
+    """The run of a suite that could not begin."""
+    return concluded(run, [], report, now).model_copy(update={"outcome": "error", "detail": why})
+
+
+def completed(run: SuiteRun, items: Sequence[ItemRun]) -> SuiteCompleted:
+    """What is told of a run that has ended, within the size that an event may have."""
+    for length in DETAIL_LENGTHS:
+        told = [_shortened(item.told(), length) for item in items]
+        event = _event(run, told, 0)
+        if _size(event) <= ROOM_BYTES:
+            return event
+    told.sort(key=lambda item: SEVERITY.index(item.verdict), reverse=True)
+    while _size(event) > ROOM_BYTES:
+        told = told[: len(told) * 3 // 4]
+        event = _event(run, told, len(items) - len(told))
+    return event
+
+
+def _event(run: SuiteRun, told: Sequence[SuiteItemResult], omitted: int) -> SuiteCompleted:
+    data = run.model_dump() | {"run_id": run.id, "items": told, "items_omitted": omitted}
+    return SuiteCompleted.model_validate(data)
+
+
+def _size(event: SuiteCompleted) -> int:
+    return len(event.model_dump_json().encode())
+
+
+def _shortened(item: SuiteItemResult, length: int) -> SuiteItemResult:
+    return item if len(item.detail) <= length else item.model_copy(update={"detail": item.detail[:length]})
+
+
+def _verdict(item: ItemRun) -> Verdict:
+    return item.verdict or "not_run"
+
+
+def _sum(items: Sequence[ItemRun], **of: str) -> Verdict:
+    [(field, key)] = of.items()
+    return summed([_verdict(item) for item in items if getattr(item, field) == key])
+
+
+def _named(items: Sequence[ItemRun], verdict: Verdict) -> str:
+    return _list(item.name for item in items if _verdict(item) == verdict)
+
+
+def _list(names: Iterable[str]) -> str:
+    first, *rest = dict.fromkeys(names)
+    return "; ".join([first, *rest[:2]]) + ("; …" if len(rest) > 2 else "")
