@@ -11,6 +11,10 @@ COLUMNS = """c.size, c.note, c.published_at,
     ARRAY(SELECT line FROM cosignatures WHERE cosignatures.size = c.size ORDER BY witness) AS cosignatures"""
 
 
+LAST_CHECKPOINTS = 16
+"""Witnesses cosign a checkpoint moments after it was published, so the one to hand out may not be the newest."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedCheckpoint:
     """A checkpoint as it is served: the log's note with the witnesses' lines behind it."""
@@ -54,6 +58,18 @@ async def select_latest(conn: Connection, at_least: int = 0) -> PublishedCheckpo
     row = await conn.fetchrow(
         f"SELECT {COLUMNS} FROM checkpoints c WHERE c.size >= $1 ORDER BY c.size DESC LIMIT 1",  # noqa: S608 -- our columns
         at_least,
+    )
+    return None if row is None else _checkpoint(*row)
+
+
+async def select_most_cosigned(conn: Connection, above: int) -> PublishedCheckpoint | None:
+    """Of the last checkpoints of logs larger than ``above`` the one with the most cosignatures, of these the newest."""
+    row = await conn.fetchrow(
+        f"""SELECT {COLUMNS} FROM (SELECT * FROM checkpoints WHERE size > $1 ORDER BY size DESC LIMIT $2) AS c
+            ORDER BY (SELECT count(*) FROM cosignatures WHERE cosignatures.size = c.size) DESC, c.size DESC
+            LIMIT 1""",  # noqa: S608 -- our columns
+        above,
+        LAST_CHECKPOINTS,
     )
     return None if row is None else _checkpoint(*row)
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from services.compliance.checkpoints.checkpoint import Checkpoint
+from services.compliance.checkpoints.handlers import read_most_cosigned
 from services.compliance.checkpoints.note import parse_note_unverified
 from services.compliance.export import fhir, store
 from services.compliance.export.domain import ShownEntry
@@ -113,10 +114,10 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
     """
     async with read() as conn:
         await store.scope_to(conn, claim.site_id)
-        best = await store.select_best_checkpoint(conn)
+        best = await read_most_cosigned(conn)
         if best is None:
             raise Conflict("no checkpoint was published yet, and without one nothing is proved")
-        site = prove_site(claim.site_id, best.lines)
+        site = prove_site(claim.site_id, await store.select_manifest_lines(conn, best.size))
         if site is None:
             raise Conflict(f"the site {claim.site_id} had no entry when the log was last signed")
         manifest = parse_entry((await read_entries(conn, [best.size - 1]))[best.size - 1])
@@ -129,8 +130,9 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
             f"the entry of {claim.site_id} before the period is no longer there: restore its archive, or choose a "
             "period that begins later"
         )
-    origin = Checkpoint.parse(parse_note_unverified(best.note).text).origin
-    sealed = Sealed(claim, best.note, origin, best.size, site, keys)
+    note = best.note.encode()
+    origin = Checkpoint.parse(parse_note_unverified(note).text).origin
+    sealed = Sealed(claim, note, origin, best.size, site, keys)
 
     async def tiles(wanted: AbstractSet[Tile]) -> Mapping[Tile, bytes]:
         async with read() as conn:

@@ -1,37 +1,14 @@
-"""SQL of exports: where a site's entries of a time lie, and the newest checkpoint with what its manifest counts."""
+"""SQL of exports: where a site's entries of a time lie, and what a manifest counts."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.compliance.log.bundle import CHUNK, unpack
 from shared.database import Connection
 
-LAST_CHECKPOINTS = 16
-"""Witnesses cosign a checkpoint moments after it was published, so the one to export may not be the newest."""
 
-
-@dataclass(frozen=True, slots=True)
-class Checkpointed:
-    """A published checkpoint: its signed note with the cosignatures, and the lines of its manifest."""
-
-    size: int
-    note: bytes
-    lines: list[bytes]
-
-
-async def select_best_checkpoint(conn: Connection) -> Checkpointed | None:
-    """Of the last checkpoints the one with the most cosignatures, and of these the newest."""
-    row = await conn.fetchrow(
-        """SELECT size, note, lines,
-                  ARRAY(SELECT line FROM cosignatures c WHERE c.size = newest.size ORDER BY witness) AS cosignatures
-           FROM (SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT $1) AS newest JOIN manifests USING (size)
-           ORDER BY (SELECT count(*) FROM cosignatures c WHERE c.size = newest.size) DESC, size DESC LIMIT 1""",
-        LAST_CHECKPOINTS,
-    )
-    if row is None:
-        return None
-    note = row["note"] + "".join(f"{line}\n" for line in row["cosignatures"])
-    return Checkpointed(row["size"], note.encode(), unpack(row["lines"]).split(b"\n"))
+async def select_manifest_lines(conn: Connection, size: int) -> list[bytes]:
+    """The lines of the manifest at the end of a log of that size, which was published."""
+    return unpack(await conn.fetchval("SELECT lines FROM manifests WHERE size = $1", size)).split(b"\n")
 
 
 async def scope_to(conn: Connection, site_id: str) -> None:

@@ -56,7 +56,7 @@ class FilledLog:
             note = build_note(text, [Signature(ORIGIN, KEY.verifier.key_id, KEY.sign(text.encode()))])
             await insert_checkpoint(conn, growth.manifest.size, note, minute(at))
             if cosigned:
-                line = str(cosign(WITNESS, text, 1_800_000_000)).removesuffix("\n")
+                line = str(cosign(WITNESS, text, 1_800_000_000))
                 await insert_cosignature(conn, growth.manifest.size, WITNESS.verifier.name, line)
         return note
 
