@@ -19,6 +19,8 @@ RESOURCES = {
     "people": "/inventory/v1/people",
     "kinds": "/probes/v1/kinds",
     "targets": "/probes/v1/targets",
+    "agents": "/probes/v1/agents",
+    "checks": "/probes/v1/checks",
     "results": "/probes/v1/results",
     "alerts": "/probes/v1/alerts",
     "windows": "/maintenance/v1/windows",
@@ -35,7 +37,7 @@ RESOURCES = {
 }
 RESOURCE = click.Choice(sorted(RESOURCES))
 EPILOG = f"RESOURCE is one of {', '.join(sorted(RESOURCES))}."
-LISTS = frozenset({"roles", "grants", "system_ids"})
+LISTS = frozenset({"roles", "grants", "system_ids", "depends_on"})
 NUMBERS = frozenset({"port", "days"})
 
 

@@ -1,9 +1,10 @@
 """Events of probes: how the fleet is doing."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from shared.events.alerts import Severity
 from shared.events.contract import EventData, Instant
 
 Outcome = Literal["ok", "degraded", "failed", "probe_error", "skipped"]
@@ -78,3 +79,25 @@ class SuiteCompleted(EventData, event_type="suite.completed"):
     items: list[SuiteItemResult]
     items_omitted: int
     report: str
+
+
+class CheckChanged(EventData, event_type="check.changed"):
+    """A check was made, changed or, with ``deleted``, taken away: its full state. The subject is its asset.
+
+    ``limits`` are by measure or phase, as they were set.
+    """
+
+    check_id: str
+    kind: str
+    name: str
+    settings: dict[str, Any]
+    interval_seconds: float
+    retry_interval_seconds: float
+    timeout_seconds: float
+    vantage: str | None
+    depends_on: list[str]
+    limits: dict[str, dict[str, Any]]
+    severity: Severity | None
+    enabled: bool
+    deleted: bool
+    version: int

@@ -65,6 +65,10 @@ def _by_version(data: Data) -> Action:
     return "C" if data.get("version") == FIRST_VERSION else "U"
 
 
+def _by_deletion(data: Data) -> Action:
+    return "D" if data.get("deleted") else _by_version(data)
+
+
 def _by_revocation(data: Data) -> Action:
     return "C" if data.get("revoked_at") is None else "D"
 
@@ -83,6 +87,7 @@ ROWS: Mapping[str, Row] = {
     "asset.transitioned": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "asset.retired": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "probe.result": Row("asset", "E", details=("probe_id", "window_id")),
+    "check.changed": Row("asset", _by_deletion, details=("check_id",)),
     "suite.requested": Row("asset", "E", details=("run_id", "suite_id", "about")),
     "suite.completed": Row("asset", "E", details=("run_id", "suite_id", "about", "report")),
     "alert.raised": Row("asset", "E", SECURITY_ALERT, details=ALERT),

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Observation
@@ -58,11 +58,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Due:
-    """A probe whose time has come, ``due_at``, and the instant at which that was seen."""
+    """A probe whose time has come, or comes in a moment: ``due_at``."""
 
     probe: Probe
     due_at: datetime
-    seen_at: datetime
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,12 @@ class Run:
     probe: Probe
     due_at: datetime
     started_at: datetime
-    lease: str
+    lease: str = ""
+
+    @property
+    def lag(self) -> timedelta:
+        """How late it started."""
+        return max(timedelta(0), self.started_at - self.due_at)
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,43 @@ class Finished:
 class Ended:
     """What a run leaves to its probe: the result that is its last now, and when it is due again."""
 
-    probe_id: str
+    probe: Probe
+    due_at: datetime
     result_id: str
     next_due: datetime
+    is_undecided: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """A probe and the due time of its last run."""
+
+    probe: Probe
+    last_due: datetime | None
+
+
+class Brought(Protocol):
+    """What an agent saw in one run."""
+
+    @property
+    def probe_id(self) -> str:
+        """The probe."""
+
+    @property
+    def due_at(self) -> datetime:
+        """With the probe, the run's key."""
+
+    @property
+    def started_at(self) -> datetime:
+        """By the agent's clock."""
+
+    @property
+    def observation(self) -> Observation:
+        """What it saw."""
+
+
+Reception = Literal["taken", "wanted soon", "unknown", "repeated"]
+"""What becomes of a result that an agent brings; ``wanted soon``: it is taken, and the next one decides an alert."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +168,13 @@ def take_turn(probe: Probe, due_at: datetime, now: datetime) -> Turn:
         return Turn(due_at, 0)
     slot = slot_until(probe.id, probe.interval, now)
     return Turn(slot, math.ceil((slot - due_at) / probe.interval))
+
+
+def receive(one: Brought, last: Mapping[str, datetime]) -> Reception:
+    """What becomes of a result where the last runs of the known probes were due at ``last``."""
+    if one.probe_id not in last:
+        return "unknown"
+    return "taken" if one.due_at > last[one.probe_id] else "repeated"
 
 
 def left_out(count: int) -> Observation:

@@ -1,7 +1,8 @@
 """Commands on probes and their runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from services.probes.alerts.domain import Policy, Window, open_windows
 from services.probes.alerts.handlers import close_alert, judge_result, load_windows
@@ -10,17 +11,22 @@ from services.probes.history.handlers import keep_results
 from services.probes.kinds.domain import Observation
 from services.probes.runs import store
 from services.probes.runs.domain import (
+    EPOCH,
     LONGEST_DETAIL,
+    Brought,
     Cadence,
     Ended,
     Finished,
     Probe,
+    Reception,
     Run,
     left_out,
     next_due,
+    receive,
     take_turn,
 )
 from shared import telemetry
+from shared.database import Connection
 from shared.events.probes import ProbeResult
 from shared.transactions import Transaction, new_id
 
@@ -33,13 +39,28 @@ class RunRules:
     vantage: str
 
 
-async def keep_cadence(tx: Transaction, usual: Cadence) -> None:
-    """Gives the probes that nodes get by themselves the cadence that is set now."""
+@dataclass(frozen=True)
+class Caps:
+    """What bounds a claim.
+
+    ``free`` is how many runs more this replica can make; ``at_site`` how many of all replicas may be under way at one
+    site; ``ahead`` how long before its due time a run may be claimed; ``spare`` how long beyond its timeout it is ours.
+    """
+
+    free: int
+    at_site: int
+    ahead: timedelta
+    spare: timedelta
+
+
+async def align_schedule(tx: Transaction, usual: Cadence) -> None:
+    """Gives the probes that nodes get by themselves the cadence that is set; what is due too far ahead is due now."""
     await store.update_cadence(tx.conn, usual)
+    await store.align_probes(tx.conn)
 
 
 async def start_probe(tx: Transaction, probe: Probe) -> None:
-    """Makes the probe run from now on; one that runs already goes on at its times, with its new settings."""
+    """Makes the probe run from now on; one that asks the same as before goes on at its times."""
     await store.upsert_probe(tx.conn, probe)
 
 
@@ -50,36 +71,84 @@ async def stop_probe(tx: Transaction, probe_id: str, why: str) -> None:
         await close_alert(tx, probe, why)
 
 
-async def claim_runs(tx: Transaction, rules: RunRules, limit: int, spare_seconds: float) -> list[Run]:
-    """Takes up to ``limit`` due runs, each for its timeout and ``spare_seconds``.
+async def wait_for_turn(tx: Transaction) -> datetime:
+    """The time by the database's clock once no other replica is claiming; none does until the transaction ends."""
+    return await store.wait_for_turn(tx.conn)
+
+
+async def claim_runs(tx: Transaction, now: datetime, rules: RunRules, caps: Caps) -> list[Run]:
+    """Takes runs that are due at the turn's time ``now`` or soon after; each is to be started at its due time.
 
     Due times long past are told as skipped, in one result.
     """
-    dues = await store.select_due(tx.conn, limit)
+    dues = await store.select_free(tx.conn, now, now + caps.ahead, caps.at_site, caps.free)
     if not dues:
         return []
     lease = new_id()
     runs: list[Run] = []
     skipped: list[Finished] = []
     for due in dues:
-        turn = take_turn(due.probe, due.due_at, due.seen_at)
-        runs.append(Run(due.probe, turn.due_at, due.seen_at, lease))
+        turn = take_turn(due.probe, due.due_at, now)
+        runs.append(Run(due.probe, turn.due_at, now, lease))
         if turn.left_out:
-            skipped.append(Finished(Run(due.probe, due.due_at, due.seen_at, lease), left_out(turn.left_out)))
+            skipped.append(Finished(Run(due.probe, due.due_at, now, lease), left_out(turn.left_out)))
     if skipped:
         await _keep_results(tx, skipped, rules)
-    await store.lease(tx.conn, {run.probe.id: run.due_at for run in runs}, lease, spare_seconds)
+    await store.lease(tx.conn, runs, now, caps.spare)
     return runs
 
 
-async def finish_runs(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> None:
+async def find_seconds_until_due(tx: Transaction) -> float | None:
+    """Seconds until the next run can be claimed, negative for one that is held back by a cap; None without probes."""
+    return await store.select_seconds_until_due(tx.conn)
+
+
+async def finish_runs(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
     """Stores, publishes and judges results, each in a flow of its own, and sets when their probes are due next.
 
-    A result whose lease has passed to another replica, or whose probe was stopped, is dropped.
+    A result whose lease has passed to another replica, or whose probe was stopped or changed, is dropped.
     """
     leases = await store.select_leases(tx.conn, [f.run.probe.id for f in finished])
     ours = [f for f in finished if leases.get(f.run.probe.id) == f.run.lease]
-    await store.end_leases(tx.conn, await _keep_results(tx, ours, rules))
+    ended = await _keep_results(tx, ours, rules)
+    await store.end_leases(tx.conn, ended)
+    return ended
+
+
+async def release_runs(tx: Transaction, leases: Collection[str]) -> None:
+    """Leaves runs that were claimed and not finished to whoever claims them next."""
+    await store.release_leases(tx.conn, leases)
+
+
+async def probes_of_vantage(conn: Connection, vantage: str) -> list[Probe]:
+    """What is left to the agent of that name, by id."""
+    return await store.select_vantage(conn, vantage)
+
+
+async def take_results(tx: Transaction, brought: Sequence[Brought], rules: RunRules) -> list[Reception]:
+    """Takes what the agent at ``rules.vantage`` saw, in the order of its runs, and says what became of each.
+
+    A result that is not later than the last one of its probe is a repeat and changes nothing.
+    """
+    probe_ids = {one.probe_id for one in brought}
+    known = {found.probe.id: found for found in await store.select_known(tx.conn, rules.vantage, probe_ids)}
+    taken: dict[tuple[str, datetime], Finished] = {}
+    receptions: list[Reception] = []
+    last = {probe_id: found.last_due or EPOCH for probe_id, found in known.items()}
+    for one in brought:
+        reception: Reception = receive(one, last)
+        receptions.append(reception)
+        if reception == "taken":
+            last[one.probe_id] = one.due_at
+            run = Run(known[one.probe_id].probe, one.due_at, one.started_at)
+            taken[one.probe_id, one.due_at] = Finished(run, one.observation)
+    ended = {one.probe.id: one for one in await _keep_results(tx, list(taken.values()), rules)}
+    await store.end_leases(tx.conn, list(ended.values()))
+    soon = {(one.probe.id, one.due_at) for one in ended.values() if one.is_undecided}
+    return [
+        "wanted soon" if reception == "taken" and (one.probe_id, one.due_at) in soon else reception
+        for one, reception in zip(brought, receptions, strict=True)
+    ]
 
 
 async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
@@ -95,7 +164,7 @@ async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: Ru
             is_undecided = await judge_result(caused, probe, result, windows, rules.policy)
         results.append(result)
         due_at = next_due(probe, one.run.due_at, is_undecided)
-        ended.append(Ended(probe.id, result.id, due_at))
+        ended.append(Ended(probe, one.run.due_at, result.id, due_at, is_undecided))
     await keep_results(tx, results)
     return ended
 
@@ -112,7 +181,7 @@ def _record(tx: Transaction, run: Run, observation: Observation, vantage: str, w
         failure=observation.failure,
         detail=observation.detail[:LONGEST_DETAIL],
         phases=dict(observation.phases),
-        lag_ms=round((run.started_at - run.due_at).total_seconds() * 1000, 3),
+        lag_ms=round(run.lag.total_seconds() * 1000, 3),
         vantage=vantage,
         window_id=open_now[0].id if open_now else None,
         rejection=observation.rejection,

@@ -1,8 +1,11 @@
-"""Makes the runs that are due."""
+"""Makes the runs that are due: claims them a moment ahead, starts each at its time, and stores results in batches."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -10,29 +13,60 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.runs import store
-from services.probes.runs.domain import Finished, Run
-from services.probes.runs.handlers import RunRules, claim_runs, finish_runs, keep_cadence
+from services.probes.runs.domain import Ended, Finished, Run
+from services.probes.runs.handlers import (
+    Caps,
+    RunRules,
+    align_schedule,
+    claim_runs,
+    find_seconds_until_due,
+    finish_runs,
+    release_runs,
+    wait_for_turn,
+)
 from services.probes.settings import ProbesSettings
-from shared.database import Connection, Pool, is_transient
+from shared.database import Pool, is_transient
 from shared.telemetry import log
 from shared.transactions import begin
 from shared.waking import listening
 
 SERVICE = "probes"
-BATCH = 100
-SHORTEST_SLEEP = 0.005
+AHEAD_SECONDS = 1.0
+CLAIM_SECONDS = 0.5
+STORE_SECONDS = 0.15
+BATCH = 500
 LONGEST_SLEEP = 30.0
 LATE_SECONDS = 1.0
-STORE_SECONDS = 5.0
+SPARE_SECONDS = 6.0
+RELEASE_SECONDS = 2.0
+JUMP = timedelta(seconds=5)
 ATTEMPTS = 6
 
 RUNS = Counter("steward_probe_runs_total", "Runs of probes", ["kind", "outcome"])
 LAG = Histogram(
-    "steward_probe_lag_seconds", "From a run's due time to its start", buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
+    "steward_probe_lag_seconds",
+    "From a run's due time to its start",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 10, 60),
 )
 
 
 @dataclass(frozen=True)
+class Clock:
+    """The database's time at one instant of the loop's. The loop's never jumps."""
+
+    instant: datetime
+    loop_time: float
+
+    def at(self, loop_time: float) -> datetime:
+        """The database's time when the loop's is ``loop_time``."""
+        return self.instant + timedelta(seconds=loop_time - self.loop_time)
+
+    def loop_time_of(self, instant: datetime) -> float:
+        """The loop's time when the database's is ``instant``."""
+        return self.loop_time + (instant - self.instant).total_seconds()
+
+
+@dataclass
 class Runner:
     """Makes runs, many at a time; any number of replicas share the probes of one database.
 
@@ -43,63 +77,73 @@ class Runner:
     settings: ProbesSettings
     kinds: Sequence[Kind[Any]]
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _running: set["asyncio.Task[None]"] = field(default_factory=set)
+    _clock: Clock | None = None
+    _looks_again_at: float = 0.0
 
     async def run(self) -> None:
-        """Works until the database is lost; runs under way are then abandoned and made again when their leases end."""
-        results: asyncio.Queue[Finished] = asyncio.Queue()
+        """Works until the database is lost, or cancelled; runs under way are then left to other replicas."""
         async with begin(self.pool, SERVICE) as tx:
-            await keep_cadence(tx, self.settings.cadence)
+            await align_schedule(tx, self.settings.cadence)
         try:
             async with (
                 listening(self.settings.database, SERVICE, store.CHANNEL, self._news) as listener,
-                asyncio.TaskGroup() as tasks,
+                self._at_work() as work,
             ):
-                tasks.create_task(self._store(results))
                 while True:
                     self._news.clear()
-                    for run in await self._claim():
-                        task = tasks.create_task(self._make(run, results))
-                        self._running.add(task)
-                        task.add_done_callback(self._running.discard)
-                    await listener.wait(await self._seconds_until_work(listener.conn))
+                    seconds = await self._claim(work)
+                    self._looks_again_at = asyncio.get_running_loop().time() + seconds
+                    await listener.wait(seconds)
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from group
+
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncIterator["Work"]:
+        work = Work({kind.name: kind for kind in self.kinds})
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._store(work))
+                try:
+                    yield work
+                finally:
+                    await work.abandon()
+        finally:
+            await self._release(work)
 
     @property
     def _rules(self) -> RunRules:
         return RunRules(self.settings.policy, self.settings.probe_vantage)
 
-    async def _claim(self) -> list[Run]:
-        free = self.settings.probe_concurrency - len(self._running)
+    async def _claim(self, work: "Work") -> float:
+        """Claims what is due soon and returns for how many seconds there is nothing more to claim, but for news."""
+        free = self.settings.probe_concurrency - len(work.claimed)
         if free <= 0:
-            return []
+            return LONGEST_SLEEP
+        caps = Caps(
+            free,
+            self.settings.probe_site_concurrency,
+            timedelta(seconds=AHEAD_SECONDS),
+            timedelta(seconds=SPARE_SECONDS),
+        )
         async with begin(self.pool, SERVICE) as tx:
-            return await claim_runs(tx, self._rules, min(free, BATCH), LATE_SECONDS + STORE_SECONDS)
+            clock = Clock(await wait_for_turn(tx), asyncio.get_running_loop().time())
+            if self._was_set_back(clock):
+                await align_schedule(tx, self.settings.cadence)
+            runs = await claim_runs(tx, clock.instant, self._rules, caps)
+            seconds = await find_seconds_until_due(tx)
+        self._clock = clock
+        for run in runs:
+            work.plan(run, clock)
+        if len(work.claimed) >= self.settings.probe_concurrency or seconds is None:
+            return LONGEST_SLEEP
+        # Replicas that looked in step would leave all runs to the same one of them.
+        pause = CLAIM_SECONDS * random.uniform(0.4, 1)  # noqa: S311 -- it spreads, and guards nothing
+        return min(max(pause, seconds - pause), LONGEST_SLEEP)
 
-    async def _seconds_until_work(self, conn: Connection) -> float:
-        """Until the next run is due; when all slots are taken, until news of a free one, or a while."""
-        is_full = len(self._running) >= self.settings.probe_concurrency
-        seconds = None if is_full else await store.select_seconds_until_due(conn)
-        # What is due this instant may be locked by a replica that is about to take it.
-        return LONGEST_SLEEP if seconds is None else min(max(seconds, SHORTEST_SLEEP), LONGEST_SLEEP)
+    def _was_set_back(self, clock: Clock) -> bool:
+        return self._clock is not None and clock.instant < self._clock.at(clock.loop_time) - JUMP
 
-    async def _make(self, run: Run, results: asyncio.Queue[Finished]) -> None:
-        results.put_nowait(Finished(run, await self._observe(run)))
-
-    async def _observe(self, run: Run) -> Observation:
-        kind = next((kind for kind in self.kinds if kind.name == run.probe.kind), None)
-        if kind is None:
-            return Observation("probe_error", "kind", f"This replica has no probe of the kind {run.probe.kind}.")
-        try:
-            seconds = run.probe.timeout.total_seconds()
-            async with asyncio.timeout(seconds + LATE_SECONDS):
-                return await kind.run(kind.settings.model_validate(run.probe.settings), seconds)
-        except Exception as exc:
-            log.error("probe.broken", probe=run.probe.id, exc_info=exc)
-            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
-
-    async def _store(self, results: asyncio.Queue[Finished]) -> None:
+    async def _store(self, work: "Work") -> None:
         retries = AsyncRetrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=0.1, max=2),
@@ -107,15 +151,98 @@ class Runner:
             reraise=True,
         )
         while True:
-            finished = [await results.get()]
-            while not results.empty() and len(finished) < BATCH:
-                finished.append(results.get_nowait())
-            await retries(self._finish, finished)
-            self._news.set()
+            finished = await work.take_finished(BATCH)
+            self._look_again(work, await retries(self._finish, finished))
+            work.forget(finished)
+            # A transaction has a price of its own: under a steady load, gather results rather than pay it for each.
+            await asyncio.sleep(STORE_SECONDS)
 
-    async def _finish(self, finished: Sequence[Finished]) -> None:
+    async def _finish(self, finished: Sequence[Finished]) -> list[Ended]:
         async with begin(self.pool, SERVICE) as tx:
-            await finish_runs(tx, finished, self._rules)
+            ended = await finish_runs(tx, finished, self._rules)
         for one in finished:
             RUNS.labels(one.run.probe.kind, one.observation.outcome).inc()
-            LAG.observe(max(0.0, (one.run.started_at - one.run.due_at).total_seconds()))
+            LAG.observe(one.run.lag.total_seconds())
+        return ended
+
+    def _look_again(self, work: "Work", ended: Sequence[Ended]) -> None:
+        """Wakes the claiming where slots are free again, or something is due before it would look by itself."""
+        assert self._clock is not None  # noqa: S101 -- what has ended was claimed
+        earliest = min((self._clock.loop_time_of(one.next_due) for one in ended), default=float("inf"))
+        if len(work.claimed) >= self.settings.probe_concurrency or earliest - CLAIM_SECONDS < self._looks_again_at:
+            self._news.set()
+
+    async def _release(self, work: "Work") -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(RELEASE_SECONDS), begin(self.pool, SERVICE) as tx:
+                await release_runs(tx, {run.lease for run in work.claimed.values()})
+
+
+class Work:
+    """The runs of this replica that are claimed and not stored yet."""
+
+    def __init__(self, kinds: Mapping[str, Kind[Any]]) -> None:
+        self.claimed: dict[tuple[str, str], Run] = {}
+        self._kinds = kinds
+        self._loop = asyncio.get_running_loop()
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._finished: asyncio.Queue[Finished] = asyncio.Queue()
+        self._is_over = False
+
+    def plan(self, run: Run, clock: Clock) -> None:
+        """Has the run start at its due time, or at once when that has passed."""
+        key = _key(run)
+        self.claimed[key] = run
+        at = max(clock.loop_time_of(run.due_at), self._loop.time())
+        self._timers[key] = self._loop.call_at(at, self._start, run, clock)
+
+    async def take_finished(self, most: int) -> list[Finished]:
+        """Waits for results and returns what there is, at most so many."""
+        finished = [await self._finished.get()]
+        while not self._finished.empty() and len(finished) < most:
+            finished.append(self._finished.get_nowait())
+        return finished
+
+    def forget(self, finished: Sequence[Finished]) -> None:
+        """These are stored."""
+        for one in finished:
+            self.claimed.pop(_key(one.run), None)
+
+    async def abandon(self) -> None:
+        """Starts nothing more and ends what is under way."""
+        self._is_over = True
+        for timer in self._timers.values():
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, run: Run, clock: Clock) -> None:
+        del self._timers[_key(run)]
+        started = replace(run, started_at=clock.at(self._loop.time()))
+        task = self._loop.create_task(self._make(started))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _make(self, run: Run) -> None:
+        self._finished.put_nowait(Finished(run, await self._observe(run)))
+
+    async def _observe(self, run: Run) -> Observation:
+        kind = self._kinds.get(run.probe.kind)
+        if kind is None:
+            return Observation("probe_error", "kind", f"This replica has no probe of the kind {run.probe.kind}.")
+        seconds = run.probe.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(seconds + LATE_SECONDS):
+                return await kind.run(kind.settings.model_validate(run.probe.settings), seconds)
+        except (Exception, asyncio.CancelledError) as exc:
+            # A library that cancels a future of its own looks like our end from inside; it must not cost us a slot.
+            if isinstance(exc, asyncio.CancelledError) and self._is_over:
+                raise
+            log.error("probe.broken", probe=run.probe.id, exc_info=exc)
+            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return run.probe.id, run.lease

@@ -1,28 +1,47 @@
 """SQL of runs. Due times and leases go by the database's clock, which all replicas share."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from services.probes.alerts.limits import Limits
-from services.probes.runs.domain import Cadence, Due, Ended, Probe
+from services.probes.runs.domain import Cadence, Due, Ended, Known, Probe, Run
 from shared.database import Connection
 
 CHANNEL = "steward_probes"
+SLACK = timedelta(seconds=60)
+
+ASKED = ("kind", "settings", "interval", "retry_interval", "timeout", "vantage")
+IS_ANOTHER = "({}) IS DISTINCT FROM ({})".format(
+    ", ".join(f"old.{column}" for column in ASKED), ", ".join(f"excluded.{column}" for column in ASKED)
+)
 
 
 async def upsert_probe(conn: Connection, probe: Probe) -> None:
-    """Keeps a probe; a new one is due at once. Tells the runners."""
-    columns = list(_row(probe))
-    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    """Keeps a probe; a new one is due at once. Tells the runners.
+
+    So is one that asks another thing than before, or at another pace: a run of the old one that is under way can no
+    longer store its result. A heavy one is then due when that run must have ended.
+    """
+    row = _row(probe)
+    places = ", ".join(f"${place}" for place in range(1, len(row) + 1))
+    changes = ", ".join(f"{column} = excluded.{column}" for column in row)
     await conn.execute(
-        f"""INSERT INTO probes ({", ".join(columns)}, next_due) VALUES ({places}, now())
-            ON CONFLICT (id) DO UPDATE SET {changes}""",  # noqa: S608 -- the names are our own dataclass's
-        *_row(probe).values(),
+        f"""INSERT INTO probes AS old ({", ".join(row)}, next_due) VALUES ({places}, now())
+            ON CONFLICT (id) DO UPDATE SET {changes},
+                next_due = CASE WHEN {IS_ANOTHER} THEN now() ELSE old.next_due END,
+                lease = CASE WHEN {IS_ANOTHER} THEN NULL ELSE old.lease END,
+                leased_until = CASE WHEN {IS_ANOTHER} AND NOT old.is_heavy THEN NULL ELSE old.leased_until END
+        """,  # noqa: S608 -- the names are our own dataclass's
+        *row.values(),
     )
+    await tell_runners(conn)
+
+
+async def tell_runners(conn: Connection) -> None:
+    """Has the runners look for what is due, once this is committed."""
     await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
@@ -37,43 +56,84 @@ async def update_cadence(conn: Connection, usual: Cadence) -> None:
     )
 
 
+async def align_probes(conn: Connection) -> None:
+    """Frees, and makes due, what is due or leased for longer than can be: the clock was set back, the interval cut."""
+    await conn.execute(
+        """UPDATE probes SET next_due = least(next_due, now()), lease = NULL, leased_until = NULL
+           WHERE next_due > now() + interval + $1 OR leased_until > now() + timeout + $1""",
+        SLACK,
+    )
+
+
 async def delete_probe(conn: Connection, probe_id: str) -> Probe | None:
-    """Takes a probe away and returns it; a run that is under way can no longer store its result. Tells the runners."""
+    """Takes a probe away and returns it; a run that is under way can no longer store its result."""
     row = await conn.fetchrow("DELETE FROM probes WHERE id = $1 RETURNING *", probe_id)
-    if row is None:
-        return None
-    await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
-    return _probe(row)
+    return None if row is None else _probe(row)
 
 
-async def select_due(conn: Connection, limit: int) -> list[Due]:
-    """Probes that are due and not leased; locked."""
+async def wait_for_turn(conn: Connection) -> datetime:
+    """Waits until no other transaction is claiming, keeps the turn until this one ends, and returns the time."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('probes claims', 0))")
+    now: datetime = await conn.fetchval("SELECT clock_timestamp()")
+    return now
+
+
+async def select_free(conn: Connection, now: datetime, until: datetime, most_at_site: int, limit: int) -> list[Due]:
+    """Probes that are due before ``until``, not leased and within all caps, the earliest first; locked.
+
+    Together with what is leased there is at most one of a class at a target, one heavy one at a system, and
+    ``most_at_site`` at a site. Those of vantages are left out.
+    """
     rows = await conn.fetch(
-        """SELECT *, now() AS present FROM probes
-           WHERE next_due <= now() AND (leased_until IS NULL OR leased_until <= now())
-           ORDER BY next_due LIMIT $1 FOR UPDATE SKIP LOCKED""",
+        """WITH busy AS MATERIALIZED (
+               SELECT subject, class, heavy_at, site_id FROM probes WHERE leased_until > $1),
+           due AS (
+               SELECT id, subject, class, heavy_at, site_id, next_due FROM probes
+               WHERE vantage IS NULL AND next_due <= $2 AND (leased_until IS NULL OR leased_until <= $1)),
+           first_of_class AS (
+               SELECT DISTINCT ON (subject, class) * FROM due
+               WHERE NOT EXISTS (SELECT FROM busy WHERE busy.subject = due.subject AND busy.class = due.class)
+               ORDER BY subject, class, next_due, id),
+           first_of_system AS (
+               SELECT DISTINCT ON (coalesce(heavy_at, id)) * FROM first_of_class AS due
+               WHERE NOT EXISTS (SELECT FROM busy WHERE busy.heavy_at = due.heavy_at)
+               ORDER BY coalesce(heavy_at, id), next_due, id),
+           taken AS (SELECT site_id, count(*) AS runs FROM busy GROUP BY site_id),
+           queued AS (
+               SELECT id, coalesce(runs, 0) + row_number() OVER (PARTITION BY site_id ORDER BY next_due, id) AS place
+               FROM first_of_system LEFT JOIN taken USING (site_id))
+           SELECT probes.* FROM probes JOIN queued USING (id) WHERE place <= $3
+           ORDER BY next_due LIMIT $4 FOR UPDATE OF probes SKIP LOCKED""",
+        now,
+        until,
+        most_at_site,
         limit,
     )
-    return [Due(_probe(row), row["next_due"], row["present"]) for row in rows]
+    return [Due(_probe(row), row["next_due"]) for row in rows]
 
 
-async def lease(conn: Connection, dues: Mapping[str, datetime], token: str, spare_seconds: float) -> None:
-    """Marks the runs of these probes at these due times as under way for at most their timeout and a spare time."""
+async def lease(conn: Connection, runs: Sequence[Run], now: datetime, spare: timedelta) -> None:
+    """Marks runs as under way, each for its probe's timeout and a spare time from its start on."""
     await conn.execute(
-        """UPDATE probes SET next_due = run.due_at, lease = $3,
-                  leased_until = now() + timeout + make_interval(secs => $4)
-           FROM unnest($1::text[], $2::timestamptz[]) AS run (id, due_at) WHERE probes.id = run.id""",
-        list(dues),
-        list(dues.values()),
-        token,
-        spare_seconds,
+        """UPDATE probes SET next_due = run.due_at, lease = run.lease,
+                  leased_until = greatest(run.due_at, $4) + timeout + $5
+           FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS run (id, due_at, lease)
+           WHERE probes.id = run.id""",
+        [run.probe.id for run in runs],
+        [run.due_at for run in runs],
+        [run.lease for run in runs],
+        now,
+        spare,
     )
 
 
 async def select_seconds_until_due(conn: Connection) -> float | None:
     """Seconds until the next probe is due or a lease ends; None when there is no probe."""
     seconds: float | None = await conn.fetchval(
-        """SELECT extract(epoch FROM min(greatest(next_due, leased_until)) - clock_timestamp())::float8 FROM probes"""
+        """SELECT extract(epoch FROM least(
+               (SELECT min(next_due) FROM probes WHERE vantage IS NULL AND leased_until IS NULL),
+               (SELECT min(greatest(next_due, leased_until)) FROM probes
+                WHERE vantage IS NULL AND leased_until IS NOT NULL)) - clock_timestamp())::float8"""
     )
     return seconds
 
@@ -87,14 +147,36 @@ async def select_leases(conn: Connection, probe_ids: Collection[str]) -> dict[st
 async def end_leases(conn: Connection, ended: Sequence[Ended]) -> None:
     """Makes the probes free again, each with its last result and due at its next time."""
     await conn.execute(
-        """UPDATE probes SET next_due = run.due_at, lease = NULL, leased_until = NULL,
+        """UPDATE probes SET next_due = run.next_due, lease = NULL, leased_until = NULL, last_due = run.due_at,
                   last_result = run.result_id
-           FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS run (id, due_at, result_id)
+           FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[])
+               AS run (id, due_at, next_due, result_id)
            WHERE probes.id = run.id""",
-        [one.probe_id for one in ended],
+        [one.probe.id for one in ended],
+        [one.due_at for one in ended],
         [one.next_due for one in ended],
         [one.result_id for one in ended],
     )
+
+
+async def release_leases(conn: Connection, leases: Collection[str]) -> None:
+    """Gives up runs that were claimed and not finished: another replica makes them at once. Tells the runners."""
+    await conn.execute("UPDATE probes SET lease = NULL, leased_until = NULL WHERE lease = ANY($1)", list(leases))
+    await tell_runners(conn)
+
+
+async def select_vantage(conn: Connection, vantage: str) -> list[Probe]:
+    """The probes that are left to an agent, by id."""
+    rows = await conn.fetch("SELECT * FROM probes WHERE vantage = $1 ORDER BY id", vantage)
+    return [_probe(row) for row in rows]
+
+
+async def select_known(conn: Connection, vantage: str, probe_ids: Collection[str]) -> list[Known]:
+    """Those of these probes that are left to an agent, locked."""
+    rows = await conn.fetch(
+        "SELECT * FROM probes WHERE vantage = $1 AND id = ANY($2) ORDER BY id FOR UPDATE", vantage, list(probe_ids)
+    )
+    return [Known(_probe(row), row["last_due"]) for row in rows]
 
 
 def _row(probe: Probe) -> dict[str, Any]:

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/targets", tags=["targets"])
 async def list_targets(
     call: Annotated[Call, requires("viewer")], paging: Paging, site_id: SiteId | None = None
 ) -> Page[Target]:
-    """The DICOM nodes of your sites, and whether they are probed, and what was seen last."""
+    """The DICOM nodes of your sites and what else has checks, whether each is probed, and what was seen last."""
     async with call.read() as conn:
         found = await store.select_targets(conn, call.caller.sites("viewer"), site_id, paging.after, paging.limit + 1)
         last = await find_last_results(conn, [target.id for target in found])

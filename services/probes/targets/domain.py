@@ -1,4 +1,4 @@
-"""Rules of targets: a node is probed while it, and the system it belongs to, are there to answer."""
+"""Rules of targets: an asset is probed while it, and the system it belongs to, are there to answer."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,11 @@ PROBED_STATES: frozenset[LifecycleState] = frozenset(
 
 
 class Target(Resource):
-    """A DICOM node, whether it is probed, and if not, why; and what its probes saw last."""
+    """A DICOM node, or another asset with checks; whether it is probed, if not, why; and what its probes saw last."""
 
     id: str
     site_id: str = Field(examples=["north"])
+    kind: str = Field(examples=["node"])
     name: str = Field(examples=["north-pacs"])
     system_id: str | None
     dicom: DicomAddress | None
@@ -44,12 +45,22 @@ class Standing:
         return "retired" if self.retired else self.state.replace("_", " ")
 
 
-def why_not_probed(node: Standing, system: Standing | None, dicom: DicomAddress | None) -> str | None:
-    """The reason not to probe a node, or None. A system that was not heard of yet is no reason."""
-    if not node.is_probed:
-        return f"the node is {node.text}"
+@dataclass(frozen=True)
+class Subject:
+    """An asset that checks can be about; with a ``reason`` it is not probed now."""
+
+    id: str
+    site_id: str
+    kind: str
+    name: str
+    system_id: str | None
+    reason: str | None
+
+
+def why_not_probed(kind: str, asset: Standing, system: Standing | None) -> str | None:
+    """The reason not to probe an asset, or None. A system that was not heard of yet is no reason."""
+    if not asset.is_probed:
+        return f"the {kind} is {asset.text}"
     if system is not None and not system.is_probed:
         return f"its system is {system.text}"
-    if dicom is None:
-        return "it has no DICOM address"
     return None

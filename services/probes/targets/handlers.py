@@ -1,10 +1,13 @@
 """Events of inventory on targets: probes start and stop as the assets' states say."""
 
+from collections.abc import Collection
+
 from services.probes.kinds import KINDS
 from services.probes.runs.domain import Cadence, Probe, probe_id_of
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets import store
-from services.probes.targets.domain import Target
+from services.probes.targets.domain import Subject, Target
+from shared.database import Connection
 from shared.events import Event
 from shared.events.inventory import AssetChanged, AssetRetired
 from shared.transactions import Transaction
@@ -24,8 +27,29 @@ async def retire_asset(tx: Transaction, event: Event[AssetRetired], usual: Caden
     await _follow(tx, event.subject, usual)
 
 
+async def find_subject(conn: Connection, asset_id: str) -> Subject:
+    """The asset, if inventory has told of it. Raises NotFound."""
+    return await store.select_asset(conn, asset_id)
+
+
+async def hold_subject(tx: Transaction, asset_id: str) -> Subject:
+    """The asset as it stands until the transaction ends. Raises NotFound."""
+    await store.lock_assets(tx.conn)
+    return await store.select_asset(tx.conn, asset_id)
+
+
+async def find_subjects_touched_by(conn: Connection, asset_id: str) -> list[Subject]:
+    """The assets whose probing depends on that one's state: itself, and a system's nodes."""
+    return await store.select_subjects_touched_by(conn, asset_id)
+
+
+async def find_site_assets(conn: Connection, site_id: str, asset_ids: Collection[str]) -> set[str]:
+    """Which of these assets are at the site."""
+    return await store.select_site_assets(conn, site_id, asset_ids)
+
+
 async def _follow(tx: Transaction, asset_id: str, usual: Cadence) -> None:
-    for target in await store.select_targets_touched_by(tx.conn, asset_id):
+    for target in await store.select_nodes_touched_by(tx.conn, asset_id):
         await _start_and_stop_probes(tx, target, usual)
 
 

@@ -4,17 +4,17 @@ from collections.abc import Collection
 
 import asyncpg
 
-from services.probes.targets.domain import Standing, Target, why_not_probed
-from shared.database import Connection
+from services.probes.targets.domain import Standing, Subject, Target, why_not_probed
+from shared.database import Connection, found
 from shared.events.inventory import AssetChanged, AssetRetired, DicomAddress
 
-TARGETS = """SELECT node.*, system.state AS system_state, system.retired AS system_retired
-             FROM assets AS node LEFT JOIN assets AS system ON system.id = node.system_id
-             WHERE node.kind = 'node' """
+ASSETS = """SELECT asset.*, system.state AS system_state, system.retired AS system_retired,
+                   EXISTS (SELECT FROM checks WHERE checks.subject = asset.id) AS is_checked
+            FROM assets AS asset LEFT JOIN assets AS system ON system.id = asset.system_id """
 
 
 async def lock_assets(conn: Connection) -> None:
-    """Waits for every other transaction that changes assets: a node is judged with its system, never past it."""
+    """Waits for every other transaction that changes assets: an asset is judged with its system, never past it."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('probes assets', 0))")
 
 
@@ -52,21 +52,42 @@ async def mark_retired(conn: Connection, asset_id: str, site_id: str, asset: Ass
     )
 
 
-async def select_targets_touched_by(conn: Connection, asset_id: str) -> list[Target]:
+async def select_asset(conn: Connection, asset_id: str) -> Subject:
+    """The asset. Raises NotFound."""
+    row = await conn.fetchrow(ASSETS + "WHERE asset.id = $1", asset_id)
+    return _subject(found(row, f"asset {asset_id}"))
+
+
+async def select_subjects_touched_by(conn: Connection, asset_id: str) -> list[Subject]:
+    """The asset of that id and, where it is a system, its nodes."""
+    rows = await conn.fetch(ASSETS + "WHERE asset.id = $1 OR asset.system_id = $1 ORDER BY asset.id", asset_id)
+    return [_subject(row) for row in rows]
+
+
+async def select_site_assets(conn: Connection, site_id: str, asset_ids: Collection[str]) -> set[str]:
+    """Which of these assets are at the site."""
+    rows = await conn.fetch("SELECT id FROM assets WHERE site_id = $1 AND id = ANY($2)", site_id, list(asset_ids))
+    return {row["id"] for row in rows}
+
+
+async def select_nodes_touched_by(conn: Connection, asset_id: str) -> list[Target]:
     """The node of that id, or the nodes of the system of that id."""
-    rows = await conn.fetch(TARGETS + "AND (node.id = $1 OR node.system_id = $1) ORDER BY node.id", asset_id)
+    rows = await conn.fetch(
+        ASSETS + "WHERE asset.kind = 'node' AND (asset.id = $1 OR asset.system_id = $1) ORDER BY asset.id", asset_id
+    )
     return [_target(row) for row in rows]
 
 
 async def select_targets(
     conn: Connection, visible: Collection[str] | None, site_id: str | None, after: str | None, limit: int
 ) -> list[Target]:
-    """Targets by id behind ``after``; ``visible`` None stands for all sites."""
+    """Nodes, and other assets with checks, by id behind ``after``; ``visible`` None stands for all sites."""
     rows = await conn.fetch(
-        TARGETS
-        + """AND ($1::text[] IS NULL OR node.site_id = ANY($1)) AND ($2::text IS NULL OR node.site_id = $2)
-               AND ($3::text IS NULL OR node.id > $3)
-             ORDER BY node.id LIMIT $4""",
+        f"""SELECT * FROM ({ASSETS}) AS asset
+            WHERE (kind = 'node' OR is_checked)
+              AND ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
+              AND ($3::text IS NULL OR id > $3)
+            ORDER BY id LIMIT $4""",  # noqa: S608 -- our own text
         None if visible is None else list(visible),
         site_id,
         after,
@@ -77,15 +98,22 @@ async def select_targets(
 
 def _target(row: asyncpg.Record) -> Target:
     dicom = DicomAddress.model_validate(row["dicom"]) if row["dicom"] else None
-    system = Standing(row["system_state"], row["system_retired"]) if row["system_state"] else None
-    reason = why_not_probed(Standing(row["state"], row["retired"]), system, dicom)
+    nothing_to_ask = None if dicom or row["is_checked"] else "it has no DICOM address"
+    reason = _subject(row).reason or nothing_to_ask
     return Target(
         version=row["version"],
         id=row["id"],
         site_id=row["site_id"],
+        kind=row["kind"],
         name=row["name"],
         system_id=row["system_id"],
         dicom=dicom,
         probed=reason is None,
         reason=reason,
     )
+
+
+def _subject(row: asyncpg.Record) -> Subject:
+    system = Standing(row["system_state"], row["system_retired"]) if row["system_state"] else None
+    reason = why_not_probed(row["kind"], Standing(row["state"], row["retired"]), system)
+    return Subject(row["id"], row["site_id"], row["kind"], row["name"], row["system_id"], reason)

@@ -1,0 +1,1 @@
+"""Checks: what persons and imports want to be asked of which asset, how often, and from which value on it is bad."""
