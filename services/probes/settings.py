@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.probes.alerts.domain import Policy
 from services.probes.runs.domain import Cadence
-from shared.settings import ServiceSettings
+from shared.settings import PREFIX, ServiceSettings
 
 LARGEST_SHARE = 0.8
 USUAL_TIMEOUT = 10.0
@@ -18,25 +19,11 @@ AeTitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x
 """An AE title: 1 to 16 characters of ASCII without a backslash; spaces at its ends mean nothing (PS3.5 §6.2)."""
 
 
-class ProbesSettings(ServiceSettings):
-    """How often probes run, as whom, and when their failures become an alert."""
+class KindSettings(BaseSettings):
+    """What the kinds of probes need to know of where they run: in a replica of the service, or in an agent."""
 
-    probe_interval: float = Field(
-        60, ge=0.1, le=86_400, description="seconds from one run of a probe to the next", examples=[60]
-    )
-    probe_retry_interval: float = Field(
-        20, ge=0.1, le=86_400, description="seconds to the next run while an alert is undecided", examples=[20]
-    )
-    probe_timeout: float | None = Field(
-        None,
-        gt=0,
-        description="seconds that a run may take, at most 0.8 of the interval; by default 10, or 0.8 of the interval",
-        examples=[10],
-    )
-    probe_concurrency: int = Field(500, ge=1, le=10_000, description="runs at the same time", examples=[500])
-    probe_site_concurrency: int = Field(
-        100, ge=1, le=10_000, description="runs at the same time at one site, by all replicas together", examples=[100]
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
     probe_ae_title: AeTitle = Field("STEWARD", description="our AE title as the caller", examples=["STEWARD"])
     probe_listen_host: str = Field(
         "0.0.0.0",  # noqa: S104 -- archives send from other machines
@@ -59,6 +46,27 @@ class ProbesSettings(ServiceSettings):
         None,
         description="folder of the programs that checks of the kind command may run; without it none is run",
         examples=["/usr/lib/nagios/plugins"],
+    )
+
+
+class ProbesSettings(KindSettings, ServiceSettings):
+    """How often probes run, as whom, and when their failures become an alert."""
+
+    probe_interval: float = Field(
+        60, ge=0.1, le=86_400, description="seconds from one run of a probe to the next", examples=[60]
+    )
+    probe_retry_interval: float = Field(
+        20, ge=0.1, le=86_400, description="seconds to the next run while an alert is undecided", examples=[20]
+    )
+    probe_timeout: float | None = Field(
+        None,
+        gt=0,
+        description="seconds that a run may take, at most 0.8 of the interval; by default 10, or 0.8 of the interval",
+        examples=[10],
+    )
+    probe_concurrency: int = Field(500, ge=1, le=10_000, description="runs at the same time", examples=[500])
+    probe_site_concurrency: int = Field(
+        100, ge=1, le=10_000, description="runs at the same time at one site, by all replicas together", examples=[100]
     )
     probe_vantage: str = Field(
         default_factory=socket.gethostname,
