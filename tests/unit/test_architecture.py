@@ -39,7 +39,19 @@ PURE_PARTS = {
 }
 OUTSIDE_PARTS = {
     *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
-    *("acceptor", "agent", "commitment", "connection", "dimse", "find", "instances", "listener", "negotiation"),
+    *(
+        "acceptor",
+        "agent",
+        "commitment",
+        "connection",
+        "dialogue",
+        "dimse",
+        "find",
+        "inbox",
+        "instances",
+        "listener",
+        "negotiation",
+    ),
     *("exchange", "parameters", "retrieve", "tls"),
     *("conformance", "dicom_commitment", "dicom_find", "dicom_nodes", "dicom_retrieve", "dicom_roundtrip", "receiver"),
     *("link", "spool", "sweep", "work"),

@@ -1,134 +1,121 @@
-"""One association as requestor (PS3.8 §7): a connection, the PDUs over it, and its end."""
+"""An association as requestor (PS3.8 §7): the connection, the negotiation, the release, and the end in any case."""
 
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 from services.probes.dicom import pdu
-from services.probes.dicom.domain import (
-    Abort,
-    EchoEnded,
-    Rejection,
-    aborted,
-    context_rejected,
-    failed,
-    rejected,
-)
-from services.probes.dicom.network import disconnected, not_connected, not_resolved
-from services.probes.dicom.parameters import Peer
+from services.probes.dicom.connection import Connection
+from services.probes.dicom.domain import DicomFailure, not_released, rejected, timed_out
+from services.probes.dicom.exchange import Exchange, out_of_place
+from services.probes.dicom.negotiation import Acceptance, decode_acceptance, negotiated
+from services.probes.dicom.network import not_connected, not_resolved
+from services.probes.dicom.parameters import Context, Limits, NegotiatedContext, Peer
+from services.probes.dicom.tls import client_context
 
 # Seconds after which the next address of the same host is tried.
 _NEXT_ADDRESS_AFTER = 1.0
 
 
 class Association:
-    """An association over an open connection. Every method raises `EchoEnded` when the peer does not keep its part."""
+    """A connection to a peer from the name look-up to its close. Methods raise DicomFailure.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    ``timeout`` (seconds) bounds each phase, ``total`` all of them together.
+    """
+
+    def __init__(self, peer: Peer, timeout: float, total: float | None, limits: Limits) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._peer = peer
+        self._timeout = timeout
+        self._limits = limits
         self._is_established = False
-        self._maximum_length = 0
+        self.connection = Connection(self._loop, limits.slowest)
+        if total is not None:
+            self.connection.ends_at = self._loop.time() + total
 
-    async def negotiate(self, request: bytes) -> None:
-        """Have the peer accept the A-ASSOCIATE-RQ and its one presentation context (PS3.8 §7.1)."""
-        reply = await self._ask(request)
-        if isinstance(reply, Rejection):
-            raise EchoEnded(rejected(reply))
-        if not isinstance(reply, pdu.Acceptance):
-            raise _out_of_place(reply)
-        self._is_established = True
-        self._maximum_length = reply.maximum_length
-        result = reply.context_results.get(pdu.CONTEXT_ID)
-        if result is None:
-            raise failed("protocol", "The peer accepted the association without a word on the Verification SOP class.")
-        if result != 0:
-            raise EchoEnded(context_rejected(result))
+    async def connect(self) -> None:
+        """Finds the peer's host and connects to it, in TLS where it is to be."""
+        connection, peer = self.connection, self._peer
+        with connection.within("dns", self._timeout):
+            addresses = await self._resolve()
+        with connection.within("tcp", self._timeout):
+            await self._connect(addresses)
+        if peer.tls is not None:
+            with connection.within("tls", self._timeout):
+                await connection.secure(client_context(peer.tls), peer.tls.server_name or peer.host, self._timeout)
 
-    async def verify(self) -> int:
-        """The DIMSE status with which the peer answers a C-ECHO (PS3.7 §9.1.5)."""
-        response = pdu.EchoResponse()
-        try:
-            reply = await self._ask(pdu.echo_request(self._maximum_length))
-            while True:
-                if not isinstance(reply, pdu.Data):
-                    raise _out_of_place(reply)
-                status = response.add(reply)
-                if status is not None:
-                    return status
-                reply = await self._receive()
-        except pdu.BadReply as exc:
-            raise _protocol(exc) from exc
+    async def negotiate(self, request: bytes, contexts: Sequence[Context]) -> tuple[NegotiatedContext, ...]:
+        """Sends the A-ASSOCIATE-RQ; what the peer makes of its contexts (PS3.8 §7.1)."""
+        with self.connection.within("association", self._timeout):
+            self.connection.send(request)
+            acceptance = await self._acceptance()
+            self._is_established = True
+            found = negotiated(contexts, acceptance)
+            accepted = [context.id for context in found if context.is_accepted]
+            self.exchange = Exchange(self.connection, acceptance.maximum_length, accepted, self._limits)
+        return found
+
+    async def _acceptance(self) -> Acceptance:
+        kind, body = await self.connection.read()
+        if kind == pdu.ASSOCIATE_RJ:
+            raise rejected(pdu.decode_rejection(body))
+        if kind != pdu.ASSOCIATE_AC:
+            raise out_of_place(kind, body)
+        return decode_acceptance(body)
 
     async def release(self) -> None:
-        """End the association in order (PS3.8 §7.2)."""
-        reply = await self._ask(pdu.release_request())
+        """Ends the association in order (PS3.8 §7.2). Raises DicomFailure of class ``release``."""
+        try:
+            with self.connection.within("release", self._timeout):
+                self.connection.send(pdu.release_request())
+                await self._await_release()
+        except DicomFailure as failure:
+            raise not_released(failure) from failure
         self._is_established = False
-        if not isinstance(reply, pdu.ReleaseReply):
-            raise _out_of_place(reply)
+
+    async def _await_release(self) -> None:
+        # What the peer still has to say, and its own wish to release, may come first (PS3.8 Table 9-10, Sta7).
+        while True:
+            kind, body = await self.connection.read()
+            if kind == pdu.RELEASE_RP:
+                return
+            if kind == pdu.RELEASE_RQ:
+                self.connection.send(pdu.release_reply())
+            elif kind != pdu.P_DATA_TF:
+                raise out_of_place(kind, body)
 
     async def close(self) -> None:
-        """Close the connection; an association that is still established is aborted first (PS3.8 §7.3)."""
-        if self._is_established:
-            self._writer.write(pdu.abort_request())
-        self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        """Closes the connection; an association that is still established is aborted first (PS3.8 §7.3)."""
+        await self.connection.close(pdu.abort_request() if self._is_established else b"")
 
-    async def _ask(self, request: bytes) -> pdu.Reply:
-        self._writer.write(request)
-        return await self._receive()
-
-    async def _receive(self) -> pdu.Reply:
+    async def _resolve(self) -> list[str]:
+        """The addresses of the peer's host; one that is given up goes on in its thread until the system ends it."""
+        peer = self._peer
+        with suppress(ValueError):
+            return [str(ipaddress.ip_address(peer.host))]
         try:
-            header = await self._reader.readexactly(pdu.HEADER_LENGTH)
-            body = await self._reader.readexactly(pdu.body_length(header))
-            return pdu.decode_reply(header + body)
-        except (OSError, EOFError) as exc:
-            self._is_established = False
-            raise EchoEnded(disconnected(exc)) from exc
-        except pdu.BadReply as exc:
-            raise _protocol(exc) from exc
+            async with asyncio.timeout_at(self._end()) as limit:
+                found = await self._loop.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
+        except (OSError, ValueError) as exc:
+            raise timed_out("dns", self._timeout) if limit.expired() else not_resolved(peer.host, exc) from exc
+        return [str(address[0]) for *_, address in found]
 
+    async def _connect(self, addresses: list[str]) -> None:
+        *others, last = addresses
+        try:
+            async with asyncio.timeout_at(self._end()) as limit:
+                for address in others:
+                    with suppress(OSError):
+                        async with asyncio.timeout(_NEXT_ADDRESS_AFTER):
+                            return await self._connect_to(address)
+                await self._connect_to(last)
+        except OSError as exc:
+            raise timed_out("tcp", self._timeout) if limit.expired() else not_connected(exc) from exc
 
-async def resolve(peer: Peer) -> list[str]:
-    """The addresses of the peer's host, in the resolver's order of preference.
+    async def _connect_to(self, address: str) -> None:
+        await self._loop.create_connection(lambda: self.connection, address, self._peer.port)
 
-    A cancelled look-up goes on in its thread until the system's resolver gives up.
-    """
-    with suppress(ValueError):
-        return [str(ipaddress.ip_address(peer.host))]
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError) as exc:
-        raise EchoEnded(not_resolved(peer.host, exc)) from exc
-    return [str(address[0]) for *_, address in found]
-
-
-async def connect(addresses: list[str], port: int) -> Association:
-    """An association, not yet negotiated, with the first of the addresses that takes a connection."""
-    *others, last = addresses
-    for address in others:
-        with suppress(OSError):
-            async with asyncio.timeout(_NEXT_ADDRESS_AFTER):
-                return await _connect(address, port)
-    try:
-        return await _connect(last, port)
-    except OSError as exc:
-        raise EchoEnded(not_connected(exc)) from exc
-
-
-async def _connect(address: str, port: int) -> Association:
-    return Association(*await asyncio.open_connection(address, port, limit=pdu.MAX_PDU_LENGTH))
-
-
-def _out_of_place(reply: pdu.Reply) -> EchoEnded:
-    if isinstance(reply, Abort):
-        return EchoEnded(aborted(reply))
-    return failed("protocol", f"The peer broke the DICOM protocol: it sent an unexpected {type(reply).__name__}.")
-
-
-def _protocol(fault: pdu.BadReply) -> EchoEnded:
-    return failed("protocol", f"The peer broke the DICOM protocol: {fault}")
+    def _end(self) -> float:
+        return min(self._loop.time() + self._timeout, self.connection.ends_at)

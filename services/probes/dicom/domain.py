@@ -1,4 +1,4 @@
-"""What a C-ECHO can find out, and how each answer of a peer is judged."""
+"""How an association can end early, and how each answer of a peer is judged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -155,17 +155,12 @@ class DicomFailure(Exception):
         self.phase = phase
 
 
-class EchoEnded(Exception):
-    """The echo ended early; `result` says with what. It never leaves this package."""
-
-    def __init__(self, result: EchoResult) -> None:
-        super().__init__(result.detail)
-        self.result = result
-
-
-def failed(failure: FailureClass, detail: str) -> EchoEnded:
-    """The peer did what makes it unusable."""
-    return EchoEnded(EchoResult("failed", failure, detail))
+def result_of(failure: DicomFailure) -> EchoResult:
+    """The result of an echo that ended so; what comes after the answer to it leaves the peer usable."""
+    if failure.phase == "release":
+        status = f"0x{SUCCESS:04X}"
+        return EchoResult("degraded", "release", failure.detail, dimse_status=status)
+    return EchoResult(failure.outcome, failure.failure, failure.detail, failure.rejection)
 
 
 def answered(status: int) -> EchoResult:
@@ -178,8 +173,8 @@ def answered(status: int) -> EchoResult:
     return EchoResult("failed", "dimse_status", detail, dimse_status=printed)
 
 
-def rejected(rejection: Rejection) -> EchoResult:
-    """The result for an A-ASSOCIATE-RJ (PS3.8 §9.3.4).
+def rejected(rejection: Rejection) -> DicomFailure:
+    """An A-ASSOCIATE-RJ (PS3.8 §9.3.4).
 
     An unknown AE title is a fault of configuration, so repeating won't help; congestion and every other transient
     rejection come from a peer that is alive but can't take an association now.
@@ -189,39 +184,48 @@ def rejected(rejection: Rejection) -> EchoResult:
     if why in _AE_TITLE_REASONS:
         side = "our calling AE title" if rejection.reason == 3 else "the called AE title"
         detail += f" It does not know {side}: correct the configuration on one of the two sides."
-        return EchoResult("failed", "rejected_ae_title", detail, rejection)
+        return DicomFailure("rejected_ae_title", detail, rejection=rejection)
     if why in _BUSY_REASONS or rejection.result == 2:
-        return EchoResult("degraded", "rejected_busy", f"{detail} It is running, but busy.", rejection)
-    return EchoResult("failed", "rejected", detail, rejection)
+        detail += " It is running, but busy."
+        return DicomFailure("rejected_busy", detail, outcome="degraded", rejection=rejection)
+    return DicomFailure("rejected", detail, rejection=rejection)
 
 
-def aborted(abort: Abort) -> EchoResult:
-    """The result for an A-ABORT in answer to a request."""
-    return EchoResult("failed", "aborted", f"The peer aborted the association ({abort.text}).")
+def aborted(abort: Abort) -> DicomFailure:
+    """An A-ABORT in answer to a request."""
+    return DicomFailure("aborted", f"The peer aborted the association ({abort.text}).")
 
 
-def context_rejected(result: int) -> EchoResult:
-    """The result for an association without the Verification context (PS3.8 §9.3.3.2, Table 9-18)."""
+def context_rejected(what: str, result: int) -> DicomFailure:
+    """An association without the presentation context that is needed (PS3.8 §9.3.3.2, Table 9-18)."""
     text = _CONTEXT_RESULTS.get(result, "reserved")
-    detail = f"The peer accepted the association but not the Verification SOP class ({text})."
-    return EchoResult("failed", "context_rejected", detail)
+    return DicomFailure("context_rejected", f"The peer accepted the association but not {what} ({text}).")
 
 
-def not_released(why: str) -> EchoResult:
-    """The result for an echo that succeeded on an association that could not be released (PS3.8 §7.2)."""
-    detail = f"The peer answered the C-ECHO but did not release the association: {why}"
-    return EchoResult("degraded", "release", detail, dimse_status=f"0x{SUCCESS:04X}")
+def not_released(why: DicomFailure) -> DicomFailure:
+    """An association whose work was done, but that could not be released (PS3.8 §7.2)."""
+    detail = f"The peer answered, but did not release the association: {why.detail}"
+    return DicomFailure("release", detail, outcome="degraded", phase="release")
 
 
-def timed_out(phase: Phase, timeout: float) -> EchoResult:
-    """The result for an echo whose deadline passed in `phase`."""
+def passed_limit(what: str) -> DicomFailure:
+    """The peer sent more than we take."""
+    return DicomFailure("limit", f"The peer sends more than is taken: {what}.")
+
+
+def timed_out(phase: Phase, timeout: float) -> DicomFailure:
+    """The end of the time in ``phase``."""
     within = f"within {timeout:g} s"
     if phase == "dns":
-        return EchoResult("probe_error", "dns", f"Our name resolver did not answer {within}.")
-    if phase == "tcp":
-        return EchoResult("failed", "timeout_connect", f"No connection could be made {within}.")
-    if phase == "association":
-        return EchoResult("failed", "timeout_association", f"The peer did not answer the association request {within}.")
-    if phase == "dimse":
-        return EchoResult("failed", "timeout_dimse", f"The peer did not answer the C-ECHO {within}.")
-    return not_released(f"no answer {within}.")
+        return DicomFailure("dns", f"Our name resolver did not answer {within}.", outcome="probe_error", phase=phase)
+    failure, detail = _TIMEOUTS[phase]
+    return DicomFailure(failure, f"{detail} {within}.", phase=phase)
+
+
+_TIMEOUTS: dict[Phase, tuple[FailureClass, str]] = {
+    "tcp": ("timeout_connect", "No connection could be made"),
+    "tls": ("timeout_tls", "The peer did not complete the TLS handshake"),
+    "association": ("timeout_association", "The peer did not answer the association request"),
+    "dimse": ("timeout_dimse", "The peer did not answer"),
+    "release": ("release", "No answer"),
+}

@@ -1,70 +1,63 @@
 """C-ECHO, from the name look-up to the release, with the time each phase took (PS3.7 §9.1.5)."""
 
-import asyncio
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
-from services.probes.dicom import pdu
-from services.probes.dicom.association import connect, resolve
-from services.probes.dicom.domain import (
-    EchoEnded,
-    EchoResult,
-    Phase,
-    answered,
-    not_released,
-    timed_out,
+from services.probes.dicom.association import Association
+from services.probes.dicom.dimse import ANSWERED_ID, C_ECHO, RESPONSE, STATUS, VERIFICATION, echo_request, name_of
+from services.probes.dicom.domain import DicomFailure, EchoResult, answered, context_rejected, result_of
+from services.probes.dicom.exchange import Exchange
+from services.probes.dicom.negotiation import associate_request
+from services.probes.dicom.parameters import (
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    Calling,
+    Context,
+    Limits,
+    Peer,
 )
-from services.probes.dicom.parameters import Peer
+from services.probes.dicom.pdu import BadReply
+
+_CONTEXTS = (Context(VERIFICATION, (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN)),)
+_MESSAGE_ID = 1
+_LIMITS = Limits()
 
 
 async def echo(node: Peer, calling_ae_title: str, timeout: float) -> EchoResult:
     """Verify that the node answers a C-ECHO; return within `timeout` seconds, whatever it does.
 
     When this returns or is cancelled, the connection is closed. Raises ValueError only for an AE title that can't be
-    sent (PS3.5 §6.2: 1 to 16 characters, no backslash, no control characters).
+    sent (PS3.5 §6.2: 1 to 16 characters, no backslash, no control characters) and for unusable files of TLS.
     """
-    request = pdu.associate_request(node.ae_title, calling_ae_title)
-    stopwatch = _Stopwatch()
+    request = associate_request(node.ae_title, Calling(calling_ae_title), _CONTEXTS)
+    association = Association(node, timeout, timeout, _LIMITS)
     try:
-        async with asyncio.timeout(timeout):
-            result = await _verify(node, request, stopwatch)
-    except EchoEnded as end:
-        result = not_released(end.result.detail) if stopwatch.phase == "release" else end.result
-    except TimeoutError:
-        result = timed_out(stopwatch.phase, timeout)
-    return replace(result, phases=stopwatch.phases)
+        result = await _verify(association, request, timeout)
+    except DicomFailure as failure:
+        result = result_of(failure)
+    return replace(result, phases=association.connection.phases)
 
 
-async def _verify(node: Peer, request: bytes, stopwatch: "_Stopwatch") -> EchoResult:
-    with stopwatch.time("dns"):
-        addresses = await resolve(node)
-    with stopwatch.time("tcp"):
-        association = await connect(addresses, node.port)
+async def _verify(association: Association, request: bytes, timeout: float) -> EchoResult:
     try:
-        with stopwatch.time("association"):
-            await association.negotiate(request)
-        with stopwatch.time("dimse"):
-            result = answered(await association.verify())
+        await association.connect()
+        (context,) = await association.negotiate(request, _CONTEXTS)
+        if not context.is_accepted:
+            raise context_rejected("the Verification SOP class", context.result)
+        with association.connection.within("dimse", timeout):
+            result = answered(await verified(association.exchange, context.id, _MESSAGE_ID))
         if result.outcome == "ok":
-            with stopwatch.time("release"):
-                await association.release()
+            await association.release()
         return result
     finally:
         await association.close()
 
 
-class _Stopwatch:
-    def __init__(self) -> None:
-        self.phases: dict[Phase, float] = {}
-        self.phase: Phase = "dns"
-
-    @contextmanager
-    def time(self, phase: Phase) -> Iterator[None]:
-        self.phase = phase
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.phases[phase] = (time.perf_counter() - start) * 1000
+async def verified(exchange: Exchange, context_id: int, message_id: int) -> int:
+    """The status of a C-ECHO-RSP; its Affected SOP Class UID is optional (PS3.7 §9.1.5.1.3) and not looked at."""
+    exchange.send_command(context_id, echo_request(message_id))
+    command = (await exchange.receive()).command
+    if command.field != C_ECHO | RESPONSE:
+        raise BadReply(f"it answered the C-ECHO with {name_of(command.field)}.")
+    if command.number(ANSWERED_ID) != message_id:
+        raise BadReply("it answered a message that was never sent.")
+    return command.number(STATUS)

@@ -1,26 +1,102 @@
 """The storage SCP of C-MOVE, and the side of Storage Commitment that is told the outcome (PS3.4 Annexes B and J)."""
 
+import asyncio
+import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from services.probes.dicom.acceptor import Acceptor, House
 from services.probes.dicom.commitment import Commitment
+from services.probes.dicom.connection import Connection
+from services.probes.dicom.domain import DicomFailure
+from services.probes.dicom.inbox import Inbox
 from services.probes.dicom.instances import Received
 from services.probes.dicom.parameters import Limits, Tls
+from services.probes.dicom.statuses import SUCCESS
+from services.probes.dicom.tls import server_context
+
+# Connections beyond the associations that are let in: they are told that the listener is full.
+_MOST_REJECTED = 64
 
 
 class Listener:
     """A listening SCP of C-ECHO, C-STORE and of commitment's N-EVENT-REPORT."""
 
-    ae_title: str
-    port: int
+    def __init__(self, house: House, context: ssl.SSLContext | None, associations: int) -> None:
+        self.ae_title = house.ae_title
+        self.port = 0
+        self.failures: deque[DicomFailure] = deque(maxlen=64)
+        self._house = house
+        self._context = context
+        self._associations = associations
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether callers speak TLS."""
+        return self._context is not None
 
     def received(self) -> AsyncIterator[Received]:
         """The instances as they come, until the listener closes."""
-        raise NotImplementedError
+        return self._house.instances.taken()
 
     def commitments(self) -> AsyncIterator[Commitment]:
         """The outcomes of commitment requests as they come, until the listener closes."""
-        raise NotImplementedError
+        return self._house.commitments.taken()
+
+    async def open(self, host: str, port: int) -> None:
+        """Listens. Raises OSError where the port is taken."""
+        slowest = self._house.limits.slowest
+        self._server = await self._loop.create_server(lambda: _Accepted(self, self._loop, slowest), host, port)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Ends everything that was begun; afterwards no socket and no task of it is left."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._house.instances.close()
+        await self._house.commitments.close()
+
+    def take(self, connection: Connection) -> None:
+        """A caller has connected."""
+        if self._server is None or len(self._tasks) >= self._associations + _MOST_REJECTED:
+            connection.abort()
+            return
+        task = self._loop.create_task(self._serve(connection, is_full=len(self._tasks) >= self._associations))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, connection: Connection, is_full: bool) -> None:
+        try:
+            if self._context is not None:
+                with connection.within("tls", self._house.timeout):
+                    await connection.secure(self._context, None, self._house.timeout)
+            await Acceptor(connection, self._house).serve(is_full)
+        except DicomFailure as failure:
+            self.failures.append(failure)
+        finally:
+            await connection.close()
+
+
+class _Accepted(Connection):
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop, slowest: int) -> None:
+        super().__init__(loop, slowest)
+        self._listener = listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Where TLS comes first, nothing is read before it does."""
+        super().connection_made(transport)
+        if self._listener.is_secure:
+            self.hold()
+        self._listener.take(self)
 
 
 @asynccontextmanager
@@ -42,8 +118,24 @@ async def listen(
 
     ``callers`` are the calling AE titles that are let in (by default all). ``transfer_syntaxes`` are those taken, in
     order of preference (by default the first that the caller proposes). More than ``associations`` at once are rejected
-    as "local limit exceeded". Whoever sends when ``pending`` instances wait to be taken by ``received()`` waits.
-    ``judge`` gives the status to answer a C-STORE with; by default success.
+    as "local limit exceeded". Whoever sends while ``pending`` instances, or ``limits.instance_bytes`` of them, wait to
+    be taken by ``received()`` waits too, and after ``timeout`` is told "out of resources". ``judge`` gives the status to
+    answer a C-STORE with, by default success; an instance that it refuses is not kept. Raises OSError where the port
+    can't be had, ValueError for TLS files that can't be used.
     """
-    raise NotImplementedError
-    yield
+    house = House(
+        ae_title=ae_title,
+        callers=None if callers is None else frozenset(callers),
+        transfer_syntaxes=transfer_syntaxes,
+        timeout=timeout,
+        limits=limits,
+        instances=Inbox(pending, limits.instance_bytes),
+        commitments=Inbox(pending, limits.instance_bytes),
+        judge=judge or (lambda _: SUCCESS),
+    )
+    listener = Listener(house, None if tls is None else server_context(tls), associations)
+    try:
+        await listener.open(host, port)
+        yield listener
+    finally:
+        await listener.close()

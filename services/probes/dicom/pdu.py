@@ -1,239 +1,133 @@
-"""DICOM bytes, both ways: the requests an association sends, and what the peer's replies mean.
+"""The PDUs of the DICOM upper layer (PS3.8 §9.3), apart from those that negotiate: their bytes, both ways."""
 
-pynetdicom encodes and decodes; what its decoders raise on bad bytes becomes `BadReply` here and nowhere else.
-"""
+import struct
+from collections.abc import Iterator
 
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
+from services.probes.dicom.domain import Abort, DicomFailure, Rejection
 
-from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom.dimse_messages import C_ECHO_RQ, DIMSEMessage
-from pynetdicom.dimse_primitives import C_ECHO
-from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RQ, P_DATA_TF
-from pynetdicom.pdu_primitives import (
-    A_ABORT,
-    A_ASSOCIATE,
-    A_RELEASE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
-)
-from pynetdicom.presentation import build_context
+ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA_TF, RELEASE_RQ, RELEASE_RP, ABORT = range(0x01, 0x08)
+NAMES = {
+    ASSOCIATE_RQ: "A-ASSOCIATE-RQ",
+    ASSOCIATE_AC: "A-ASSOCIATE-AC",
+    ASSOCIATE_RJ: "A-ASSOCIATE-RJ",
+    P_DATA_TF: "P-DATA-TF",
+    RELEASE_RQ: "A-RELEASE-RQ",
+    RELEASE_RP: "A-RELEASE-RP",
+    ABORT: "A-ABORT",
+}
 
-from services.probes.dicom.domain import Abort, Rejection
-
-VERIFICATION = UID("1.2.840.10008.1.1")
-CONTEXT_ID = 1
-MESSAGE_ID = 1
-
-# The largest PDU that is read. An acceptance of one context takes some hundred bytes, and P-DATA-TF keeps to
-# OFFERED_LENGTH (PS3.8 Annex D.1); decoding this much takes milliseconds.
-MAX_PDU_LENGTH = 64 * 1024
-OFFERED_LENGTH = 16_382
-
+# The maximum length we offer (PS3.8 Annex D.1), and the most that is read or sent as one PDU; 128 KiB is DCMTK's own.
+OFFERED_LENGTH = 131_072
 HEADER_LENGTH = 6
-_PDU_TYPES = range(0x01, 0x08)
-_APPLICATION_CONTEXT = UID("1.2.840.10008.3.1.1.1")
-_IMPLEMENTATION_UID = UID("2.25.184431296621510579866672444066199231502")
-_IMPLEMENTATION_VERSION = "STEWARD"
-_ECHO_RESPONSE = 0x8030
-_SMALLEST_FRAGMENT = 7
 
-# Its decoders log a traceback for each undecodable byte, and a hostile peer chooses how many of those there are.
-logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+COMMAND, LAST = 0x01, 0x02
 
-T = TypeVar("T")
+# An association takes a few hundred bytes, with 128 contexts some kilobytes; a rejection, release or abort takes four.
+_LARGEST = {ASSOCIATE_RQ: 65_536, ASSOCIATE_AC: 65_536, P_DATA_TF: OFFERED_LENGTH}
+_LARGEST_OTHER = 64
+_VALUE_HEADER_LENGTH = 6
+_FEWEST_VALUE_BYTES = 1
 
-
-class BadReply(Exception):
-    """The peer sent what no conforming DICOM application sends; the message is a sentence's end for a person."""
+_header = struct.Struct(">BxI")
+_value = struct.Struct(">IBB")
+_data = struct.Struct(">BxIIBB")
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """An A-ASSOCIATE-AC (PS3.8 §9.3.3): the peer's maximum length (0: no limit) and the result per context id."""
+class BadReply(DicomFailure):
+    """The peer sent what no conforming DICOM application sends; the fault is a sentence's end for a person."""
 
-    maximum_length: int
-    context_results: Mapping[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """A P-DATA-TF (PS3.8 §9.3.5)."""
-
-    pdu: P_DATA_TF
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseRequest:
-    """An A-RELEASE-RQ (PS3.8 §9.3.6)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseReply:
-    """An A-RELEASE-RP (PS3.8 §9.3.7)."""
-
-
-Reply = Acceptance | Rejection | Data | ReleaseRequest | ReleaseReply | Abort
-
-
-@lru_cache(maxsize=1024)
-def associate_request(called_ae_title: str, calling_ae_title: str) -> bytes:
-    """An A-ASSOCIATE-RQ that offers Verification alone (PS3.8 §9.3.2). Raises ValueError for an impossible AE title."""
-    request = A_ASSOCIATE()
-    request.application_context_name = _APPLICATION_CONTEXT
-    request.called_ae_title = called_ae_title
-    request.calling_ae_title = calling_ae_title
-    context = build_context(VERIFICATION, [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
-    context.context_id = CONTEXT_ID
-    request.presentation_context_definition_list = [context]
-    request.user_information = [_maximum_length(), _implementation_uid(), _implementation_version()]
-    return A_ASSOCIATE_RQ(request).encode()
-
-
-@lru_cache(maxsize=64)
-def echo_request(maximum_length: int) -> bytes:
-    """A C-ECHO-RQ (PS3.7 §9.3.5.1) in P-DATA-TF PDUs that keep to the peer's maximum length (PS3.8 Annex D.1)."""
-    if 0 < maximum_length < _SMALLEST_FRAGMENT:
-        raise BadReply(f"it takes PDUs of at most {maximum_length} bytes, into which no message fits.")
-    primitive = C_ECHO()
-    primitive.MessageID = MESSAGE_ID
-    primitive.AffectedSOPClassUID = VERIFICATION
-    message = C_ECHO_RQ()
-    message.primitive_to_message(primitive)
-    return b"".join(P_DATA_TF(part).encode() for part in message.encode_msg(CONTEXT_ID, maximum_length))
+    def __init__(self, fault: str) -> None:
+        super().__init__("protocol", f"The peer broke the DICOM protocol: {fault}")
 
 
 def release_request() -> bytes:
     """An A-RELEASE-RQ (PS3.8 §9.3.6)."""
-    return A_RELEASE_RQ(A_RELEASE()).encode()
+    return bytes((RELEASE_RQ, 0, 0, 0, 0, 4, 0, 0, 0, 0))
 
 
-def abort_request() -> bytes:
-    """An A-ABORT by the service-user (PS3.8 §9.3.8)."""
-    primitive = A_ABORT()
-    primitive.abort_source = 0
-    return A_ABORT_RQ(primitive).encode()
+def release_reply() -> bytes:
+    """An A-RELEASE-RP (PS3.8 §9.3.7)."""
+    return bytes((RELEASE_RP, 0, 0, 0, 0, 4, 0, 0, 0, 0))
 
 
-def body_length(header: bytes) -> int:
-    """The length of the body that follows a PDU's first six bytes, once type and length can be believed."""
-    if header[0] not in _PDU_TYPES:
-        raise BadReply(f"its answer starts with {header!r}, which is no DICOM.")
-    length = int.from_bytes(header[2:HEADER_LENGTH], "big")
-    if length > MAX_PDU_LENGTH:
+def abort_request(source: int = 0, reason: int = 0) -> bytes:
+    """An A-ABORT, by default of the service-user (PS3.8 §9.3.8)."""
+    return bytes((ABORT, 0, 0, 0, 0, 4, 0, 0, source, reason))
+
+
+def rejection_reply(rejection: Rejection) -> bytes:
+    """An A-ASSOCIATE-RJ (PS3.8 §9.3.4)."""
+    return bytes((ASSOCIATE_RJ, 0, 0, 0, 0, 4, 0, rejection.result, rejection.source, rejection.reason))
+
+
+def body_length(received: bytes, offset: int = 0) -> tuple[int, int]:
+    """Type and length of the body that follows a PDU's first six bytes, once both can be believed."""
+    kind, length = _header.unpack_from(received, offset)
+    if kind not in NAMES:
+        start = bytes(received[offset : offset + HEADER_LENGTH])
+        raise BadReply(f"what it says starts with {start!r}, which is no DICOM.")
+    if length > _LARGEST.get(kind, _LARGEST_OTHER):
         raise BadReply(f"it announces a PDU of {length} bytes.")
-    return length
+    return kind, length
 
 
-def decode_reply(pdu: bytes) -> Reply:
-    """The meaning of one whole PDU from an association acceptor (PS3.8 §9.3)."""
-    decoder = _DECODERS.get(pdu[0])
-    if decoder is None:
-        raise BadReply(f"a PDU of type {pdu[0]:02X}H is nothing an acceptor sends.")
-    return _decoded(lambda: decoder(pdu))
-
-
-class EchoResponse:
-    """A C-ECHO-RSP in the making: it may come in any number of fragments (PS3.8 Annex E.2)."""
-
-    def __init__(self) -> None:
-        self._message = DIMSEMessage()
-        self._received = 0
-
-    def add(self, data: Data) -> int | None:
-        """The DIMSE status when the response is whole, or None when more has to come."""
-        self._received += HEADER_LENGTH + data.pdu.pdu_length
-        if self._received > MAX_PDU_LENGTH:
-            raise BadReply("its answer to the C-ECHO does not end.")
-        if any(item.presentation_context_id != CONTEXT_ID for item in data.pdu.presentation_data_value_items):
-            raise BadReply("it answered on a presentation context that was never proposed.")
-        return _decoded(lambda: self._add(data))
-
-    def _add(self, data: Data) -> int | None:
-        if not self._message.decode_msg(data.pdu.to_primitive()):
-            return None
-        return _echo_status(self._message.command_set)
-
-
-def _echo_status(command: Dataset) -> int:
-    """The status of a C-ECHO-RSP; its Affected SOP Class UID is optional (PS3.7 §9.1.5.1.3) and not looked at."""
-    if command.CommandField != _ECHO_RESPONSE:
-        raise BadReply(f"it answered the C-ECHO with command {command.CommandField:04X}H.")
-    if command.MessageIDBeingRespondedTo != MESSAGE_ID:
-        raise BadReply("it answered a message that was never sent.")
-    return int(command.Status)
-
-
-def _decoded(decode: Callable[[], T]) -> T:
-    try:
-        return decode()
-    except BadReply:
-        raise
-    except Exception as exc:
-        raise BadReply("its answer can't be decoded.") from exc
-
-
-def _acceptance(pdu: bytes) -> Acceptance:
-    accepted = A_ASSOCIATE_AC()
-    accepted.decode(pdu)
-    user = accepted.user_information
-    results = {item.context_id: item.result for item in accepted.presentation_context}
-    return Acceptance(
-        maximum_length=(user.maximum_length or 0) if user else 0,
-        context_results={key: result for key, result in results.items() if key is not None and result is not None},
-    )
-
-
-def _rejection(pdu: bytes) -> Rejection:
-    rejected = A_ASSOCIATE_RJ()
-    rejected.decode(pdu)
-    if rejected.result is None or rejected.source is None or rejected.reason_diagnostic is None:
+def decode_rejection(body: bytes) -> Rejection:
+    """The numbers of an A-ASSOCIATE-RJ."""
+    if len(body) != 4:
         raise BadReply("its rejection is incomplete.")
-    return Rejection(rejected.result, rejected.source, rejected.reason_diagnostic)
+    return Rejection(body[1], body[2], body[3])
 
 
-def _abort(pdu: bytes) -> Abort:
-    abort = A_ABORT_RQ()
-    abort.decode(pdu)
-    if abort.source is None or abort.reason_diagnostic is None:
+def decode_abort(body: bytes) -> Abort:
+    """The numbers of an A-ABORT."""
+    if len(body) != 4:
         raise BadReply("its abort is incomplete.")
-    return Abort(abort.source, abort.reason_diagnostic)
+    return Abort(body[2], body[3])
 
 
-def _data(pdu: bytes) -> Data:
-    data = P_DATA_TF()
-    data.decode(pdu)
-    return Data(data)
+def values(body: bytes) -> Iterator[tuple[int, int, memoryview]]:
+    """Context id, message control header and fragment of each value in a P-DATA-TF (PS3.8 §9.3.5.1, Annex E.2).
+
+    An empty fragment must be the last of its message: one could be followed by any number of its like.
+    """
+    view, offset, end = memoryview(body), 0, len(body)
+    if not end:
+        raise BadReply("it sent a P-DATA-TF without a value.")
+    while offset < end:
+        if end - offset < _VALUE_HEADER_LENGTH:
+            raise BadReply("a value of its P-DATA-TF is cut short.")
+        length, context_id, control = _value.unpack_from(body, offset)
+        stop = offset + 4 + length
+        if length < 2 or stop > end:
+            raise BadReply(f"a value in its P-DATA-TF claims {length} bytes.")
+        if length == 2 and not control & LAST:
+            raise BadReply("it sends fragments with nothing in them.")
+        yield context_id, control, view[offset + _VALUE_HEADER_LENGTH : stop]
+        offset = stop
 
 
-_DECODERS: Mapping[int, Callable[[bytes], Reply]] = {
-    0x02: _acceptance,
-    0x03: _rejection,
-    0x04: _data,
-    0x05: lambda _: ReleaseRequest(),
-    0x06: lambda _: ReleaseReply(),
-    0x07: _abort,
-}
+def fragment_length(maximum_length: int) -> int:
+    """The most bytes of a message in one P-DATA-TF to a peer that said this maximum length; 0 sets no limit."""
+    largest = min(maximum_length or OFFERED_LENGTH, OFFERED_LENGTH) - _VALUE_HEADER_LENGTH
+    if largest < _FEWEST_VALUE_BYTES:
+        raise BadReply(f"it takes PDUs of at most {maximum_length} bytes, into which no message fits.")
+    return largest
 
 
-def _maximum_length() -> MaximumLengthNotification:
-    item = MaximumLengthNotification()
-    item.maximum_length_received = OFFERED_LENGTH
-    return item
+def whole(context_id: int, control: int, message: bytes) -> bytes:
+    """A P-DATA-TF of one fragment."""
+    length = len(message)
+    return _data.pack(P_DATA_TF, length + 6, length + 2, context_id, control) + message
 
 
-def _implementation_uid() -> ImplementationClassUIDNotification:
-    item = ImplementationClassUIDNotification()
-    item.implementation_class_uid = _IMPLEMENTATION_UID
-    return item
-
-
-def _implementation_version() -> ImplementationVersionNameNotification:
-    item = ImplementationVersionNameNotification()
-    item.implementation_version_name = _IMPLEMENTATION_VERSION
-    return item
+def fragments(context_id: int, control: int, message: bytes, most: int) -> Iterator[bytes | memoryview]:
+    """The message in P-DATA-TFs of at most ``most`` bytes of it, as headers and views in turn (PS3.8 Annex E)."""
+    view, size = memoryview(message), len(message)
+    header = _data.pack(P_DATA_TF, most + 6, most + 2, context_id, control)
+    stop = (size - 1) // most * most if size else 0
+    for offset in range(0, stop, most):
+        yield header
+        yield view[offset : offset + most]
+    rest = size - stop
+    yield _data.pack(P_DATA_TF, rest + 6, rest + 2, context_id, control | LAST)
+    yield view[stop:]

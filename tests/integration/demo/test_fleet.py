@@ -27,8 +27,10 @@ from demo.fleet import Fleet, Hospital
 from demo.images import SIZE, make_study
 from demo.node import Node
 from services.probes.dicom import EchoResult, Peer, echo
-from services.probes.dicom.association import connect
-from services.probes.dicom.pdu import abort_request, associate_request, decode_reply
+from services.probes.dicom.dimse import VERIFICATION
+from services.probes.dicom.negotiation import associate_request
+from services.probes.dicom.parameters import Calling, Context
+from services.probes.dicom.pdu import ABORT, abort_request
 from tests.news import WAIT_SECONDS
 
 TAKEN_AT = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
@@ -44,6 +46,11 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 async def ask(node: Node, ae_title: str | None = None) -> EchoResult:
     return await echo(Peer(node.host, node.port, ae_title or node.ae_title), "STEWARD", WAIT_SECONDS)
+
+
+def request_to(node: Node) -> bytes:
+    """An A-ASSOCIATE-RQ that the node accepts."""
+    return associate_request(node.ae_title, Calling(), [Context(VERIFICATION)])
 
 
 def state_machines() -> list[threading.Thread]:
@@ -138,21 +145,21 @@ async def test_stopping_a_node_aborts_an_open_association(fleet: Fleet) -> None:
     node = fleet.nodes[0]
     reader, writer = await asyncio.open_connection(node.host, node.port)
     with closing(writer):
-        writer.write(associate_request(node.ae_title, "STEWARD"))
+        writer.write(request_to(node))
         header = await reader.readexactly(6)
         await reader.readexactly(int.from_bytes(header[2:], "big"))
         await asyncio.to_thread(node.stop)
         abort = await reader.read()
-    assert type(decode_reply(abort)).__name__ == "Abort"
+    assert abort[0] == ABORT
 
 
 async def test_stopping_a_node_ends_connections_that_never_became_associations(fleet: Fleet) -> None:
     node = fleet.nodes[0]
-    association = await connect([node.host], node.port)
-    await ask(node)
-    await asyncio.to_thread(node.stop)
-    assert state_machines() == []
-    await association.close()
+    _, writer = await asyncio.open_connection(node.host, node.port)
+    with closing(writer):
+        await ask(node)
+        await asyncio.to_thread(node.stop)
+        assert state_machines() == []
 
 
 async def test_a_node_that_is_stopped_as_connections_arrive_leaves_nothing_of_them(fleet: Fleet) -> None:
@@ -176,7 +183,7 @@ def test_a_connection_is_closed_also_when_its_peer_is_gone_by_then(
     node = fleet.nodes[0]
     for _ in range(20):
         with socket.create_connection((node.host, node.port)) as connection:
-            connection.sendall(associate_request(node.ae_title, "STEWARD"))
+            connection.sendall(request_to(node))
             connection.recv(1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.sendall(abort_request())

@@ -1,0 +1,233 @@
+"""One TCP or TLS connection that carries PDUs: every read is bounded in time and size, nothing outlives its close."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from time import perf_counter
+from types import TracebackType
+from typing import Self, cast
+
+from services.probes.dicom.domain import DicomFailure, Phase, timed_out
+from services.probes.dicom.network import disconnected, not_secured
+from services.probes.dicom.pdu import ABORT, HEADER_LENGTH, OFFERED_LENGTH, body_length
+
+# Bytes that are kept unread before the peer has to wait; a PDU of the offered length fits in.
+_MOST_UNREAD = 2 * OFFERED_LENGTH
+_MOST_UNSENT = 1 << 20
+# After so many PDUs in a row that had already come, others get their turn.
+_TURN = 64
+# Seconds that an orderly close may take before the connection is cut.
+_CLOSING = 0.5
+
+
+class Connection(asyncio.Protocol):
+    """The bytes of one association, for one task. Reads and writes raise DicomFailure when peer or time end them.
+
+    ``slowest`` (bytes a second) is the speed from which on an instance that comes extends the time of a phase.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, slowest: int) -> None:
+        self.phases: dict[Phase, float] = {}
+        self.ends_at = float("inf")
+        self._loop = loop
+        self._slowest = slowest
+        self._transport: asyncio.Transport | None = None
+        self._is_secure = False
+        self._unread = b""
+        self._offset = 0
+        self._turn = 0
+        self._is_reading_paused = False
+        self._is_writing_paused = False
+        self._has_ended = False
+        self._fault: BaseException | None = None
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._waiter: asyncio.Future[None] | None = None
+        self._within: _Within | None = None
+
+    def within(self, phase: Phase, seconds: float) -> "_Within":
+        """A block whose reads and writes may take so long altogether, and whose time counts for the phase."""
+        return _Within(self, phase, seconds)
+
+    def credit(self, count: int) -> None:
+        """So many bytes of an instance came, for which the block gets more time."""
+        if self._within is not None and self._slowest:
+            self._within.extra += count / self._slowest
+
+    async def secure(self, context: ssl.SSLContext, server_name: str | None, seconds: float) -> None:
+        """Goes on in TLS, as server where ``server_name`` is None."""
+        plain = self._open()
+        try:
+            async with asyncio.timeout_at(min(self._loop.time() + seconds, self.ends_at)) as limit:
+                secured = await self._loop.start_tls(
+                    plain, self, context, server_side=server_name is None, server_hostname=server_name
+                )
+        except BaseException as exc:
+            plain.abort()
+            # Two turns of the loop are what a transport takes to close its socket.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if isinstance(exc, OSError):
+                raise timed_out("tls", seconds) if limit.expired() else not_secured(exc) from exc
+            raise
+        # Type stubs have None for a loop that gives no transport, which none does.
+        self._transport = cast(asyncio.Transport, secured)
+        self._is_secure = True
+
+    async def read(self) -> tuple[int, bytes]:
+        """Type and body of the next PDU."""
+        self._turn += 1
+        while True:
+            ready = len(self._unread) - self._offset
+            if ready >= HEADER_LENGTH:
+                kind, length = body_length(self._unread, self._offset)
+                if ready >= HEADER_LENGTH + length:
+                    break
+            await self._wait()
+        if self._turn > _TURN:
+            self._turn = 0
+            await asyncio.sleep(0)
+        return kind, self._take(length)
+
+    def send(self, data: bytes) -> None:
+        """Sends a few bytes, without waiting until the peer takes them."""
+        self._open().write(data)
+
+    async def write(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Sends bytes as fast as the peer takes them; returns early when it aborts meanwhile."""
+        if self._is_secure:
+            # Each piece would become a record of TLS of its own.
+            self._open().write(b"".join(pieces))
+        else:
+            self._open().writelines(pieces)
+        while self._is_writing_paused and not self._is_aborted():
+            await self._wait()
+
+    async def close(self, farewell: bytes = b"") -> None:
+        """Closes the connection, after a last PDU if there is one; afterwards its socket is gone."""
+        if self._transport is None or self._lost.done():
+            return
+        if farewell and not self._is_writing_paused and not self._has_ended:
+            self._transport.write(farewell)
+        self._transport.close()
+        cut = self._loop.call_later(_CLOSING, self._transport.abort)
+        try:
+            await asyncio.shield(self._lost)
+        finally:
+            cut.cancel()
+            self._transport.abort()
+
+    def hold(self) -> None:
+        """Reads nothing before TLS is begun."""
+        self._open().pause_reading()
+
+    def abort(self) -> None:
+        """Cuts the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio gives the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio brings bytes; what waits unread is bounded by holding the peer back."""
+        self._unread = self._unread[self._offset :] + data if self._unread else data
+        self._offset = 0
+        if len(self._unread) > _MOST_UNREAD and not self._is_reading_paused:
+            self._is_reading_paused = True
+            cast(asyncio.Transport, self._transport).pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """The peer says no more, after which it answers nothing; asyncio closes the connection."""
+        self._has_ended = True
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed."""
+        self._has_ended = True
+        self._fault = exc
+        if not self._lost.done():
+            self._lost.set_result(None)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """The peer is slower than we are."""
+        self._is_writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._is_writing_paused = False
+        self._wake()
+
+    def _open(self) -> asyncio.Transport:
+        if self._transport is None or self._has_ended:
+            raise disconnected(self._fault)
+        return self._transport
+
+    def _is_aborted(self) -> bool:
+        return len(self._unread) > self._offset and self._unread[self._offset] == ABORT
+
+    def _take(self, length: int) -> bytes:
+        start = self._offset + HEADER_LENGTH
+        self._offset = start + length
+        body = self._unread[start : self._offset]
+        if self._offset == len(self._unread):
+            self._unread, self._offset = b"", 0
+        if self._is_reading_paused and len(self._unread) - self._offset < OFFERED_LENGTH:
+            self._is_reading_paused = False
+            if not self._has_ended:
+                self._open().resume_reading()
+        return body
+
+    async def _wait(self) -> None:
+        if self._has_ended:
+            raise disconnected(self._fault)
+        if self._within is None:
+            raise RuntimeError("a connection is waited for without an end")
+        self._within.check(self._loop.time())
+        self._turn = 0
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(self._within.ends_at, self._wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class _Within:
+    __slots__ = ("_begun", "_connection", "_phase", "_seconds", "_started", "extra")
+
+    def __init__(self, connection: Connection, phase: Phase, seconds: float) -> None:
+        self.extra = 0.0
+        self._connection = connection
+        self._phase: Phase = phase
+        self._seconds = seconds
+
+    @property
+    def ends_at(self) -> float:
+        return min(self._started + self._seconds + self.extra, self._connection.ends_at)
+
+    def check(self, now: float) -> None:
+        if now >= self.ends_at:
+            raise timed_out(self._phase, self._seconds)
+
+    def __enter__(self) -> Self:
+        self._begun = perf_counter()
+        self._started = self._connection._loop.time()
+        self._connection._within = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        phases = self._connection.phases
+        phases[self._phase] = phases.get(self._phase, 0.0) + (perf_counter() - self._begun) * 1000
+        self._connection._within = None
+        if isinstance(error, DicomFailure) and error.phase is None:
+            error.phase = self._phase
