@@ -11,7 +11,9 @@ from services.cli.keygen import log_keygen
 from services.cli.log import log
 from services.cli.log_export import log_export
 from services.cli.log_mirror import log_mirror
+from services.cli.log_proof import log_check_proof, log_prove
 from services.cli.operate import migrate, run, settings, token, up
+from services.cli.probe_agent import probe_agent
 from services.cli.quarantine import quarantine
 from services.cli.scan import scan
 from services.cli.witness import witness
@@ -23,11 +25,27 @@ def steward() -> None:
     """Runs the life of a hospital group's PACS."""
 
 
-for command in (up, run, migrate, token, settings, log, witness, quarantine, *client_commands, import_, scan, demo):
+for command in (
+    up,
+    run,
+    migrate,
+    token,
+    settings,
+    log,
+    witness,
+    probe_agent,
+    quarantine,
+    *client_commands,
+    import_,
+    scan,
+    demo,
+):
     steward.add_command(command)
 log.add_command(log_keygen)
 log.add_command(log_export)
 log.add_command(log_mirror)
+log.add_command(log_prove)
+log.add_command(log_check_proof)
 
 
 def main() -> None:

@@ -68,16 +68,21 @@ class BusSettings(BaseSettings):
         return PostgresBus(self.bus_database)
 
 
-class ListenSettings(BaseSettings):
-    """Where a program listens, and what it says."""
+class LogSettings(BaseSettings):
+    """What a program says."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    http_host: str = Field("127.0.0.1", description="address to listen on", examples=["0.0.0.0"])  # noqa: S104 -- an example
-    http_port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one", examples=[8080])
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log lines shown", examples=["info"]
     )
+
+
+class ListenSettings(LogSettings):
+    """Where a program listens."""
+
+    http_host: str = Field("127.0.0.1", description="address to listen on", examples=["0.0.0.0"])  # noqa: S104 -- an example
+    http_port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one", examples=[8080])
 
 
 class HttpSettings(ListenSettings):

@@ -85,15 +85,16 @@ def token(subject: str, grants: tuple[str, ...], keys: Path, hours: int) -> None
 
 
 @click.command()
-@click.argument("service", type=click.Choice([*SERVICES, "migrate", "witness"]), required=False)
+@click.argument("service", type=click.Choice([*SERVICES, "migrate", "witness", "probe-agent"]), required=False)
 def settings(service: str | None) -> None:
     """Print every setting with its meaning, default and example."""
     from services.cli.settings import MigrateSettings
     from services.compliance.witness.settings import WitnessSettings
+    from services.probes.vantage.settings import VantageSettings
     from shared.settings import variable
 
     kinds: dict[str, type[BaseSettings]] = {name: settings_class(name) for name in SERVICES}
-    kinds |= {"migrate": MigrateSettings, "witness": WitnessSettings}
+    kinds |= {"migrate": MigrateSettings, "witness": WitnessSettings, "probe-agent": VantageSettings}
     for name, kind in kinds.items():
         if service in (None, name):
             click.echo(f"# {name}")

@@ -4,11 +4,12 @@ import socket
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.probes.alerts.domain import Policy
 from services.probes.runs.domain import Cadence
+from shared.resource import Id
 from shared.settings import PREFIX, ServiceSettings
 
 LARGEST_SHARE = 0.8
@@ -17,6 +18,14 @@ DAYS_OF_YEAR = 365.25
 
 AeTitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$")]
 """An AE title: 1 to 16 characters of ASCII without a backslash; spaces at its ends mean nothing (PS3.5 §6.2)."""
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+AssetIds = Annotated[tuple[Id, ...], NoDecode, BeforeValidator(_split)]
+"""Ids of assets, separated by commas."""
 
 
 class KindSettings(BaseSettings):
@@ -89,6 +98,18 @@ class ProbesSettings(KindSettings, ServiceSettings):
     alert_window_grace: float = Field(
         600, ge=0, le=86_400, description="seconds after a window in which nothing is raised yet", examples=[600]
     )
+    alert_own_network: AssetIds = Field(
+        (),
+        description="assets between us and all targets, such as our gateway: nothing is raised behind one that is down",
+        examples=["0197f2a4-6a3c-7d52-9c39-3f7e5a1b2c4d"],
+    )
+    alert_history_days: float = Field(
+        400,
+        ge=1,
+        le=3650,
+        description="days after which resolved alerts and their steps are deleted here",
+        examples=[400],
+    )
 
     @field_validator("probe_timeout")
     @classmethod
@@ -115,7 +136,17 @@ class ProbesSettings(KindSettings, ServiceSettings):
     @property
     def policy(self) -> Policy:
         """When failures become an alert."""
-        return Policy(self.alert_failures, self.alert_successes, timedelta(seconds=self.alert_window_grace))
+        return Policy(
+            self.alert_failures,
+            self.alert_successes,
+            timedelta(seconds=self.alert_window_grace),
+            self.alert_own_network,
+        )
+
+    @property
+    def alert_history(self) -> timedelta:
+        """How long resolved alerts and transitions are kept."""
+        return timedelta(days=self.alert_history_days)
 
     @property
     def history(self) -> timedelta:

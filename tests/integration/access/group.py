@@ -37,6 +37,8 @@ ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
+AGENT = """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost)
+           VALUES ($1, $2, now(), 0, 0, 0)"""
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
 EXPECTED: Mapping[str, str] = {
     "maintenance": "SELECT count(*) = 2 FROM systems",
@@ -186,6 +188,8 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             index = str(newest["index"])
             ids[site] |= {"index": index, "correlation_id": newest["event"]["correlationid"], "format": "ndjson"}
             ids[site] |= {"date": "ge2026-01-01", "old": "1", "resource": "entries/000.p/1"}
+            ids[site] |= {"agent": f"agent-{site}"}
+            await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])
             ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
             await until(steward.pools["compliance"], "SELECT max(size) > $1 FROM checkpoints", int(index))
         yield Group(steward, ids)

@@ -1,0 +1,189 @@
+"""What an agent is given to do and what it brings back, as both sides of the link read it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.probes.kinds.domain import Observation
+from services.probes.runs.domain import LONGEST_DETAIL, Probe, Reception
+from shared.events import Instant
+from shared.events.probes import Outcome
+from shared.resource import Body, Moment
+
+MOST_RESULTS = 500
+LARGEST_SKEW = timedelta(seconds=60)
+
+AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
+"""What an agent is called: the ``vantage`` of its checks and of its results."""
+
+Text = Annotated[str, Field(max_length=2000)]
+Named = Annotated[dict[str, float], Field(max_length=100)]
+Refusal = Literal["unknown", "repeated"]
+
+
+class Assignment(BaseModel):
+    """One probe that an agent makes, and how often. ``settings`` are those of its kind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    probe_id: str = Field(examples=["tcp:0197f2a4-6a3c-7d52-9c39-3f7e5a1b2c4d"])
+    kind: str = Field(examples=["tcp"])
+    subject: str
+    site_id: str = Field(examples=["north"])
+    system_id: str | None
+    is_heavy: bool
+    settings: dict[str, Any]
+    interval_seconds: float = Field(examples=[60])
+    retry_interval_seconds: float = Field(examples=[20])
+    timeout_seconds: float = Field(examples=[10])
+
+    @classmethod
+    def of(cls, probe: Probe) -> "Assignment":
+        """What an agent needs to know of a probe."""
+        return cls(
+            probe_id=probe.id,
+            kind=probe.kind,
+            subject=probe.subject,
+            site_id=probe.site_id,
+            system_id=probe.system_id,
+            is_heavy=probe.is_heavy,
+            settings=dict(probe.settings),
+            interval_seconds=probe.interval.total_seconds(),
+            retry_interval_seconds=probe.retry_interval.total_seconds(),
+            timeout_seconds=probe.timeout.total_seconds(),
+        )
+
+    @property
+    def probe(self) -> Probe:
+        """The probe, as far as an agent knows it."""
+        return Probe(
+            id=self.probe_id,
+            kind=self.kind,
+            subject=self.subject,
+            site_id=self.site_id,
+            system_id=self.system_id,
+            name=self.probe_id,
+            settings=self.settings,
+            interval=timedelta(seconds=self.interval_seconds),
+            retry_interval=timedelta(seconds=self.retry_interval_seconds),
+            timeout=timedelta(seconds=self.timeout_seconds),
+            is_heavy=self.is_heavy,
+        )
+
+
+class Assignments(BaseModel):
+    """All that an agent has to do."""
+
+    vantage: str = Field(examples=["north-dmz"])
+    items: list[Assignment]
+
+
+class Brought(BaseModel):
+    """What one run saw at a vantage; (probe_id, due_at) is its key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    probe_id: Annotated[str, Field(max_length=200)]
+    due_at: Moment
+    started_at: Moment
+    outcome: Outcome
+    failure: Annotated[str | None, Field(max_length=60)] = None
+    detail: Text
+    phases: Named = Field(default_factory=dict)
+    rejection: tuple[int, int, int] | None = None
+    status: Annotated[str | None, Field(max_length=20)] = None
+    measures: Named = Field(default_factory=dict)
+    facts: Annotated[dict[str, Text], Field(max_length=100)] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, probe_id: str, due_at: datetime, started_at: datetime, seen: Observation) -> "Brought":
+        """A run with what it saw."""
+        return cls(
+            probe_id=probe_id,
+            due_at=due_at,
+            started_at=started_at,
+            outcome=seen.outcome,
+            failure=seen.failure,
+            detail=seen.detail[:LONGEST_DETAIL],
+            phases=dict(seen.phases),
+            rejection=seen.rejection,
+            status=seen.status,
+            measures=dict(seen.measures),
+            facts=dict(seen.facts),
+        )
+
+    @property
+    def observation(self) -> Observation:
+        """What was seen."""
+        return Observation(
+            outcome=self.outcome,
+            failure=self.failure,
+            detail=self.detail,
+            phases=self.phases,
+            rejection=self.rejection,
+            status=self.status,
+            measures=self.measures,
+            facts=self.facts,
+        )
+
+
+class Delivery(Body):
+    """Results in the order in which they were made, the oldest first, and how the agent stands.
+
+    ``sent_at`` is its clock's time; ``waiting`` how many results it still has; ``lost`` how many it had to drop since
+    it was installed, because its disk was full.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"sent_at": "2026-03-01T21:14:05Z", "waiting": 0, "lost": 0, "results": []}]}
+    )
+
+    sent_at: Moment
+    waiting: Annotated[int, Field(ge=0)] = 0
+    lost: Annotated[int, Field(ge=0)] = 0
+    results: Annotated[list[Brought], Field(max_length=MOST_RESULTS)]
+
+
+class Refused(BaseModel):
+    """A result that was not taken, by its place in the delivery, and why. It is of no more use to its agent."""
+
+    index: int
+    reason: Refusal
+
+
+class Receipt(BaseModel):
+    """What became of a delivery. ``retry`` are the probes whose alert is undecided: they are wanted again soon."""
+
+    taken: int
+    refused: list[Refused]
+    retry: list[str]
+
+
+def receipt_of(received: Sequence[tuple[Brought, Reception]]) -> Receipt:
+    """What is answered when that became of each result."""
+    refused = [
+        Refused(index=index, reason=said)
+        for index, (_, said) in enumerate(received)
+        if said == "unknown" or said == "repeated"
+    ]
+    wanted = {one.probe_id for one, said in received if said == "wanted soon"}
+    return Receipt(taken=len(received) - len(refused), refused=refused, retry=sorted(wanted))
+
+
+class Agent(BaseModel):
+    """An agent as it was last heard of. ``clock_offset_ms`` is how far its clock was ahead of ours."""
+
+    name: str = Field(examples=["north-dmz"])
+    site_ids: list[str] = Field(examples=[["north"]])
+    probes: int
+    last_seen: Instant | None
+    clock_offset_ms: float | None
+    waiting: int | None
+    lost: int | None
+
+
+def is_clock_wrong(sent_at: datetime, now: datetime) -> bool:
+    """Whether results of such a clock would stand at times at which they were not made."""
+    return abs(sent_at - now) > LARGEST_SKEW

@@ -1,0 +1,114 @@
+"""The spool: results on the agent's disk until the service has them, and the work that it was last given.
+
+What ``add`` has returned from survives a crash and a power cut. A file that can't be read is put aside, never deleted.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shared.telemetry import log
+
+FILE = "spool.sqlite"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS results (id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+LOST = "lost"
+WORK = "work"
+
+
+class Spool:
+    """A spool in ``folder``, of at most ``most`` results; beyond that the oldest go, and are counted as lost.
+
+    Any thread may use it. Every method raises sqlite3.OperationalError when the disk is full or can't be written.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._most = most
+        self._lock = threading.RLock()
+        path = folder / FILE
+        try:
+            self._db = _open(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as exc:
+            aside = path.with_name(f"{FILE}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+            path.replace(aside)
+            log.error("spool.damaged", kept_as=str(aside), reason=str(exc))
+            self._db = _open(path)
+
+    def close(self) -> None:
+        """Ends the use of the file."""
+        self._db.close()
+
+    def add(self, bodies: Sequence[bytes]) -> None:
+        """Makes results durable, in this order."""
+        with self._lock, self._db:
+            self._db.executemany("INSERT INTO results (body) VALUES (?)", [(body,) for body in bodies])
+            excess = self.waiting - self._most
+            if excess > 0:
+                self._db.execute(
+                    "DELETE FROM results WHERE id IN (SELECT id FROM results ORDER BY id LIMIT ?)", (excess,)
+                )
+                self._remember(LOST, str(self.lost + excess).encode())
+
+    def count_lost(self, count: int) -> None:
+        """Remembers that so many results never came here."""
+        with self._lock, self._db:
+            self._remember(LOST, str(self.lost + count).encode())
+
+    def oldest(self, limit: int) -> list[tuple[int, bytes]]:
+        """The next results to bring, each with its number here."""
+        with self._lock:
+            return self._db.execute("SELECT id, body FROM results ORDER BY id LIMIT ?", (limit,)).fetchall()
+
+    def remove(self, last: int) -> None:
+        """Forgets all results up to that number: the service has them."""
+        with self._lock, self._db:
+            self._db.execute("DELETE FROM results WHERE id <= ?", (last,))
+
+    @property
+    def waiting(self) -> int:
+        """How many results are here. Only the oldest ever go, so their numbers have no gaps."""
+        with self._lock:
+            return int(self._db.execute("SELECT coalesce(max(id) - min(id) + 1, 0) FROM results").fetchone()[0])
+
+    @property
+    def lost(self) -> int:
+        """How many results were dropped since this spool was made."""
+        return int(self._recall(LOST) or b"0")
+
+    @property
+    def work(self) -> bytes | None:
+        """The work that the service last gave, as it gave it."""
+        return self._recall(WORK)
+
+    def keep_work(self, body: bytes) -> None:
+        """Makes the work durable, so that a restart without a link goes on with it."""
+        with self._lock, self._db:
+            self._remember(WORK, body)
+
+    def _remember(self, name: str, value: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))
+
+    def _recall(self, name: str) -> bytes | None:
+        with self._lock:
+            row = self._db.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0]) if row else None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(SCHEMA)
+        db.execute("SELECT count(*) FROM results")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db

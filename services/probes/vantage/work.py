@@ -1,0 +1,104 @@
+"""Makes an agent's runs at their times, whatever becomes of the link.
+
+Times are those that the service would give: due = k·interval + hash(probe id) mod interval, by this machine's clock.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakValueDictionary
+
+from services.probes.agents.domain import Assignment, Brought
+from services.probes.kinds.domain import Kind, Observation
+from services.probes.runs.domain import Probe, left_out, next_due, slot_after, take_turn
+from shared.telemetry import log
+
+LONGEST_NAP = 60.0
+LATE_SECONDS = 1.0
+
+Keep = Callable[[Brought], None]
+
+
+@dataclass
+class Roster:
+    """The probes of this vantage, each made by a task of its own; ``keep`` gets what they see.
+
+    As in the service, a target is asked one thing at a time, and a system stands one heavy run.
+    """
+
+    kinds: Mapping[str, Kind[Any]]
+    keep: Keep
+    _tasks: dict[str, "tuple[Assignment, asyncio.Task[None], asyncio.Event]"] = field(default_factory=dict)
+    _locks: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+
+    def follow(self, work: list[Assignment]) -> None:
+        """Makes these probes from now on and no others; one that is as it was goes on undisturbed."""
+        wanted = {assignment.probe_id: assignment for assignment in work}
+        for probe_id, (assignment, task, _) in list(self._tasks.items()):
+            if wanted.get(probe_id) != assignment:
+                task.cancel()
+                del self._tasks[probe_id]
+        for probe_id, assignment in wanted.items():
+            if probe_id not in self._tasks:
+                retry = asyncio.Event()
+                self._tasks[probe_id] = assignment, asyncio.create_task(self._make_runs(assignment.probe, retry)), retry
+
+    def retry(self, probe_id: str) -> None:
+        """Makes the probe's next run after its retry interval: its alert is undecided."""
+        if probe_id in self._tasks:
+            self._tasks[probe_id][2].set()
+
+    async def stop(self) -> None:
+        """Ends all probes; runs under way are abandoned."""
+        tasks = [task for _, task, _ in self._tasks.values()]
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make_runs(self, probe: Probe, retry: asyncio.Event) -> None:
+        due_at = slot_after(probe.id, probe.interval, datetime.now(UTC))
+        while True:
+            await _sleep_until(due_at, asyncio.Event())
+            now = datetime.now(UTC)
+            turn = take_turn(probe, due_at, now)
+            if turn.left_out:
+                self.keep(Brought.of(probe.id, due_at, now, left_out(turn.left_out)))
+            async with self._lock(probe):
+                retry.clear()
+                started_at = datetime.now(UTC)
+                seen = await self._observe(probe)
+            self.keep(Brought.of(probe.id, turn.due_at, started_at, seen))
+            due_at = next_due(probe, turn.due_at, is_undecided=False)
+            if await _sleep_until(due_at, retry):
+                due_at = max(next_due(probe, turn.due_at, is_undecided=True), datetime.now(UTC))
+
+    def _lock(self, probe: Probe) -> asyncio.Lock:
+        place = f"heavy {probe.system_id or probe.subject}" if probe.is_heavy else f"{probe.kind} {probe.subject}"
+        return self._locks.setdefault(place, asyncio.Lock())
+
+    async def _observe(self, probe: Probe) -> Observation:
+        kind = self.kinds.get(probe.kind)
+        if kind is None:
+            return Observation("probe_error", "kind", f"This agent has no probe of the kind {probe.kind}.")
+        timeout = probe.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(timeout + LATE_SECONDS):
+                return await kind.run(kind.settings.model_validate(probe.settings), timeout)
+        except Exception as exc:
+            log.error("probe.broken", probe=probe.id, exc_info=exc)
+            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+
+
+async def _sleep_until(instant: datetime, woken: asyncio.Event) -> bool:
+    """Returns at ``instant``, by a clock that may be set meanwhile, or, with True, when woken before."""
+    while (left := (instant - datetime.now(UTC)).total_seconds()) > 0:
+        try:
+            async with asyncio.timeout(min(left, LONGEST_NAP)):
+                await woken.wait()
+                return True
+        except TimeoutError:
+            continue
+    return False

@@ -1,0 +1,270 @@
+"""An agent makes the checks of its vantage, and what it saw comes once and in order, whatever becomes of the link."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.probes.kinds import KINDS
+from services.probes.settings import KindSettings
+from services.probes.vantage.agent import Agent
+from services.probes.vantage.link import Link
+from services.probes.vantage.spool import Spool
+from shared.events.probes import ProbeResult
+from tests.harness import Harness, Voice
+from tests.integration.compliance.witness.station import serving
+from tests.integration.conftest import Run, Speak
+from tests.integration.probes.fleet import DAY, SITE, listening_node, probes, tell_node
+from tests.news import until
+
+VANTAGE = "north-dmz"
+PATH = f"/probes/v1/agents/{VANTAGE}"
+
+
+@dataclass
+class Gate:
+    """The way to the service, which can be closed."""
+
+    app: ASGIApp
+    is_open: bool = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or answers as a gateway does whose service is away."""
+        if self.is_open:
+            await self.app(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 502, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+
+@dataclass
+class Stage:
+    """Probes that run, behind a gate, with a voice of inventory."""
+
+    steward: Harness
+    inventory: Voice
+    gate: Gate
+    url: str
+    folder: Path
+
+    async def check(self, node: Any, **more: Any) -> str:
+        """Makes a check of the vantage on a node, and returns its probe's id."""
+        subject = await tell_node(self.inventory, node)
+        await until(self.steward.pools["probes"], "SELECT count(*) = 1 FROM assets WHERE id = $1", subject)
+        draft = {
+            "subject": subject,
+            "kind": "dicom-echo",
+            "name": f"echo from the DMZ {subject}",
+            "settings": {"host": node.host, "port": node.port, "ae_title": node.ae_title},
+            "vantage": VANTAGE,
+            "interval_seconds": 1,
+            "timeout_seconds": 0.8,
+            **more,
+        }
+        answer = await self.steward.admin.post("/probes/v1/checks", json=draft)
+        assert answer.status_code == 201, answer.text
+        return f"dicom-echo:{answer.json()['id']}"
+
+    @asynccontextmanager
+    async def agent(self) -> AsyncIterator[Spool]:
+        """Runs the agent; gives its spool."""
+        token = SecretStr(self.steward.issuer.token("agent", [f"service:{SITE}"]))
+        link = Link(f"{self.url}/probes", VANTAGE, token)
+        spool = Spool(self.folder / "spool", 10_000)
+        kinds = {kind.name: kind.configured(KindSettings()) for kind in KINDS}
+        running = asyncio.create_task(Agent(link, spool, kinds, 0.1).run())
+        try:
+            yield spool
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await link.close()
+            spool.close()
+
+    def seen(self, probe_id: str) -> list[ProbeResult]:
+        """The results of a probe that were heard on the bus."""
+        data = [event.data for event in self.steward.heard.events]
+        return [one for one in data if isinstance(one, ProbeResult) and one.probe_id == probe_id]
+
+    def whole(self, probe_id: str) -> bool:
+        """Whether what was heard of a probe has every second from the first to the last, each once, in order."""
+        due = [one.due_at for one in self.seen(probe_id)]
+        return due == [due[0] + timedelta(seconds=number) for number in range(len(due))]
+
+
+@pytest.fixture
+async def stage(run: Run, speak: Speak, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Probes behind a gate."""
+    async with run(**probes()) as steward, speak("inventory") as inventory:
+        transport = steward.http._transport
+        assert isinstance(transport, httpx.ASGITransport)
+        gate = Gate(transport.app)
+        async with serving(gate) as url:
+            yield Stage(steward, inventory, gate, url, tmp_path)
+
+
+async def test_an_agent_makes_the_checks_of_its_vantage_and_of_no_other(stage: Stage) -> None:
+    """The service leaves them to it, judges what it saw, and tells when it was last heard of."""
+    with listening_node() as node:
+        ours = await stage.check(node)
+        theirs = await stage.check(node, vantage="south-dmz")
+        async with stage.agent():
+            event = await stage.steward.heard.until("probe.result", lambda e: e.data.probe_id == ours)
+    assert (event.data.outcome, event.data.vantage, event.site_id) == ("ok", VANTAGE, SITE)
+    assert stage.seen(theirs) == []
+    [known, other] = (await stage.steward.admin.get("/probes/v1/agents")).json()["items"]
+    assert (known["name"], known["probes"], known["site_ids"]) == (VANTAGE, 1, [SITE])
+    assert abs(known["clock_offset_ms"]) < 60_000
+    assert (other["name"], other["last_seen"]) == ("south-dmz", None)
+
+
+async def test_while_the_link_is_down_results_wait_and_then_come_in_order(stage: Stage) -> None:
+    """Not one is missing, none comes twice, and each says when it was made."""
+    with listening_node() as node:
+        probe_id = await stage.check(node)
+        async with stage.agent() as spool:
+            await stage.steward.heard.until("probe.result", lambda e: e.data.probe_id == probe_id)
+            stage.gate.is_open = False
+            async with asyncio.timeout(60):
+                while spool.waiting < 3:
+                    await asyncio.sleep(0)
+            waiting, stage.gate.is_open = spool.waiting, True
+            await _heard(stage, probe_id, waiting + 3)
+    assert stage.whole(probe_id)
+
+
+async def test_an_agent_that_starts_without_a_link_goes_on_with_its_work(stage: Stage) -> None:
+    """It remembers what it had to do, and what it had not yet brought."""
+    with listening_node() as node:
+        probe_id = await stage.check(node)
+        async with stage.agent():
+            await stage.steward.heard.until("probe.result", lambda e: e.data.probe_id == probe_id)
+        before = len(stage.seen(probe_id))
+        stage.gate.is_open = False
+        async with stage.agent() as spool, asyncio.timeout(60):
+            while spool.waiting < 2:
+                await asyncio.sleep(0)
+        stage.gate.is_open = True
+        async with stage.agent():
+            await _heard(stage, probe_id, before + 3)
+    due = [one.due_at for one in stage.seen(probe_id)]
+    assert due == sorted(set(due))
+
+
+async def test_failures_at_a_vantage_raise_an_alert(stage: Stage) -> None:
+    """After a first one the agent is told to try again soon, as the service would."""
+    with listening_node() as node:
+        node.stop()
+        probe_id = await stage.check(node, interval_seconds=5, retry_interval_seconds=1)
+        async with stage.agent():
+            raised = await stage.steward.heard.until("alert.raised")
+    assert raised.data.check.startswith("echo from the DMZ")
+    gaps = [later.due_at - earlier.due_at for earlier, later in pairwise(stage.seen(probe_id))]
+    assert min(gaps) < timedelta(seconds=4)
+
+
+async def _heard(stage: Stage, probe_id: str, count: int) -> None:
+    await stage.steward.heard.until("probe.result", lambda _: len(stage.seen(probe_id)) >= count)
+
+
+def brought(probe_id: str, due_at: datetime, **more: Any) -> dict[str, Any]:
+    """A result as an agent brings it."""
+    told = {"probe_id": probe_id, "due_at": due_at.isoformat(), "started_at": due_at.isoformat()}
+    return told | {"outcome": "ok", "detail": "It answered."} | more
+
+
+async def bring(stage: Stage, *results: dict[str, Any], grant: str = f"service:{SITE}", late: float = 0) -> Any:
+    """What an agent is answered that brings these."""
+    sent_at = datetime.now(UTC) - timedelta(seconds=late)
+    body = {"sent_at": sent_at.isoformat(), "waiting": 7, "lost": 2, "results": list(results)}
+    return await stage.steward.as_("agent", grant).post(f"{PATH}/results", json=body)
+
+
+async def test_a_result_that_comes_again_is_taken_once(stage: Stage) -> None:
+    """Also when it comes in another delivery, and also beside new ones."""
+    with listening_node() as node:
+        probe_id = await stage.check(node, interval_seconds=DAY, timeout_seconds=10)
+    now = datetime.now(UTC)
+    first, second, third = (brought(probe_id, now + timedelta(seconds=n)) for n in range(3))
+    assert (await bring(stage, first, second)).json()["taken"] == 2
+    answer = (await bring(stage, first, second, third)).json()
+    assert answer["taken"] == 1
+    assert answer["refused"] == [{"index": 0, "reason": "repeated"}, {"index": 1, "reason": "repeated"}]
+    await _heard(stage, probe_id, 3)
+    assert len(stage.seen(probe_id)) == 3
+    [agent] = (await stage.steward.admin.get("/probes/v1/agents")).json()["items"]
+    assert (agent["waiting"], agent["lost"]) == (7, 2)
+
+
+async def test_a_result_of_a_probe_that_is_not_its_own_is_refused_alone(stage: Stage) -> None:
+    """The others of the delivery are taken."""
+    with listening_node() as node:
+        probe_id = await stage.check(node, interval_seconds=DAY, timeout_seconds=10)
+        theirs = await stage.check(node, interval_seconds=DAY, timeout_seconds=10, vantage="south-dmz")
+    now = datetime.now(UTC)
+    answer = await bring(stage, brought(theirs, now), brought("tcp:nothing", now), brought(probe_id, now))
+    assert answer.json() == {
+        "taken": 1,
+        "refused": [{"index": 0, "reason": "unknown"}, {"index": 1, "reason": "unknown"}],
+        "retry": [],
+    }
+
+
+async def test_a_delivery_by_a_wrong_clock_is_not_taken(stage: Stage) -> None:
+    """Its results would stand at times at which nothing was seen; they wait at the agent, and the answer says why."""
+    with listening_node() as node:
+        probe_id = await stage.check(node, interval_seconds=DAY, timeout_seconds=10)
+    for late in (-3600, 3600):
+        answer = await bring(stage, brought(probe_id, datetime.now(UTC)), late=late)
+        assert answer.status_code == 409
+        assert "the agent's clock is 3600 s" in answer.json()["detail"]
+    assert stage.seen(probe_id) == []
+
+
+async def test_another_sites_key_finds_no_such_agent(stage: Stage) -> None:
+    """Neither its work nor a way to bring results in its name."""
+    with listening_node() as node:
+        probe_id = await stage.check(node, interval_seconds=DAY, timeout_seconds=10)
+    stranger = stage.steward.as_("agent", "service:south")
+    assert (await stranger.get(f"{PATH}/assignments")).status_code == 404
+    answer = await bring(stage, brought(probe_id, datetime.now(UTC)), grant="service:south")
+    assert (answer.status_code, stage.seen(probe_id)) == (404, [])
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"detail": "x" * 2001}, "detail"),
+        ({"phases": {"tcp": "NaN"}}, "phases.tcp"),
+        ({"outcome": "fine"}, "outcome"),
+        ({"measures": {str(number): 1.0 for number in range(101)}}, "measures"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+async def test_a_malformed_result_is_named(stage: Stage, more: dict[str, Any], field: str) -> None:
+    """With its place in the delivery, its field, the rule and an example."""
+    answer = await bring(stage, brought("tcp:x", datetime.now(UTC), **more))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == f"results.0.{field}"
+
+
+async def test_work_is_only_told_when_it_changed(stage: Stage) -> None:
+    """304 answers an ETag that still holds."""
+    with listening_node() as node:
+        await stage.check(node)
+        agent = stage.steward.as_("agent", f"service:{SITE}")
+        first = await agent.get(f"{PATH}/assignments")
+        again = {"If-None-Match": first.headers["etag"]}
+        assert (await agent.get(f"{PATH}/assignments", headers=again)).status_code == 304
+        await stage.check(node)
+        changed = await agent.get(f"{PATH}/assignments", headers=again)
+    assert (changed.status_code, len(changed.json()["items"])) == (200, 2)
