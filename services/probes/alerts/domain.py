@@ -1,168 +1,273 @@
-"""The alert machine: ok → pending → firing → recovering → ok, and the windows in which nothing is raised.
+"""The alert machine: ok → pending → firing → recovering → ok, beside it flapping and unknown.
 
-A result moves it by its outcome:
+What is seen of a check moves it:
 
-- ``failed`` counts as a failure, ``ok`` as a success; enough of them in a row raise or resolve the alert.
-- ``degraded`` shows that the target lives: it ends a streak of failures and never raises anything. It does not show
+- ``bad`` counts as a failure, ``good`` as a success; enough of them in a row raise or resolve the alert.
+- ``alive`` shows that the target lives: it ends a streak of failures and never raises anything. It does not show
   that the target is well: it ends a streak of successes too, and never resolves anything.
-- ``probe_error`` and ``skipped`` say nothing about the target and change nothing.
+- A result that says nothing about the target is never seen here.
+
+Only raising can be kept back, never resolving: by a maintenance window, by something one hop up that is down, or for a
+moment by something one hop up about which nothing is decided yet.
 """
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from services.probes.alerts import flapping
+from shared.events.alerts import AlertPhase, Severity, Transition
 
-from shared.events import Instant
-from shared.events.alerts import Severity
-from shared.events.probes import Outcome
+Sign = Literal["good", "bad", "alive"]
 
-Phase = Literal["ok", "pending", "firing", "recovering"]
-
-FAULTS_OF_CONFIGURATION = frozenset({"rejected_ae_title"})
+PATIENCE_FACTOR = 2
+"""How many times the failures that raise an alert it may at most wait for what lies one hop up."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How many failures in a row raise, how many successes resolve, and how long after a window nothing is raised."""
+    """How many failures in a row raise, how many successes resolve, and how long after a window nothing is raised.
+
+    ``own_network`` are assets of our own, such as the gateway of the vantage: all that is probed lies behind them.
+    """
 
     failures: int
     successes: int
     grace: timedelta
+    own_network: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Window:
-    """A maintenance window; ``systems`` is its scope."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one result shows of one check. ``alert_id`` is for the alert that it may raise.
 
-    id: str
-    systems: frozenset[str]
-    starts_at: datetime
-    ends_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    is_cancelled: bool = False
+    ``is_held_back``: a window is open; ``suppressed_by`` is down; ``is_waiting``: what lies one hop up is undecided.
+    """
 
-    @property
-    def opens_at(self) -> datetime:
-        """Its start, or when it was started before that."""
-        return min(self.starts_at, self.started_at or self.starts_at)
-
-    @property
-    def closes_at(self) -> datetime:
-        """Its end, or when it was ended before that."""
-        return min(self.ends_at, self.ended_at or self.ends_at)
-
-    def is_open(self, now: datetime) -> bool:
-        """Whether work may be going on."""
-        return not self.is_cancelled and self.opens_at <= now < self.closes_at
-
-    def holds_back(self, now: datetime, grace: timedelta) -> bool:
-        """Whether nothing is raised for its systems: it is open, or not yet closed for longer than ``grace``."""
-        return not self.is_cancelled and self.opens_at <= now < self.closes_at + grace
+    sign: Sign
+    at: datetime
+    alert_id: str
+    severity: Severity = "critical"
+    failure: str | None = None
+    is_held_back: bool = False
+    suppressed_by: str | None = None
+    is_waiting: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AlertState:
-    """Where a probe stands. ``since`` is the streak's first failure; ``is_held``: only a window kept it from firing."""
+    """Where a check stands; as it is made it stands at "ok". While an alert is open, ``alert_id`` is its.
 
-    phase: Phase = "ok"
+    ``since`` is the streak's first failure. ``is_held``: only a window kept it from firing. ``is_asked``: what kept it
+    back is over and the target is asked anew. ``criticals`` counts the critical ones among the last failures in a row.
+    """
+
+    phase: AlertPhase = "ok"
     failures: int = 0
     successes: int = 0
+    criticals: int = 0
     since: datetime | None = None
+    alert_id: str | None = None
+    severity: Severity | None = None
+    failure: str | None = None
     is_held: bool = False
+    suppressed_by: str | None = None
+    is_asked: bool = False
+    recent: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an alert was raised and not yet resolved."""
+        return self.alert_id is not None
 
     def is_undecided(self, policy: Policy) -> bool:
         """Whether the next results decide: then they are wanted soon."""
-        return self.phase == "recovering" or (self.phase == "pending" and self.failures < policy.failures)
+        if self.phase == "pending":
+            return not self.is_held and self.suppressed_by is None
+        is_worsening = self.phase == "firing" and self.severity == "warning" and 0 < self.criticals < policy.failures
+        return self.phase == "recovering" or is_worsening
 
 
-@dataclass(frozen=True)
-class Raise:
-    """The alert is to be raised."""
-
-    since: datetime
-    persisted_past_window: bool
+OK = AlertState()
 
 
-@dataclass(frozen=True)
-class Resolve:
-    """The alert is to be resolved."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One transition: what happened, between which phases, and to which alert, if one was open before or is after."""
+
+    what: Transition
+    before: AlertPhase
+    after: AlertPhase
+    alert_id: str | None = None
+    persisted_past_window: bool = False
 
 
-class Alert(BaseModel):
-    """An alert, open until it has ``resolved_at``."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    check: str = Field(examples=["dicom-echo"])
-    subject: str
-    asset_name: str = Field(examples=["north-pacs"])
-    site_id: str = Field(examples=["north"])
-    system_id: str | None
-    severity: Severity
-    summary: str
-    since: Instant
-    raised_at: Instant
-    persisted_past_window: bool
-    resolved_at: Instant | None = None
-    resolution: str | None = None
+Changes = tuple[Change, ...]
+Judgement = tuple[AlertState, Changes]
 
 
-def open_windows(windows: Sequence[Window], targets: Collection[str | None], now: datetime) -> list[Window]:
-    """The windows that are open now for one of ``targets``."""
-    return [window for window in windows if window.is_open(now) and not window.systems.isdisjoint(targets)]
-
-
-def is_held_back(windows: Sequence[Window], targets: Collection[str | None], now: datetime, policy: Policy) -> bool:
-    """Whether a window keeps alerts of one of ``targets`` from being raised now."""
-    return any(w.holds_back(now, policy.grace) and not w.systems.isdisjoint(targets) for w in windows)
-
-
-def judge(
-    state: AlertState, outcome: Outcome, held_back: bool, now: datetime, policy: Policy
-) -> tuple[AlertState, Raise | Resolve | None]:
-    """The state after a result of ``now``, and what is to be told.
+def judge(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    """The state after what was seen, and its transitions in their order.
 
     What is held back stays pending, is probed on, and is raised by the first failure after that.
     """
-    if outcome == "failed":
-        return _fail(state, held_back, now, policy)
-    if outcome == "ok":
-        return _succeed(state, policy)
-    if outcome == "degraded":
-        return _degrade(state), None
-    return state, None
+    heard, woken = _hear(state)
+    noted = replace(heard, recent=_recent(heard, seen))
+    moved, changes = _judge_flapping(noted, seen) or _STEPS[seen.sign](noted, seen, policy)
+    return moved, woken + changes
 
 
-def _fail(state: AlertState, held_back: bool, now: datetime, policy: Policy) -> tuple[AlertState, Raise | None]:
-    if state.phase in ("firing", "recovering"):
-        return replace(state, phase="firing", failures=state.failures + 1, successes=0), None
-    since = state.since or now
-    failed = AlertState("pending", failures=state.failures + 1, since=since, is_held=state.is_held)
-    if failed.failures < policy.failures:
-        return failed, None
-    if held_back:
-        return replace(failed, is_held=True), None
-    return replace(failed, phase="firing", is_held=False), Raise(since, persisted_past_window=state.is_held)
+def lose(state: AlertState) -> Judgement:
+    """Nothing was heard for too long. An alert that is open stays open."""
+    lost = replace(state, phase="unknown", successes=0)
+    return lost, (Change("unknown", state.phase, "unknown", state.alert_id),)
 
 
-def _succeed(state: AlertState, policy: Policy) -> tuple[AlertState, Resolve | None]:
-    if state.phase in ("ok", "pending"):
-        return AlertState(), None
+def release(state: AlertState) -> Judgement:
+    """What kept the alert back is over: the target is asked anew. After a suppression its failures count anew too."""
+    asked = replace(state, suppressed_by=None, is_asked=True)
+    is_told = state.suppressed_by is not None
+    return asked, ((Change("released", state.phase, state.phase),) if is_told else ())
+
+
+def _hear(state: AlertState) -> Judgement:
+    if state.phase != "unknown":
+        return state, ()
+    has_failed = state.failures > 0 or state.suppressed_by is not None
+    phase: AlertPhase = "firing" if state.is_open else "pending" if has_failed else "ok"
+    return replace(state, phase=phase), (Change("heard", "unknown", phase, state.alert_id),)
+
+
+def _recent(state: AlertState, seen: Seen) -> int:
+    """What is kept back says nothing about how steady the target is by itself."""
+    is_bad = seen.sign == "bad"
+    is_kept_back = seen.is_held_back or seen.suppressed_by is not None
+    if is_kept_back and state.phase != "flapping":
+        return flapping.steady(is_bad)
+    return flapping.note(state.recent, is_bad)
+
+
+def _judge_flapping(state: AlertState, seen: Seen) -> Judgement | None:
+    """What flapping makes of it; None when it is no matter of flapping."""
+    if state.phase == "flapping":
+        return (
+            _steady(state, seen) if flapping.is_calm(state.recent) and seen.sign != "alive" else _flap_on(state, seen)
+        )
+    is_kept_back = seen.is_held_back or seen.is_waiting or seen.suppressed_by is not None
+    return None if is_kept_back or not flapping.is_too_often(state.recent) else _begin_flapping(state, seen)
+
+
+def _begin_flapping(state: AlertState, seen: Seen) -> Judgement:
+    flaps = _flap_on(
+        replace(state, phase="flapping", since=state.since or seen.at, is_held=False, suppressed_by=None), seen
+    )[0]
+    if state.is_open:
+        return flaps, (Change("flapping", state.phase, "flapping", state.alert_id),)
+    raised = replace(flaps, alert_id=seen.alert_id, severity=flaps.severity or "warning")
+    return raised, (Change("raised", state.phase, "flapping", seen.alert_id),)
+
+
+def _flap_on(state: AlertState, seen: Seen) -> Judgement:
+    if seen.sign != "bad":
+        return replace(state, successes=state.successes + 1), ()
+    severity: Severity = "critical" if "critical" in (seen.severity, state.severity) else "warning"
+    return replace(state, failures=state.failures + 1, successes=0, severity=severity, failure=seen.failure), ()
+
+
+def _steady(state: AlertState, seen: Seen) -> Judgement:
+    if seen.sign == "good":
+        return _resolve(state)
+    fires = replace(_flap_on(state, seen)[0], phase="firing", criticals=0)
+    return fires, (Change("steadied", "flapping", "firing", state.alert_id),)
+
+
+def _fail(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    failed = replace(
+        state,
+        failures=state.failures + 1,
+        successes=0,
+        criticals=state.criticals + 1 if seen.severity == "critical" else 0,
+        since=state.since or seen.at,
+        failure=seen.failure,
+        is_asked=False,
+    )
+    if state.is_open:
+        return _fire_on(failed, seen, policy)
+    pending = replace(failed, phase="pending", severity=seen.severity)
+    first = () if state.phase == "pending" else (Change("pending", state.phase, "pending"),)
+    moved, changes = _suppress(pending, seen) if seen.suppressed_by else _pend(pending, seen, policy)
+    return moved, first + changes
+
+
+def _fire_on(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    """Goes on failing with its alert open."""
+    relapsed = () if state.phase == "firing" else (Change("relapsed", state.phase, "firing", state.alert_id),)
+    fires = replace(state, phase="firing")
+    if state.severity == "warning" and state.criticals >= policy.failures:
+        escalated = Change("escalated", "firing", "firing", state.alert_id)
+        return replace(fires, severity="critical"), (*relapsed, escalated)
+    if state.severity == "critical" and seen.severity == "warning":
+        eased = Change("deescalated", "firing", "firing", state.alert_id)
+        return replace(fires, severity="warning"), (*relapsed, eased)
+    return fires, relapsed
+
+
+def _suppress(state: AlertState, seen: Seen) -> Judgement:
+    """Raises nothing of its own, and counts no failures: those of now are not its own."""
+    told = () if state.suppressed_by else (Change("suppressed", "pending", "pending"),)
+    return replace(state, failures=0, criticals=0, suppressed_by=seen.suppressed_by), told
+
+
+def _pend(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    released = (Change("released", "pending", "pending"),) if state.suppressed_by else ()
+    state = replace(state, suppressed_by=None)
+    if state.failures < policy.failures:
+        return state, released
+    if seen.is_held_back:
+        held = () if state.is_held else (Change("held", "pending", "pending"),)
+        return replace(state, is_held=True), released + held
+    if seen.is_waiting and state.failures < PATIENCE_FACTOR * policy.failures:
+        return state, released
+    return _raise(state, seen, policy)
+
+
+def _raise(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    severity: Severity = "critical" if state.criticals >= policy.failures else "warning"
+    fires = replace(state, phase="firing", alert_id=seen.alert_id, severity=severity, is_held=False)
+    return fires, (Change("raised", "pending", "firing", seen.alert_id, persisted_past_window=state.is_held),)
+
+
+def _succeed(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    if not state.is_open:
+        return _clear(state)
     successes = state.successes + 1
     if successes >= policy.successes:
-        return AlertState(), Resolve()
-    return replace(state, phase="recovering", successes=successes), None
+        return _resolve(state)
+    recovers = replace(state, phase="recovering", successes=successes, failures=0, criticals=0)
+    return recovers, _moved("recovering", state, "recovering")
 
 
-def _degrade(state: AlertState) -> AlertState:
-    return AlertState() if state.phase in ("ok", "pending") else replace(state, phase="firing", successes=0)
+def _live(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
+    if not state.is_open:
+        return _clear(state)
+    return replace(state, phase="firing", successes=0), _moved("relapsed", state, "firing")
 
 
-def severity_of(failure: str | None) -> Severity:
-    """How bad a failure is: a fault of configuration stops one connection, anything else may be an outage."""
-    return "warning" if failure in FAULTS_OF_CONFIGURATION else "critical"
+def _clear(state: AlertState) -> Judgement:
+    return _at_ok(state), _moved("cleared", state, "ok")
+
+
+def _resolve(state: AlertState) -> Judgement:
+    return _at_ok(state), (Change("resolved", state.phase, "ok", state.alert_id),)
+
+
+def _moved(what: Transition, state: AlertState, after: AlertPhase) -> Changes:
+    return () if state.phase == after else (Change(what, state.phase, after, state.alert_id),)
+
+
+def _at_ok(state: AlertState) -> AlertState:
+    """At "ok", with what flapping still needs to know."""
+    return replace(OK, recent=state.recent, severity=state.severity) if state.recent else OK
+
+
+_STEPS = {"bad": _fail, "good": _succeed, "alive": _live}

@@ -1,118 +1,168 @@
-"""Events of windows, and what results do to alerts."""
+"""What results do to alerts, who has taken one over, and what is told of windows and sites."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from services.probes.alerts import store
-from services.probes.alerts.domain import (
-    Alert,
-    Policy,
-    Raise,
-    Resolve,
-    Window,
-    is_held_back,
-    judge,
-    severity_of,
+from services.probes.alerts import hearing, store
+from services.probes.alerts.baselines import slot_of, slots_around
+from services.probes.alerts.domain import OK, AlertState, Change, Policy
+from services.probes.alerts.judging import (
+    SIGNS,
+    Judged,
+    Key,
+    Knowledge,
+    Move,
+    Verdict,
+    about_probe,
+    assets_above,
+    judge_batch,
+    judged_by_usual,
 )
-from services.probes.history.domain import Result
+from services.probes.alerts.measures import Measures
+from services.probes.alerts.records import Alert
+from services.probes.alerts.telling import Step, keep_moves, keep_steps
+from services.probes.alerts.upstream import vantage_id
+from services.probes.alerts.vantages import raise_if_cut_off
+from services.probes.alerts.windows import Window
+from services.probes.kinds import KINDS
 from services.probes.runs.domain import Probe
+from shared.errors import Conflict
 from shared.events import Event
-from shared.events.alerts import AlertRaised, AlertResolved
+from shared.events.alerts import Transition as What
+from shared.events.inventory import SiteChanged
 from shared.transactions import Transaction, new_id
 
 LONGEST_RUN = timedelta(days=1)
+MEASURES: Mapping[str, Measures] = {kind.name: kind.measures for kind in KINDS}
 
 
 async def keep_window(tx: Transaction, event: Event[Any]) -> None:
     """Takes over a window's times and scope, unless a later revision is known."""
-    await store.upsert_window(tx.conn, event.data)
+    await hearing.upsert_window(tx.conn, event.data)
 
 
 async def start_window(tx: Transaction, event: Event[Any]) -> None:
     """The window is open from the event's time on, unless its planned start came first."""
     await keep_window(tx, event)
-    await store.mark_window(tx.conn, event.data.window_id, started_at=event.time)
+    await hearing.mark_window(tx.conn, event.data.window_id, started_at=event.time)
 
 
 async def end_window(tx: Transaction, event: Event[Any]) -> None:
     """The window is closed from the event's time on, unless its planned end came first."""
     await keep_window(tx, event)
-    await store.mark_window(tx.conn, event.data.window_id, ended_at=event.time)
+    await hearing.mark_window(tx.conn, event.data.window_id, ended_at=event.time)
 
 
 async def cancel_window(tx: Transaction, event: Event[Any]) -> None:
     """The window holds nothing back any more."""
     await keep_window(tx, event)
-    await store.mark_window(tx.conn, event.data.window_id, is_cancelled=True)
+    await hearing.mark_window(tx.conn, event.data.window_id, is_cancelled=True)
+
+
+async def keep_site(tx: Transaction, event: Event[SiteChanged]) -> None:
+    """Takes over in which time zone a site's hours of the week are."""
+    await hearing.upsert_zone(tx.conn, event.subject, event.data)
 
 
 async def load_windows(tx: Transaction, policy: Policy) -> list[Window]:
     """The windows that matter for results of now."""
-    return await store.select_windows(tx.conn, tx.now - policy.grace - LONGEST_RUN)
+    return await hearing.select_windows(tx.conn, tx.now - policy.grace - LONGEST_RUN)
 
 
-async def judge_result(
-    tx: Transaction, probe: Probe, result: Result, windows: Sequence[Window], policy: Policy
-) -> bool:
-    """Moves the probe's alert by a result and publishes what is to be told; true while the alert is undecided."""
-    state = await store.select_state(tx.conn, probe.id)
-    held_back = is_held_back(windows, {probe.subject, probe.system_id}, result.started_at, policy)
-    moved, transition = judge(state, result.outcome, held_back, result.started_at, policy)
-    if moved != state:
-        await store.upsert_state(tx.conn, probe.id, moved)
-    if isinstance(transition, Raise):
-        await _raise(tx, probe, result, transition)
-    elif isinstance(transition, Resolve):
-        await _resolve(tx, probe, f"The check {probe.kind} succeeds again.")
-    return moved.is_undecided(policy)
+async def judge_results(
+    tx: Transaction, batch: Sequence[Judged], policy: Policy, windows: Sequence[Window]
+) -> list[bool]:
+    """Moves the alerts of a batch's probes and publishes what is to be told; true where an alert is undecided.
+
+    The caller holds the locks of the probes. A batch in which nothing fails and nothing has failed costs one SELECT
+    and the note that its probes were heard.
+    """
+    if not batch:
+        return []
+    known = await _load(tx, batch, policy, windows)
+    verdict = await _judge(tx, batch, known)
+    if verdict.moves:
+        await keep_moves(tx, verdict.moves)
+    if verdict.learned:
+        await hearing.upsert_baselines(tx.conn, verdict.learned)
+    if heard := {one.probe.id: one.result.vantage for one in batch if one.result.outcome in SIGNS}:
+        await hearing.upsert_heard(tx.conn, heard)
+    states = dict(known.states) | {move.key: move.state for move in verdict.moves}
+    undecided = {probe_id for (probe_id, _), state in states.items() if state.is_undecided(policy)}
+    return [one.probe.id in undecided for one in batch]
 
 
 async def close_alert(tx: Transaction, probe: Probe, why: str) -> None:
-    """Forgets where a probe stood and resolves what alert it has, because it is made no longer."""
-    await store.delete_state(tx.conn, probe.id)
-    await _resolve(tx, probe, f"It is no longer probed: {why}.")
+    """Forgets where a probe stood and resolves what alerts it has, because it is made no longer."""
+    summary = f"It is no longer probed: {why}."
+    states = await store.select_states(tx.conn, [probe.id])
+    ends = [
+        Step(about_probe(probe, measure), Change("resolved", state.phase, "ok", state.alert_id), OK, summary, tx.now)
+        for (_, measure), state in states.items()
+        if state.is_open
+    ]
+    await keep_steps(tx, ends)
+    await store.delete_probe(tx.conn, probe.id)
 
 
-async def _raise(tx: Transaction, probe: Probe, result: Result, transition: Raise) -> None:
-    alert = Alert(
-        id=new_id(),
-        check=probe.kind,
-        subject=probe.subject,
-        asset_name=probe.name,
-        site_id=probe.site_id,
-        system_id=probe.system_id,
-        severity=severity_of(result.failure),
-        summary=result.detail,
-        since=transition.since,
-        raised_at=tx.now,
-        persisted_past_window=transition.persisted_past_window,
-    )
-    await store.insert_alert(tx.conn, alert)
-    raised = AlertRaised(
-        alert_id=alert.id,
-        check=alert.check,
-        asset_name=alert.asset_name,
-        severity=alert.severity,
-        summary=alert.summary,
-        since=alert.since,
-        system_id=alert.system_id,
-        persisted_past_window=alert.persisted_past_window,
-    )
-    tx.record(raised, subject=alert.subject, site_id=alert.site_id)
-
-
-async def _resolve(tx: Transaction, probe: Probe, summary: str) -> None:
-    alert = await store.resolve_alert(tx.conn, probe.subject, probe.kind, tx.now, summary)
+async def acknowledge_alert(tx: Transaction, alert_id: str, comment: str, until: datetime | None) -> Alert:
+    """Notes who has taken the alert over, until it is resolved or that end. Raises Conflict when it is resolved."""
+    alert = await store.acknowledge(tx.conn, alert_id, tx.actor, comment, until, tx.now)
     if alert is None:
-        return
-    resolved = AlertResolved(
-        alert_id=alert.id,
-        check=alert.check,
-        asset_name=alert.asset_name,
-        summary=summary,
-        raised_at=alert.raised_at,
-        resolved_at=tx.now,
-        system_id=alert.system_id,
+        raise Conflict(f"alert {alert_id} is resolved: there is nothing left to acknowledge")
+    await tell_acknowledgement(tx, alert, "acknowledged", comment)
+    return alert
+
+
+async def tell_acknowledgement(tx: Transaction, alert: Alert, what: What, summary: str) -> None:
+    """Publishes and keeps that an alert was acknowledged, or that this has ended."""
+    states = await store.select_states(tx.conn, [alert.probe_id])
+    state = states.get((alert.probe_id, alert.measure), AlertState("firing", severity=alert.severity))
+    change = Change(what, state.phase, state.phase, alert.id)
+    await keep_steps(tx, [Step(alert.about, change, state, summary, tx.now, alert.acknowledged_by)])
+
+
+async def forget_old_alerts(tx: Transaction, history: timedelta) -> None:
+    """Deletes transitions and resolved alerts that are older than ``history``."""
+    await store.delete_before(tx.conn, tx.now - history)
+
+
+async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, windows: Sequence[Window]) -> Knowledge:
+    vantages = {vantage_id(one.result.vantage): one.result.vantage for one in batch}
+    states = await store.select_states(tx.conn, [*(one.probe.id for one in batch), *vantages])
+    above = assets_above(batch, policy)
+    seen = judged_by_usual(batch, MEASURES)
+    zones = await hearing.select_zones(tx.conn, {one.probe.site_id for one in batch}) if seen else {}
+    return Knowledge(
+        policy=policy,
+        windows=windows,
+        measures=MEASURES,
+        states=states,
+        uppers=await store.select_states_of_assets(tx.conn, above) if above else {},
+        baselines=await hearing.select_baselines(tx.conn, _slots(seen, zones)) if seen else {},
+        zones=zones,
+        cut_off=frozenset(name for key, name in vantages.items() if (key, "") in states),
     )
-    tx.record(resolved, subject=alert.subject, site_id=alert.site_id)
+
+
+def _slots(seen: Sequence[tuple[Key, Judged]], zones: Mapping[str, str]) -> dict[Key, list[int]]:
+    slots: dict[Key, set[int]] = {}
+    for key, judged in seen:
+        slot = slot_of(judged.result.started_at, zones.get(judged.probe.site_id))
+        slots.setdefault(key, set()).update(slots_around(slot))
+    return {key: sorted(numbers) for key, numbers in slots.items()}
+
+
+async def _judge(tx: Transaction, batch: Sequence[Judged], known: Knowledge) -> Verdict:
+    """Judges the batch, and again where it turns out that it is not the targets that are out of reach, but we are."""
+    verdict = judge_batch(batch, known, new_id)
+    suspects: dict[str, list[Move]] = {}
+    for move in verdict.moves:
+        if move.is_raised_unanswered:
+            suspects.setdefault(move.judged.result.vantage, []).append(move)
+    cut_off = [name for name, moves in suspects.items() if await raise_if_cut_off(tx, name, moves, batch)]
+    if not cut_off:
+        return verdict
+    return judge_batch(batch, replace(known, cut_off=known.cut_off | set(cut_off)), new_id)

@@ -1,118 +1,148 @@
-"""SQL of alerts, of where each probe stands, and of the windows that hold alerts back."""
+"""SQL of alerts, of their transitions, and of where each check stands."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 
-from services.probes.alerts.domain import Alert, AlertState, Window
-from shared.database import Connection
-from shared.events.maintenance import Window as WindowEvent
+import asyncpg
+
+from services.probes.alerts.domain import AlertState
+from services.probes.alerts.judging import Key
+from services.probes.alerts.records import About, Alert, Standing, Transition
+from shared.database import Connection, found
+from shared.events.alerts import AlertPhase
+
+STATE = ", ".join(field.name for field in fields(AlertState))
+ALERT = ", ".join(f'"{name}"' for name in Alert.model_fields)
+TRANSITION = ", ".join(f'"{name}"' for name in Transition.model_fields)
+PLACEHOLDERS_OF_ALERT = ", ".join(f"${number}" for number in range(1, len(Alert.model_fields) + 1))
+PLACEHOLDERS_OF_TRANSITION = ", ".join(f"${number}" for number in range(1, len(Transition.model_fields) + 1))
 
 
-async def upsert_window(conn: Connection, event: WindowEvent) -> None:
-    """Keeps a window's times and scope, unless a later revision is known."""
-    await conn.execute(
-        """INSERT INTO windows (id, revision, systems, starts_at, ends_at) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (id) DO UPDATE SET revision = $2, systems = $3, starts_at = $4, ends_at = $5
-               WHERE windows.revision < $2""",
-        event.window_id,
-        event.revision,
-        [system.id for system in event.systems],
-        event.starts_at,
-        event.ends_at,
-    )
-
-
-async def mark_window(
-    conn: Connection,
-    window_id: str,
-    *,
-    started_at: datetime | None = None,
-    ended_at: datetime | None = None,
-    is_cancelled: bool = False,
-) -> None:
-    """Remembers what has happened to a window; that stays, whichever of its events arrives last."""
-    await conn.execute(
-        """UPDATE windows SET started_at = coalesce(started_at, $2), ended_at = coalesce(ended_at, $3),
-                              is_cancelled = is_cancelled OR $4 WHERE id = $1""",
-        window_id,
-        started_at,
-        ended_at,
-        is_cancelled,
-    )
-
-
-async def select_windows(conn: Connection, after: datetime) -> list[Window]:
-    """The windows that are planned to end after that instant."""
+async def select_states(conn: Connection, probe_ids: Collection[str]) -> dict[Key, AlertState]:
+    """Where the checks of these probes stand that don't stand at "ok"."""
     rows = await conn.fetch(
-        """SELECT id, systems, starts_at, ends_at, started_at, ended_at, is_cancelled FROM windows
-           WHERE ends_at > $1 AND NOT is_cancelled ORDER BY id""",
-        after,
+        f"SELECT probe_id, measure, {STATE} FROM alert_states WHERE probe_id = ANY($1)",  # noqa: S608 -- a constant
+        list(probe_ids),
     )
-    return [Window(**{**row, "systems": frozenset(row["systems"])}) for row in rows]
+    return {(row["probe_id"], row["measure"]): _state(row) for row in rows}
 
 
-async def select_state(conn: Connection, probe_id: str) -> AlertState:
-    """Where a probe stands."""
-    row = await conn.fetchrow(
-        "SELECT phase, failures, successes, since, is_held FROM alert_states WHERE probe_id = $1", probe_id
+async def select_states_of_assets(conn: Connection, assets: Collection[str]) -> dict[str, dict[str, AlertState]]:
+    """By asset and probe, where its probes stand that don't stand at "ok"; without their measures."""
+    rows = await conn.fetch(
+        f"""SELECT subject, probe_id, {STATE} FROM alert_states
+            WHERE subject = ANY($1) AND measure = ''""",  # noqa: S608 -- a constant
+        list(assets),
     )
-    return AlertState(**row) if row else AlertState()
+    states: dict[str, dict[str, AlertState]] = {}
+    for row in rows:
+        states.setdefault(row["subject"], {})[row["probe_id"]] = _state(row)
+    return states
 
 
-async def upsert_state(conn: Connection, probe_id: str, state: AlertState) -> None:
-    """Keeps where a probe stands."""
+async def upsert_states(conn: Connection, stand: Mapping[Key, tuple[About, AlertState]]) -> None:
+    """Keeps where checks stand."""
+    names = [field.name for field in fields(AlertState)]
+    columns = ["probe_id", "measure", "subject", "site_id", '"check"', *names]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+    rows = [
+        (*key, about.subject, about.site_id, about.check, *(getattr(state, name) for name in names))
+        for key, (about, state) in stand.items()
+    ]
     await conn.execute(
-        """INSERT INTO alert_states (probe_id, phase, failures, successes, since, is_held)
-           VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT (probe_id) DO UPDATE
-               SET phase = $2, failures = $3, successes = $4, since = $5, is_held = $6""",
-        probe_id,
-        state.phase,
-        state.failures,
-        state.successes,
-        state.since,
-        state.is_held,
+        f"""INSERT INTO alert_states ({", ".join(columns)})
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
+                $8::integer[], $9::integer[], $10::timestamptz[], $11::text[], $12::text[], $13::text[],
+                $14::boolean[], $15::text[], $16::boolean[], $17::integer[])
+            ON CONFLICT (probe_id, measure) DO UPDATE SET {updates}""",  # noqa: S608 -- names of our own columns
+        *(list(column) for column in zip(*rows, strict=True)),
     )
 
 
-async def delete_state(conn: Connection, probe_id: str) -> None:
-    """Makes the probe stand at "ok", as one that was never judged."""
-    await conn.execute("DELETE FROM alert_states WHERE probe_id = $1", probe_id)
-
-
-async def insert_alert(conn: Connection, alert: Alert) -> None:
-    """Keeps an alert that was raised."""
+async def delete_states(conn: Connection, keys: Iterable[Key]) -> None:
+    """Makes checks stand at "ok"."""
+    probe_ids, measures = zip(*keys, strict=True)
     await conn.execute(
-        """INSERT INTO alerts (id, "check", subject, asset_name, site_id, system_id, severity, summary, since,
-                               raised_at, persisted_past_window)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
-        alert.id,
-        alert.check,
-        alert.subject,
-        alert.asset_name,
-        alert.site_id,
-        alert.system_id,
-        alert.severity,
-        alert.summary,
-        alert.since,
-        alert.raised_at,
-        alert.persisted_past_window,
+        """DELETE FROM alert_states USING unnest($1::text[], $2::text[]) AS gone (probe_id, measure)
+           WHERE alert_states.probe_id = gone.probe_id AND alert_states.measure = gone.measure""",
+        list(probe_ids),
+        list(measures),
     )
 
 
-async def resolve_alert(
-    conn: Connection, subject: str, check: str, resolved_at: datetime, resolution: str
+async def delete_probe(conn: Connection, probe_id: str) -> None:
+    """Forgets where a probe's checks stand, when it was heard, and what is usual for it."""
+    for table in ("alert_states", "heard", "baselines"):
+        await conn.execute(f"DELETE FROM {table} WHERE probe_id = $1", probe_id)  # noqa: S608 -- constants
+
+
+async def insert_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
+    """Keeps alerts that were raised."""
+    await conn.executemany(
+        f"INSERT INTO alerts ({ALERT}) VALUES ({PLACEHOLDERS_OF_ALERT})",  # noqa: S608 -- names of our own columns
+        [tuple(alert.model_dump().values()) for alert in alerts],
+    )
+
+
+async def resolve_alerts(conn: Connection, resolutions: Mapping[str, str], now: datetime) -> list[Alert]:
+    """Resolves alerts, each with its words, and returns those that were open. An acknowledgement ends with them."""
+    rows = await conn.fetch(
+        """UPDATE alerts SET resolved_at = $3, resolution = gone.resolution, acknowledged_by = NULL,
+                  acknowledged_at = NULL, acknowledged_until = NULL, acknowledgement = NULL
+           FROM unnest($1::text[], $2::text[]) AS gone (id, resolution)
+           WHERE alerts.id = gone.id AND resolved_at IS NULL RETURNING alerts.*""",
+        list(resolutions),
+        list(resolutions.values()),
+        now,
+    )
+    return [_alert(row) for row in rows]
+
+
+async def update_alerts(conn: Connection, states: Iterable[AlertState]) -> None:
+    """Keeps how bad open alerts are now, and whether they flap."""
+    rows = [(state.alert_id, state.severity, state.phase == "flapping") for state in states]
+    await conn.executemany("UPDATE alerts SET severity = $2, flapping = $3 WHERE id = $1", rows)
+
+
+async def insert_transitions(conn: Connection, transitions: Sequence[Transition]) -> None:
+    """Keeps transitions."""
+    await conn.executemany(
+        f"INSERT INTO alert_transitions ({TRANSITION}) VALUES ({PLACEHOLDERS_OF_TRANSITION})",  # noqa: S608 -- our own
+        [tuple(transition.model_dump().values()) for transition in transitions],
+    )
+
+
+async def select_alert(conn: Connection, alert_id: str) -> Alert:
+    """The alert of that id. Raises NotFound."""
+    return _alert(found(await conn.fetchrow("SELECT * FROM alerts WHERE id = $1", alert_id), f"alert {alert_id}"))
+
+
+async def acknowledge(
+    conn: Connection, alert_id: str, by: str, comment: str, until: datetime | None, now: datetime
 ) -> Alert | None:
-    """Resolves the open alert of that check and returns it; None when there is none."""
+    """Keeps who has taken the alert over; None when it is resolved."""
     row = await conn.fetchrow(
-        """UPDATE alerts SET resolved_at = $3, resolution = $4
-           WHERE subject = $1 AND "check" = $2 AND resolved_at IS NULL RETURNING *""",
-        subject,
-        check,
-        resolved_at,
-        resolution,
+        """UPDATE alerts SET acknowledged_by = $2, acknowledgement = $3, acknowledged_until = $4, acknowledged_at = $5
+           WHERE id = $1 AND resolved_at IS NULL RETURNING *""",
+        alert_id,
+        by,
+        comment,
+        until,
+        now,
     )
-    return Alert.model_validate(dict(row)) if row else None
+    return _alert(row) if row else None
+
+
+async def end_acknowledgements(conn: Connection, now: datetime) -> list[Alert]:
+    """Takes away the acknowledgements whose end has come, and returns their alerts."""
+    rows = await conn.fetch(
+        """UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, acknowledged_until = NULL,
+                  acknowledgement = NULL
+           WHERE acknowledged_until <= $1 AND resolved_at IS NULL RETURNING *""",
+        now,
+    )
+    return [_alert(row) for row in rows]
 
 
 async def select_alerts(
@@ -135,4 +165,83 @@ async def select_alerts(
         before,
         limit,
     )
-    return [Alert.model_validate(dict(row)) for row in rows]
+    return [_alert(row) for row in rows]
+
+
+async def select_transitions(
+    conn: Connection,
+    visible: Collection[str] | None,
+    subject: str | None,
+    alert_id: str | None,
+    before: str | None,
+    limit: int,
+) -> list[Transition]:
+    """Transitions, the latest first, behind ``before``; ``visible`` None stands for all sites."""
+    rows = await conn.fetch(
+        """SELECT * FROM alert_transitions
+           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
+             AND ($3::text IS NULL OR alert_id = $3) AND ($4::text IS NULL OR id < $4)
+           ORDER BY id DESC LIMIT $5""",
+        None if visible is None else list(visible),
+        subject,
+        alert_id,
+        before,
+        limit,
+    )
+    return [Transition.model_validate(dict(row)) for row in rows]
+
+
+async def select_standings(
+    conn: Connection,
+    visible: Collection[str] | None,
+    subject: str | None,
+    phase: AlertPhase | None,
+    after: str | None,
+    limit: int,
+) -> list[Standing]:
+    """Where checks stand that don't stand at "ok", by id behind ``after``; ``visible`` None stands for all sites."""
+    rows = await conn.fetch(
+        """SELECT *, is_held AS held_by_window FROM (
+               SELECT *, probe_id || CASE measure WHEN '' THEN '' ELSE '#' || measure END AS id FROM alert_states) AS it
+           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
+             AND phase <> 'ok' AND ($3::text IS NULL OR phase = $3) AND ($4::text IS NULL OR id > $4)
+           ORDER BY id LIMIT $5""",
+        None if visible is None else list(visible),
+        subject,
+        phase,
+        after,
+        limit,
+    )
+    return [Standing.model_validate(dict(row)) for row in rows]
+
+
+async def delete_before(conn: Connection, instant: datetime) -> None:
+    """Forgets transitions and resolved alerts that are older; their events stay in the audit log."""
+    await conn.execute("DELETE FROM alert_transitions WHERE at < $1", instant)
+    await conn.execute("DELETE FROM alerts WHERE resolved_at < $1", instant)
+
+
+def _state(row: asyncpg.Record) -> AlertState:
+    return AlertState(**{field.name: row[field.name] for field in fields(AlertState)})
+
+
+def _alert(row: asyncpg.Record) -> Alert:
+    return Alert.model_validate(dict(row))
+
+
+async def select_vantages(conn: Connection) -> list[tuple[str, str, AlertState]]:
+    """The vantages of which an alert is open: name, site, where each stands."""
+    rows = await conn.fetch(
+        f"SELECT probe_id, site_id, {STATE} FROM alert_states WHERE probe_id LIKE 'vantage:%'"  # noqa: S608 -- a constant
+    )
+    return [(row["probe_id"].removeprefix("vantage:"), row["site_id"], _state(row)) for row in rows]
+
+
+async def lock_vantage(conn: Connection, vantage: str) -> None:
+    """Waits for every other transaction that raises the alert of that vantage."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('probes vantage ' || $1, 0))", vantage)
+
+
+async def try_lock_watch(conn: Connection) -> bool:
+    """Whether this transaction is the one that watches now."""
+    return bool(await conn.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('probes watch', 0))"))

@@ -48,33 +48,6 @@ CREATE INDEX probes_leased ON probes (leased_until) WHERE leased_until IS NOT NU
 CREATE INDEX probes_of_subject ON probes (subject);
 CREATE INDEX probes_of_vantage ON probes (vantage, id) WHERE vantage IS NOT NULL;
 
--- Where each probe stands in the alert machine; no row stands for "ok".
-CREATE TABLE alert_states (
-    probe_id  text    PRIMARY KEY,
-    phase     text    NOT NULL,
-    failures  integer NOT NULL,
-    successes integer NOT NULL,
-    since     timestamptz,
-    is_held   boolean NOT NULL
-);
-
-CREATE TABLE alerts (
-    id                    text        PRIMARY KEY,
-    "check"               text        NOT NULL,
-    subject               text        NOT NULL,
-    asset_name            text        NOT NULL,
-    site_id               text        NOT NULL,
-    system_id             text,
-    severity              text        NOT NULL,
-    summary               text        NOT NULL,
-    since                 timestamptz NOT NULL,
-    raised_at             timestamptz NOT NULL,
-    persisted_past_window boolean     NOT NULL,
-    resolved_at           timestamptz,
-    resolution            text
-);
-CREATE UNIQUE INDEX alerts_open ON alerts (subject, "check") WHERE resolved_at IS NULL;
-
 CREATE TABLE windows (
     id           text        PRIMARY KEY,
     revision     integer     NOT NULL,

@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.probes.alerts.domain import Policy, Window, open_windows
-from services.probes.alerts.handlers import close_alert, judge_result, load_windows
+from services.probes.alerts.domain import Policy
+from services.probes.alerts.handlers import close_alert, judge_results, load_windows
+from services.probes.alerts.judging import Judged
+from services.probes.alerts.windows import Window, open_windows
 from services.probes.history.domain import Result
 from services.probes.history.handlers import keep_results
 from services.probes.kinds.domain import Observation
@@ -151,22 +153,28 @@ async def take_results(tx: Transaction, brought: Sequence[Brought], rules: RunRu
     ]
 
 
+async def ask_soon(tx: Transaction, probe_ids: Collection[str]) -> None:
+    """Makes these probes due now that are made by replicas of this service; what is under way goes on."""
+    await store.ask_soon(tx.conn, probe_ids)
+
+
 async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
     windows = await load_windows(tx, rules.policy)
-    results: list[Result] = []
-    ended: list[Ended] = []
+    batch: list[Judged] = []
     for one in finished:
         probe = one.run.probe
         with telemetry.span(f"probes {probe.kind}", attributes={"subject": probe.subject}):
             flow = replace(tx, correlation_id=new_id(), causation_id=None)
             result = _record(flow, one.run, one.observation, rules.vantage, windows)
-            caused = replace(flow, causation_id=result.id)
-            is_undecided = await judge_result(caused, probe, result, windows, rules.policy)
-        results.append(result)
-        due_at = next_due(probe, one.run.due_at, is_undecided)
-        ended.append(Ended(probe, one.run.due_at, result.id, due_at, is_undecided))
-    await keep_results(tx, results)
-    return ended
+            batch.append(Judged(probe, result, flow.correlation_id, telemetry.traceparent()))
+    undecided = await judge_results(tx, batch, rules.policy, windows)
+    await keep_results(tx, [judged.result for judged in batch])
+    return [_ended(judged, is_undecided) for judged, is_undecided in zip(batch, undecided, strict=True)]
+
+
+def _ended(judged: Judged, is_undecided: bool) -> Ended:
+    probe, result = judged.probe, judged.result
+    return Ended(probe, result.due_at, result.id, next_due(probe, result.due_at, is_undecided), is_undecided)
 
 
 def _record(tx: Transaction, run: Run, observation: Observation, vantage: str, windows: Sequence[Window]) -> Result:

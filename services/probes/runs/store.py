@@ -138,6 +138,16 @@ async def select_seconds_until_due(conn: Connection) -> float | None:
     return seconds
 
 
+async def ask_soon(conn: Connection, probe_ids: Collection[str]) -> None:
+    """Makes these probes due now, but for those that are under way. Tells the runners."""
+    await conn.execute(
+        """UPDATE probes SET next_due = now()
+           WHERE id = ANY($1) AND vantage IS NULL AND leased_until IS NULL AND next_due > now()""",
+        list(probe_ids),
+    )
+    await conn.execute("SELECT pg_notify($1, '')", CHANNEL)
+
+
 async def select_leases(conn: Connection, probe_ids: Collection[str]) -> dict[str, str | None]:
     """The leases of these probes, locked."""
     rows = await conn.fetch("SELECT id, lease FROM probes WHERE id = ANY($1) ORDER BY id FOR UPDATE", list(probe_ids))

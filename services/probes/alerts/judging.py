@@ -1,0 +1,227 @@
+"""Judges a batch of results: what each shows of its checks, and how that moves the alert machine. Pure."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.probes.alerts import flapping
+from services.probes.alerts.baselines import Baseline, Samples, learn, limits_from, slot_of, usual_at
+from services.probes.alerts.domain import OK, AlertState, Change, Changes, Policy, Seen, Sign, judge
+from services.probes.alerts.limits import Limits
+from services.probes.alerts.measures import TELLING, Measures, Reading, level_by, readings_of, seen_of, summary_of
+from services.probes.alerts.records import About
+from services.probes.alerts.upstream import NO_ANSWER, Hold, Upper, hold_by, uppers_of, vantage_id
+from services.probes.alerts.windows import Window, is_held_back
+from services.probes.history.domain import Result
+from services.probes.runs.domain import Probe
+from shared.events.alerts import Severity
+
+Key = tuple[str, str]
+"""The probe's id and the measure, "" for the probe itself."""
+
+FAULTS_OF_CONFIGURATION = frozenset({"rejected_ae_title"})
+
+SIGNS: Mapping[str, Sign] = {"ok": "good", "failed": "bad", "degraded": "alive"}
+"""What an outcome shows of the target; any other says nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A result that is to be judged, with the flow and the trace that it belongs to."""
+
+    probe: Probe
+    result: Result
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one result did to one check."""
+
+    judged: Judged
+    measure: str
+    state: AlertState
+    changes: Changes
+    summary: str
+
+    @property
+    def key(self) -> Key:
+        """The check."""
+        return (self.judged.probe.id, self.measure)
+
+    @property
+    def is_raised_unanswered(self) -> bool:
+        """Whether it raises an alert for which our own network could be the reason."""
+        is_raised = any(change.what == "raised" for change in self.changes)
+        return is_raised and not self.measure and self.judged.result.failure in NO_ANSWER
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known when a batch is judged. ``cut_off`` are vantages that reach nothing."""
+
+    policy: Policy
+    windows: Sequence[Window]
+    measures: Mapping[str, Measures]
+    states: Mapping[Key, AlertState] = field(default_factory=dict)
+    uppers: Mapping[str, Mapping[str, AlertState]] = field(default_factory=dict)
+    baselines: Mapping[Key, Baseline] = field(default_factory=dict)
+    zones: Mapping[str, str] = field(default_factory=dict)
+    cut_off: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a batch comes to: moves in their order, and by measure the slots of baselines that have learned."""
+
+    moves: tuple[Move, ...]
+    learned: Mapping[Key, Mapping[int, Samples]]
+
+
+class Judge:
+    """Judges results one after the other, each by what those before it have led to."""
+
+    def __init__(self, known: Knowledge, new_id: Callable[[], str]) -> None:
+        self._known = known
+        self._new_id = new_id
+        self._states = dict(known.states)
+        self._uppers = defaultdict(dict, {asset: dict(states) for asset, states in known.uppers.items()})
+        self._learned: dict[Key, dict[int, Samples]] = {}
+
+    def judge_all(self, batch: Sequence[Judged]) -> Verdict:
+        """The verdict on a batch."""
+        moves = tuple(move for judged in batch for move in self._judge(judged))
+        return Verdict(moves, self._learned)
+
+    def _judge(self, judged: Judged) -> Iterator[Move]:
+        if (sign := SIGNS.get(judged.result.outcome)) is None:
+            return
+        main = self._states.get((judged.probe.id, ""), OK)
+        if sign == "bad" or main != OK:
+            yield self._move(judged, "", main, self._seen(judged, sign), judged.result.detail)
+        if judged.result.outcome in TELLING:
+            yield from self._judge_readings(judged)
+
+    def _judge_readings(self, judged: Judged) -> Iterator[Move]:
+        for reading in readings_in(judged, self._known.measures):
+            key = (judged.probe.id, reading.measure)
+            state = self._states.get(key, OK)
+            learned = self._usual_limits(key, judged, reading)
+            level = level_by(reading, learned, state)
+            if level == "clear" and state == OK:
+                self._learn(key, judged, reading)
+                continue
+            seen = seen_of(level, judged.result.started_at, self._new_id(), self._is_held_back(judged))
+            yield self._move(judged, reading.measure, state, seen, summary_of(reading, learned))
+
+    def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
+        moved, changes = judge(state, seen, self._known.policy)
+        move = Move(judged, measure, moved, changes, summary)
+        self._states[move.key] = moved
+        if not measure:
+            self._uppers[judged.probe.subject][judged.probe.id] = moved
+        return move
+
+    def _seen(self, judged: Judged, sign: Sign) -> Seen:
+        result = judged.result
+        hold = self._hold(judged) if sign == "bad" else Hold()
+        return Seen(
+            sign,
+            result.started_at,
+            self._new_id(),
+            severity=judged.probe.severity or severity_of(result.failure),
+            failure=result.failure,
+            is_held_back=self._is_held_back(judged),
+            suppressed_by=hold.suppressed_by,
+            is_waiting=hold.is_waiting,
+        )
+
+    def _is_held_back(self, judged: Judged) -> bool:
+        targets = {judged.probe.subject, judged.probe.system_id}
+        return is_held_back(self._known.windows, targets, judged.result.started_at, self._known.policy.grace)
+
+    def _hold(self, judged: Judged) -> Hold:
+        if judged.result.vantage in self._known.cut_off and judged.result.failure in NO_ANSWER:
+            return Hold(vantage_id(judged.result.vantage))
+        above = uppers_above(judged.probe, self._known.policy)
+        return hold_by(Upper(asset, state) for asset in above for state in self._uppers.get(asset, {}).values())
+
+    def _usual_limits(self, key: Key, judged: Judged, reading: Reading) -> Limits | None:
+        if not reading.limits.baseline:
+            return None
+        usual = usual_at(self._baseline(key), self._slot(judged))
+        return limits_from(usual, reading.worse, reading.limits.clear_ratio) if usual else None
+
+    def _learn(self, key: Key, judged: Judged, reading: Reading) -> None:
+        """Only what is well is learned: an outage must not become usual."""
+        if reading.limits.baseline and judged.result.outcome == "ok":
+            at = judged.result.started_at
+            self._learned.setdefault(key, {}).update(learn(self._baseline(key), self._slot(judged), reading.value, at))
+
+    def _baseline(self, key: Key) -> Baseline:
+        return {**self._known.baselines.get(key, {}), **self._learned.get(key, {})}
+
+    def _slot(self, judged: Judged) -> int:
+        return slot_of(judged.result.started_at, self._known.zones.get(judged.probe.site_id))
+
+
+def judge_batch(batch: Sequence[Judged], known: Knowledge, new_id: Callable[[], str]) -> Verdict:
+    """What the results of a batch come to, in their order; ``new_id`` gives the ids of alerts."""
+    return Judge(known, new_id).judge_all(batch)
+
+
+def uppers_above(probe: Probe, policy: Policy) -> frozenset[str]:
+    """The assets one hop up from a probe's target; our own network is that of the probes that we make ourselves."""
+    return uppers_of(probe.subject, probe.depends_on, policy.own_network if probe.vantage is None else ())
+
+
+def assets_above(batch: Sequence[Judged], policy: Policy) -> frozenset[str]:
+    """The assets one hop up from what failed."""
+    failed = (judged.probe for judged in batch if judged.result.outcome == "failed")
+    return frozenset(asset for probe in failed for asset in uppers_above(probe, policy))
+
+
+def judged_by_usual(batch: Sequence[Judged], measures: Mapping[str, Measures]) -> list[tuple[Key, Judged]]:
+    """The measures in a batch that are judged by what is usual, with the result that tells them."""
+    return [
+        ((one.probe.id, reading.measure), one)
+        for one in batch
+        if one.result.outcome in TELLING
+        for reading in readings_in(one, measures)
+        if reading.limits.baseline
+    ]
+
+
+def readings_in(judged: Judged, measures: Mapping[str, Measures]) -> Iterator[Reading]:
+    """The numbers of a result that have limits."""
+    probe, result = judged.probe, judged.result
+    return readings_of(result.measures, result.phases, probe.limits, measures.get(probe.kind, {}))
+
+
+def severity_of(failure: str | None) -> Severity:
+    """How bad a failure is: a fault of configuration stops one connection, anything else may be an outage."""
+    return "warning" if failure in FAULTS_OF_CONFIGURATION else "critical"
+
+
+def summary_of_change(move: Move, change: Change) -> str:
+    """What a transition tells a person."""
+    if change.what in ("flapping", "raised") and change.after == "flapping":
+        differing = flapping.changes(move.state.recent)
+        return f"It comes and goes: {differing} of its last {flapping.RESULTS - 1} results differ from the one before."
+    if change.what == "resolved":
+        return f"The check {check_name(move.judged.probe, move.measure)} succeeds again."
+    if change.what == "suppressed":
+        return f"{move.state.suppressed_by} is down; nothing is raised for what lies behind it."
+    return move.summary
+
+
+def about_probe(probe: Probe, measure: str = "") -> About:
+    """A probe, or one of its measures, as alerts tell of it."""
+    name = check_name(probe, measure)
+    return About(probe.id, measure, name, probe.subject, probe.name, probe.site_id, probe.system_id)
+
+
+def check_name(probe: Probe, measure: str) -> str:
+    """What an alert calls the check: of a measure, with its name behind that of the check that it belongs to."""
+    return f"{probe.check}:{measure}" if measure else probe.check

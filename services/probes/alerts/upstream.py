@@ -1,0 +1,80 @@
+"""What lies one hop up, such as a host or a site's gateway, and the vantage itself: when they explain a failure."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from services.probes.alerts.domain import AlertState
+
+OUT_OF_REACH = frozenset({"dns", "refused", "unreachable", "timeout", "timeout_connect"})
+"""The failures of something that nothing behind it can be reached through. What answers wrongly hides nothing."""
+
+NO_ANSWER = OUT_OF_REACH - {"refused"}
+"""The failures that our own network can be the reason of. A refusal is an answer of the target's host."""
+
+FEWEST, SHARE = 5, 0.9
+VANTAGE_CHECK = "vantage"
+
+
+@dataclass(frozen=True, slots=True)
+class Upper:
+    """Something that others depend on: where one of its checks stands."""
+
+    asset_id: str
+    state: AlertState
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is known to be out of reach, also where something keeps that from being told."""
+        state = self.state
+        is_known = state.is_open or state.is_held or state.suppressed_by is not None
+        return is_known and state.failure in OUT_OF_REACH
+
+    @property
+    def may_be_down(self) -> bool:
+        """Whether its next results decide that."""
+        return self.state.phase == "pending" and self.state.failure in OUT_OF_REACH
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one hop up makes of a failure: it is explained, or must wait until that is known."""
+
+    suppressed_by: str | None = None
+    is_waiting: bool = False
+
+
+def hold_by(uppers: Iterable[Upper]) -> Hold:
+    """What the uppers of a target make of its failure."""
+    known = sorted(uppers, key=lambda upper: upper.asset_id)
+    down = next((upper.asset_id for upper in known if upper.is_down), None)
+    return Hold(down, any(upper.may_be_down for upper in known))
+
+
+def uppers_of(subject: str, depends_on: Collection[str], own_network: Collection[str]) -> frozenset[str]:
+    """The assets one hop up. All depends on our own network, but that on nothing."""
+    return (
+        frozenset(depends_on) - {subject}
+        if subject in own_network
+        else frozenset((*depends_on, *own_network)) - {subject}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many addresses a vantage asked since some instant, and how many of them did not answer at all."""
+
+    asked: int
+    mute: int
+
+    def __add__(self, other: "Reach") -> "Reach":
+        return Reach(self.asked + other.asked, self.mute + other.mute)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it is rather the vantage that reaches nothing than so many targets that are down."""
+        return self.mute >= FEWEST and self.mute >= SHARE * self.asked
+
+
+def vantage_id(vantage: str) -> str:
+    """What stands for a vantage where a probe's or an asset's id stands otherwise."""
+    return f"vantage:{vantage[:240]}"

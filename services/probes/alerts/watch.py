@@ -1,0 +1,117 @@
+"""What time alone does to alerts: probes that nobody hears, reasons to keep an alert back that are over."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from services.probes.alerts import hearing, store
+from services.probes.alerts.domain import OK, AlertState, Judgement, Policy, lose, release
+from services.probes.alerts.handlers import load_windows, tell_acknowledgement
+from services.probes.alerts.hearing import Watched
+from services.probes.alerts.telling import Step, keep_steps
+from services.probes.alerts.upstream import Upper, hold_by, uppers_of, vantage_id
+from services.probes.alerts.vantages import SILENT, raise_vantage, resolve_vantages
+from services.probes.alerts.windows import Window, is_held_back
+from services.probes.runs.handlers import ask_soon
+from shared.transactions import Transaction
+
+UNKNOWN_AFTER = 3
+"""Intervals without a result after which a probe is unknown."""
+
+
+async def find_lost(tx: Transaction, watching_since: datetime) -> None:
+    """Probes that were not heard for three intervals become unknown; a vantage none of whose probes is heard fails.
+
+    All times are the database's. Nothing is lost before it was watched for as long.
+    """
+    await hearing.insert_unheard(tx.conn)
+    lost = await hearing.lock_lost(tx.conn, watching_since, UNKNOWN_AFTER)
+    if not lost:
+        return
+    states = await store.select_states(tx.conn, [watched.about.probe_id for watched in lost])
+    summary = f"No result for {UNKNOWN_AFTER} intervals."
+    await _keep(tx, {one: lose(states.get((one.about.probe_id, ""), OK)) for one in lost}, summary)
+    for vantage in sorted({one.vantage for one in lost if one.vantage is not None}):
+        if await hearing.is_silent(tx.conn, vantage):
+            told = "None of its probes has brought a result for three intervals. It is down, or can't reach us."
+            await raise_vantage(tx, vantage, SILENT, tx.now, told)
+
+
+async def release_kept_back(tx: Transaction, policy: Policy) -> None:
+    """Asks the targets anew whose alerts nothing keeps back any more; what still fails is raised by that."""
+    kept_back = await hearing.select_kept_back(tx.conn)
+    if not kept_back:
+        return
+    free = await _free(tx, kept_back, policy)
+    locked = await hearing.lock_probes(tx.conn, [one.about.probe_id for one in free])
+    states = await store.select_states(tx.conn, locked)
+    released = {
+        one: release(states[one.key])
+        for one in free
+        if one.key in states and is_kept_back(states[one.key]) and one.about.probe_id in locked
+    }
+    if released:
+        await _keep(tx, released, "What kept it back is over; it is asked anew.")
+        await ask_soon(tx, sorted({one.about.probe_id for one in released}))
+
+
+async def end_acknowledgements(tx: Transaction) -> None:
+    """Takes back the acknowledgements whose end has come."""
+    for alert in await store.end_acknowledgements(tx.conn, tx.now):
+        await tell_acknowledgement(tx, alert, "unacknowledged", "The acknowledgement has come to its end.")
+
+
+async def watch(tx: Transaction, policy: Policy, watching_since: datetime) -> None:
+    """All of the above, in one replica at a time."""
+    if not await store.try_lock_watch(tx.conn):
+        return
+    await find_lost(tx, watching_since)
+    await resolve_vantages(tx)
+    await release_kept_back(tx, policy)
+    await end_acknowledgements(tx)
+
+
+def is_kept_back(state: AlertState) -> bool:
+    """Whether something kept an alert from being raised, and nobody has noticed yet that it is over."""
+    return state.phase == "pending" and not state.is_asked and (state.is_held or state.suppressed_by is not None)
+
+
+async def _free(tx: Transaction, kept_back: Sequence[Watched], policy: Policy) -> list[Watched]:
+    windows = await load_windows(tx, policy)
+    above = {one: _above(one, policy) for one in kept_back}
+    uppers = await store.select_states_of_assets(tx.conn, frozenset[str]().union(*above.values()))
+    cut_off = {one.suppressed_by for one in kept_back} & {
+        vantage_id(name) for name, _, _ in await store.select_vantages(tx.conn)
+    }
+    return [
+        one
+        for one in kept_back
+        if one.suppressed_by not in cut_off and _is_free(one, above[one], uppers, windows, tx, policy)
+    ]
+
+
+def _above(one: Watched, policy: Policy) -> frozenset[str]:
+    return uppers_of(one.about.subject, one.depends_on, policy.own_network if one.vantage is None else ())
+
+
+def _is_free(
+    one: Watched,
+    above: frozenset[str],
+    uppers: Mapping[str, Mapping[str, AlertState]],
+    windows: Sequence[Window],
+    tx: Transaction,
+    policy: Policy,
+) -> bool:
+    if is_held_back(windows, {one.about.subject, one.about.system_id}, tx.now, policy.grace):
+        return False
+    known = (Upper(asset, state) for asset in above for state in uppers.get(asset, {}).values())
+    return hold_by(known).suppressed_by is None
+
+
+async def _keep(tx: Transaction, judged: Mapping[Watched, Judgement], summary: str) -> None:
+    await store.upsert_states(tx.conn, {one.key: (one.about, state) for one, (state, _) in judged.items()})
+    steps = [
+        Step(one.about, change, state, summary, tx.now)
+        for one, (state, changes) in judged.items()
+        for change in changes
+    ]
+    await keep_steps(tx, steps)
