@@ -63,7 +63,7 @@ def verify_log(
     """
     if sum(place is not None for place in (url, directory, database, evidence)) > 1:
         raise Unavailable("one log at a time: a URL, --directory, --database or --evidence")
-    trust = _trust(keys, witnesses, witnesses_needed)
+    trust = trust_in(keys, witnesses, witnesses_needed)
     if evidence is not None:
         _verify_evidence(evidence, trust)
         return
@@ -147,7 +147,8 @@ def _source(url: str | None, directory: Path | None, database: str | None, *, se
         raise Unavailable(exc.message) from exc
 
 
-def _trust(keys: Iterable[str], witnesses: Iterable[str], needed: int | None) -> "Trust":
+def trust_in(keys: Iterable[str], witnesses: Iterable[str], needed: int | None) -> "Trust":
+    """Whose signatures count: keys as they are given, each its text or the file it is in. Raises WrongSetting."""
     from services.compliance.checkpoints.cosignature import CosignatureKey
     from services.compliance.checkpoints.note import VerifierKey
     from services.compliance.verify.seals import Trust

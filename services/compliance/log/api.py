@@ -12,8 +12,10 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from services.compliance.checkpoints import handlers as checkpoints
+from services.compliance.checkpoints.proof_file import ProofFile, build_proof_file
 from services.compliance.log import handlers
-from services.compliance.log.proofs import Plan, consistency_spans, inclusion_spans
+from services.compliance.log.entry import parse_entry
+from services.compliance.log.proofs import Plan, consistency_spans, inclusion_spans, plan_inclusions
 from services.compliance.log.tiles import Bundle, NotATile, Tile, is_in_tree, parse_path
 from services.compliance.search.handlers import Given, given_in, record_access
 from shared.database import Connection
@@ -145,6 +147,36 @@ async def prove_consistency(
     return ConsistencyProof(
         old=old, new=new, old_root=_encode(old_root), new_root=_encode(new_root), hashes=[*map(_encode, hashes)]
     )
+
+
+@router.get("/proof/file", response_class=Response)
+async def hand_out_proof_file(
+    call: Annotated[Call, requires("auditor")], given: Annotated[Given, Depends(given_in)], index: Place
+) -> Response:
+    """The proof of an entry of your sites as a file (C2SP tlog-proof), which needs neither network nor database.
+
+    Its checkpoint is the one with the most cosignatures of the last ones that reach the entry.
+    """
+    await record_access(call, "proof", given)
+    async with call.read() as conn:
+        await _check_own(call, index, conn)
+        checkpoint = await checkpoints.read_most_cosigned(conn, index)
+        if checkpoint is None:
+            raise NotFound(f"no checkpoint of the log reaches entry {index} yet")
+        plan = plan_inclusions([index], checkpoint.size)
+        [proof] = plan.solve(await handlers.read_tiles(conn, plan.tiles))
+    file = build_proof_file(ProofFile(index, tuple(proof), checkpoint.note.encode()))
+    named = {"Content-Disposition": f'attachment; filename="{index}.tlog-proof"', "Cache-Control": NOW_ONLY}
+    return Response(file, media_type=TEXT, headers=named)
+
+
+async def _check_own(call: Call, index: int, conn: Connection) -> None:
+    """Raises NotFound unless the caller audits the entry's site, Gone where nobody can tell any more."""
+    if call.caller.sites("auditor") is None:
+        return
+    raw = await handlers.read_entry(conn, index)
+    if raw is None or not call.caller.has("auditor", parse_entry(raw).site_id):
+        raise NotFound(f"no entry {index}")
 
 
 async def _latest(conn: Connection) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from services.compliance.checkpoints.checkpoint import open_checkpoint
+from services.compliance.checkpoints.proof_file import verify_proof_file
 from services.compliance.log.handlers import read_tiles
 from services.compliance.log.proofs import plan_consistency, plan_inclusions, verify_consistency, verify_inclusion
 from services.compliance.log.tiles import Bundle, split_bundle
@@ -115,6 +116,9 @@ async def test_after_pruning_every_proof_and_every_kept_checkpoint_holds(
         archived = split_bundle(Bundle(1), (folder / Bundle(1).path).read_bytes())[300 - 256]
         verify_inclusion(300, newest.size, leaf_hashes([archived]), proof, newest.root)
         assert entry["event"]["id"].encode() in archived
+        file = await auditor.get("/compliance/v1/log/proof/file", params={"index": 300})
+        assert verify_proof_file(file.content, leaf_hashes([archived]), [KEY.verifier]).size == newest.size
+        assert (await steward.as_("nora", "auditor:north").get(file.request.url)).status_code == 410
         left = (await auditor.get("/compliance/v1/events", params={"limit": "500", "order": "asc"})).json()["items"]
         assert min(item["index"] for item in left) >= 2 * WIDTH
         types = [event.type for event in steward.heard.events if event.type.startswith("log.")]
