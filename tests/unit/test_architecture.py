@@ -34,6 +34,7 @@ PURE_PARTS = {
     *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("perfdata", "statuses"),
+    *("availability", "exposition", "forecast", "sketch", "steps"),
     *("builtin", "dicom_statuses", "expectations", "matrix", "planning", "report", "storage_classes", "synthetic"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }

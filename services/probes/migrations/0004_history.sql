@@ -24,7 +24,8 @@ CREATE INDEX results_of_subject ON results (subject, id);
 CREATE INDEX results_in_order ON results (id);
 CREATE INDEX results_by_due_time ON results USING brin (due_at) WITH (pages_per_range = 32, autosummarize = on);
 
--- Each probe that ever had a result; it stays when the probe is gone, and rollups name it by its number.
+-- Each probe that ever had a result, and what phases and measures it told; it stays when the probe is gone, and
+-- rollups name it by its number.
 CREATE TABLE histories (
     number    integer  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     probe_id  text     NOT NULL UNIQUE,
@@ -33,7 +34,8 @@ CREATE TABLE histories (
     system_id text,
     kind      text     NOT NULL,
     name      text     NOT NULL,
-    interval  interval NOT NULL
+    interval  interval NOT NULL,
+    measures  text[]   NOT NULL DEFAULT '{}'
 );
 CREATE INDEX histories_of_subject ON histories (subject);
 CREATE INDEX histories_of_system ON histories (system_id);

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.probes.history.availability import UNREACHABLE
 from services.probes.history.handlers import forget_old_results, forget_old_rollups, provide_partitions
+from services.probes.kpis.availability import UNREACHABLE
 from services.probes.rollups import store
 from services.probes.rollups.domain import DAY, HOUR, closable, floor, hours_ending, next_roll
 from shared.transactions import Transaction

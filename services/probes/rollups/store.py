@@ -125,6 +125,17 @@ async def roll_steps(conn: Connection, steps: Sequence[Step], unreachable: Colle
         LOOK_BACK,
         list(unreachable),
     )
+    await conn.execute(
+        """WITH told AS (
+               SELECT probe, array_agg(DISTINCT key) AS measures
+               FROM unnest($1::text[], $2::timestamptz[]) AS step (probe_id, starts_at) JOIN histories USING (probe_id)
+               JOIN rollups_5m r ON r.probe = number AND r.starts_at = step.starts_at
+               CROSS JOIN LATERAL jsonb_object_keys(numbers) AS key GROUP BY probe)
+           UPDATE histories h SET measures = ARRAY(SELECT DISTINCT unnest(h.measures || told.measures) ORDER BY 1)
+           FROM told WHERE h.number = told.probe AND NOT h.measures @> told.measures""",
+        [step.probe_id for step in steps],
+        [step.starts_at for step in steps],
+    )
 
 
 async def roll_hours(conn: Connection, hours: Sequence[Step]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.probes.history.availability import UNREACHABLE, Account
+from services.probes.kpis.availability import UNREACHABLE, Account
 from services.probes.history.domain import Result
 from services.probes.rollups.domain import floor
 

@@ -7,6 +7,7 @@ A percentile is within 1 % of the value that really has its rank (but for values
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 WIDTH = 1.02
 SMALLEST = 1e-9
@@ -54,3 +55,31 @@ def merged(*parts: Bins) -> dict[int, int]:
         for number, count in part.items():
             whole[number] = whole.get(number, 0) + count
     return whole
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What is known of many values: their count and sum, the least and the greatest, and their bins."""
+
+    count: int
+    sum: float
+    least: float | None
+    greatest: float | None
+    bins: Bins
+
+    @classmethod
+    def of(cls, value: float) -> "Values":
+        """One value."""
+        return cls(1, value, value, value, {bin_of(value): 1})
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean; None where there are none."""
+        return self.sum / self.count if self.count else None
+
+    def quantile(self, share: float) -> float | None:
+        """The value of that rank within 1 %; the least and the greatest are exact, and no rank lies beyond them."""
+        estimate = quantile(self.bins, share)
+        if estimate is None or self.least is None or self.greatest is None:
+            return estimate
+        return min(max(estimate, self.least), self.greatest)

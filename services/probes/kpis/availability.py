@@ -9,7 +9,7 @@ is planned and stands apart.
 from dataclasses import dataclass, fields
 from typing import Self
 
-from services.probes.history.domain import Availability, Reliability
+from services.probes.kpis.domain import Availability, Reliability
 
 UNREACHABLE = frozenset(
     {
