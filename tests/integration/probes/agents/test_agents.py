@@ -1,7 +1,7 @@
 """An agent makes the checks of its vantage, and what it saw comes once and in order, whatever becomes of the link."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +46,27 @@ class Gate:
             await send({"type": "http.response.body", "body": b""})
 
 
+class Watched(Spool):
+    """A spool that a test can wait for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, 10_000)
+        self._grown = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def add(self, bodies: Sequence[bytes]) -> None:
+        """Keeps results, and tells the test."""
+        super().add(bodies)
+        self._loop.call_soon_threadsafe(self._grown.set)
+
+    async def until_waiting(self, count: int) -> None:
+        """Returns when so many results wait."""
+        async with asyncio.timeout(60):
+            while self.waiting < count:
+                self._grown.clear()
+                await self._grown.wait()
+
+
 @dataclass
 class Stage:
     """Probes that run, behind a gate, with a voice of inventory."""
@@ -75,11 +96,11 @@ class Stage:
         return f"dicom-echo:{answer.json()['id']}"
 
     @asynccontextmanager
-    async def agent(self) -> AsyncIterator[Spool]:
+    async def agent(self) -> AsyncIterator[Watched]:
         """Runs the agent; gives its spool."""
         token = SecretStr(self.steward.issuer.token("agent", [f"service:{SITE}"]))
         link = Link(f"{self.url}/probes", VANTAGE, token)
-        spool = Spool(self.folder / "spool", 10_000)
+        spool = Watched(self.folder / "spool")
         kinds = {kind.name: kind.configured(KindSettings()) for kind in KINDS}
         running = asyncio.create_task(Agent(link, spool, kinds, 0.1).run())
         try:
@@ -134,9 +155,7 @@ async def test_while_the_link_is_down_results_wait_and_then_come_in_order(stage:
         async with stage.agent() as spool:
             await stage.steward.heard.until("probe.result", lambda e: e.data.probe_id == probe_id)
             stage.gate.is_open = False
-            async with asyncio.timeout(60):
-                while spool.waiting < 3:
-                    await asyncio.sleep(0)
+            await spool.until_waiting(3)
             waiting, stage.gate.is_open = spool.waiting, True
             await _heard(stage, probe_id, waiting + 3)
     assert stage.whole(probe_id)
@@ -150,9 +169,8 @@ async def test_an_agent_that_starts_without_a_link_goes_on_with_its_work(stage: 
             await stage.steward.heard.until("probe.result", lambda e: e.data.probe_id == probe_id)
         before = len(stage.seen(probe_id))
         stage.gate.is_open = False
-        async with stage.agent() as spool, asyncio.timeout(60):
-            while spool.waiting < 2:
-                await asyncio.sleep(0)
+        async with stage.agent() as spool:
+            await spool.until_waiting(2)
         stage.gate.is_open = True
         async with stage.agent():
             await _heard(stage, probe_id, before + 3)
@@ -166,8 +184,7 @@ async def test_failures_at_a_vantage_raise_an_alert(stage: Stage) -> None:
         node.stop()
         probe_id = await stage.check(node, interval_seconds=5, retry_interval_seconds=1)
         async with stage.agent():
-            raised = await stage.steward.heard.until("alert.raised")
-    assert raised.data.check.startswith("echo from the DMZ")
+            await stage.steward.heard.until("alert.raised", lambda e: e.data.check.startswith("echo from the DMZ"))
     gaps = [later.due_at - earlier.due_at for earlier, later in pairwise(stage.seen(probe_id))]
     assert min(gaps) < timedelta(seconds=4)
 
