@@ -1,6 +1,6 @@
 """Commands on checks, and what inventory's events do to them: each check that can be asked is a probe."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from services.probes.kinds import KINDS
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets.domain import Subject
 from services.probes.targets.handlers import find_site_assets, find_subjects_touched_by, hold_subject
+from shared.database import Connection
 from shared.errors import Malformed, Refused
 from shared.events import Event
 from shared.events.inventory import AssetChanged, AssetRetired
@@ -53,6 +54,11 @@ async def create_check(tx: Transaction, draft: CheckDraft) -> Check:
     await _follow(tx, check, subject)
     _record(tx, check)
     return check
+
+
+async def find_checks(conn: Connection, check_ids: Collection[str]) -> list[Check]:
+    """Those of these checks that there are."""
+    return await store.select_checks_by_id(conn, check_ids)
 
 
 async def replace_check(tx: Transaction, check_id: str, expected_version: int, change: CheckChange) -> Check:

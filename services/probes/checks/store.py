@@ -56,6 +56,12 @@ async def select_check(conn: Connection, check_id: str) -> Check:
     return _check(found(row, f"check {check_id}"))
 
 
+async def select_checks_by_id(conn: Connection, check_ids: Collection[str]) -> list[Check]:
+    """Those of these checks that there are."""
+    rows = await conn.fetch("SELECT * FROM checks WHERE id = ANY($1) ORDER BY id", list(check_ids))
+    return [_check(row) for row in rows]
+
+
 async def select_checks_of(conn: Connection, subject: str) -> list[Check]:
     """All checks of an asset."""
     return [_check(row) for row in await conn.fetch("SELECT * FROM checks WHERE subject = $1 ORDER BY id", subject)]

@@ -43,6 +43,11 @@ async def find_subjects_touched_by(conn: Connection, asset_id: str) -> list[Subj
     return await store.select_subjects_touched_by(conn, asset_id)
 
 
+async def find_nodes_touched_by(conn: Connection, asset_id: str) -> list[Target]:
+    """The node of that id, or the nodes of the system of that id."""
+    return await store.select_nodes_touched_by(conn, asset_id)
+
+
 async def find_site_assets(conn: Connection, site_id: str, asset_ids: Collection[str]) -> set[str]:
     """Which of these assets are at the site."""
     return await store.select_site_assets(conn, site_id, asset_ids)
