@@ -1,10 +1,9 @@
 """`steward demo`: the switches of the simulated group, and the mailbox that stands for everybody's mail."""
 
 import click
-import httpx
 
 from services.cli.output import items_of, pick, show
-from services.cli.rest import ask, known
+from services.cli.rest import ask, elsewhere, known
 from services.cli.selection import Selection, printing, selecting, split_pairs
 
 
@@ -53,10 +52,10 @@ def mails(selection: Selection, filters: tuple[str, ...]) -> None:
     For example: steward demo mails to=@north.example subject=Critical --print to,subject
     """
     query = dict(split_pairs(filters))
-    with httpx.Client(timeout=60) as client:
+    with elsewhere(60) as client:
         selection.show(lambda: ask(client, "GET", known("mailbox"), params=query))
 
 
 def _ask(method: str, path: str) -> object:
-    with httpx.Client(timeout=60) as client:
+    with elsewhere(60) as client:
         return ask(client, method, known("demo") + path)

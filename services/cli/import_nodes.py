@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import httpx
 
-from services.cli.rest import api, ask, ask_bytes
+from services.cli.rest import api, ask, ask_bytes, elsewhere
 
 if TYPE_CHECKING:
+    import httpx
+
     from services.inventory.imports.domain import Listed, NodeRow, Planned
 
 NODES = "/inventory/v1/nodes"
@@ -62,7 +63,7 @@ def import_orthanc(where: str, system: str | None, dry_run: bool, yes: bool) -> 
     from services.inventory.imports.orthanc import read_modalities
 
     if where.startswith(("http://", "https://")):
-        with httpx.Client(timeout=30) as client:
+        with elsewhere(30) as client:
             raw = ask_bytes(client, f"{where.rstrip('/')}/modalities?expand")
     else:
         try:
@@ -102,7 +103,7 @@ def _import(raw: bytes, read: "Callable[[bytes], Listed]", system: str | None, d
                 _register(client, system_id, row)
 
 
-def _by_system(client: httpx.Client, listed: "Listed", usual: str | None) -> "list[tuple[dict[str, Any], Listed]]":
+def _by_system(client: "httpx.Client", listed: "Listed", usual: str | None) -> "list[tuple[dict[str, Any], Listed]]":
     """Each system with its rows. Ends the command for a system that is not known, or not told."""
     from services.inventory.imports.domain import Listed
 
@@ -120,7 +121,7 @@ def _by_system(client: httpx.Client, listed: "Listed", usual: str | None) -> "li
     return [(systems[system_id], Listed(found, ())) for system_id, found in rows.items()]
 
 
-def _registered(client: httpx.Client, site_id: str) -> "Iterator[NodeRow]":
+def _registered(client: "httpx.Client", site_id: str) -> "Iterator[NodeRow]":
     """The nodes of a site, where no two live ones have one address."""
     from services.inventory.imports.domain import NodeRow
 
@@ -129,7 +130,7 @@ def _registered(client: httpx.Client, site_id: str) -> "Iterator[NodeRow]":
             yield NodeRow.model_validate({name: node[name] for name in ("name", "ae_title", "host", "port", "role")})
 
 
-def _all(client: httpx.Client, path: str, **query: str) -> Iterator[dict[str, Any]]:
+def _all(client: "httpx.Client", path: str, **query: str) -> Iterator[dict[str, Any]]:
     cursor: dict[str, str] = {}
     while True:
         page = ask(client, "GET", path, params={**query, **cursor, "limit": str(A_PAGE)})
@@ -139,7 +140,7 @@ def _all(client: httpx.Client, path: str, **query: str) -> Iterator[dict[str, An
         cursor = {"cursor": page["next"]}
 
 
-def _register(client: httpx.Client, system_id: str, row: "NodeRow") -> None:
+def _register(client: "httpx.Client", system_id: str, row: "NodeRow") -> None:
     body = row.model_dump(exclude={"system"}) | {"system_id": system_id}
     key = hashlib.sha256(repr(sorted(body.items())).encode()).hexdigest()[:32]
     ask(client, "POST", NODES, json=body, headers={"Idempotency-Key": f"import-{key}"})

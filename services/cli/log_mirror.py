@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import httpx
 
 from services.cli.rest import api, ask_bytes
 from shared.errors import StewardError
 
 if TYPE_CHECKING:
+    import httpx
+
     from services.compliance.checkpoints.checkpoint import Checkpoint
     from services.compliance.log.directory import DirectoryWriter
 
@@ -35,7 +36,7 @@ def log_mirror(folder: Path) -> None:
     click.echo(f"{folder}: {new} entries, {new - old} of them new")
 
 
-def _mirror(client: httpx.Client, folder: Path) -> tuple[int, int]:
+def _mirror(client: "httpx.Client", folder: Path) -> tuple[int, int]:
     """Copies what is new; returns the sizes before and after."""
     from services.compliance.log.tiles import bundles_of, split_bundle
 

@@ -1,12 +1,17 @@
-"""How the command speaks to a running Steward: where it is, with which token, and what to do with a refusal."""
+"""How the command speaks to a running Steward: where it is, with which token, and what to do with a refusal.
+
+httpx is loaded by the first request: it takes half the time in which a command starts that makes none.
+"""
 
 import json
 import os
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
-import httpx
+
+if TYPE_CHECKING:
+    import httpx
 
 UP_FILE = Path(".steward/up.json")
 ADDRESSES = ("url", "token", "mailbox", "demo")
@@ -35,22 +40,33 @@ def variable(address: str) -> str:
     return f"STEWARD_{address.upper()}"
 
 
-def api() -> httpx.Client:
+def api() -> "httpx.Client":
     """A client of the running Steward's REST API."""
+    import httpx
+
     return httpx.Client(base_url=known("url"), headers={"Authorization": f"Bearer {known('token')}"}, timeout=60)
 
 
-def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
+def elsewhere(timeout: float) -> "httpx.Client":
+    """A client of whatever is asked by its whole address."""
+    import httpx
+
+    return httpx.Client(timeout=timeout)
+
+
+def ask(client: "httpx.Client", method: str, path: str, **request: Any) -> Any:
     """The JSON answer. Ends the command with what the problem document says when the request is refused."""
     return _ask(client, method, path, **request).json()
 
 
-def ask_bytes(client: httpx.Client, path: str) -> bytes:
+def ask_bytes(client: "httpx.Client", path: str) -> bytes:
     """The answer to a GET as it is. Ends the command as ``ask`` does."""
     return _ask(client, "GET", path).content
 
 
-def _ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.Response:
+def _ask(client: "httpx.Client", method: str, path: str, **request: Any) -> "httpx.Response":
+    import httpx
+
     try:
         answer = client.request(method, path, **request)
     except httpx.HTTPError as exc:
@@ -60,11 +76,13 @@ def _ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.
     return answer
 
 
-def download(client: httpx.Client, path: str, file: IO[bytes], **request: Any) -> int:
+def download(client: "httpx.Client", path: str, file: IO[bytes], **request: Any) -> int:
     """Writes an answer of any length to ``file`` and returns its length.
 
     Ends the command when the request is refused, and when the answer breaks off: what was written then is not whole.
     """
+    import httpx
+
     try:
         with client.stream("GET", path, **request) as answer:
             if answer.is_error:
@@ -77,12 +95,14 @@ def download(client: httpx.Client, path: str, file: IO[bytes], **request: Any) -
         raise _unanswered(client, path, exc) from exc
 
 
-def _unanswered(client: httpx.Client, path: str, exc: httpx.HTTPError) -> click.ClickException:
+def _unanswered(client: "httpx.Client", path: str, exc: "httpx.HTTPError") -> click.ClickException:
+    import httpx
+
     where = httpx.URL(path) if path.startswith("http") else client.base_url
     return click.ClickException(f"{where.scheme}://{where.netloc.decode()} does not answer: {exc}")
 
 
-def _refuse(answer: httpx.Response) -> NoReturn:
+def _refuse(answer: "httpx.Response") -> NoReturn:
     try:
         told = answer.json()
     except ValueError:

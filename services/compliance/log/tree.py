@@ -12,6 +12,10 @@ HASH_BYTES = 32
 _PAIR = Struct(f"{2 * HASH_BYTES}s")
 EMPTY_ROOT = sha256(b"").digest()
 
+# A copy of a hash that has begun costs less than a new one that OpenSSL has to find the algorithm for.
+_begin_leaf = sha256(b"\x00").copy
+_begin_node = sha256(b"\x01").copy
+
 TILE = 256
 """How many hashes a complete tile has."""
 
@@ -30,14 +34,23 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def leaf_hashes(entries: Iterable[bytes]) -> bytes:
     """The hashes of entries as leaves, side by side."""
-    return b"".join([sha256(b"\x00" + entry).digest() for entry in entries])
+    hashes = []
+    for entry in entries:
+        leaf = _begin_leaf()
+        leaf.update(entry)
+        hashes.append(leaf.digest())
+    return b"".join(hashes)
 
 
 def fold(hashes: bytes) -> bytes:
     """The root over hashes that stand side by side; only the last may be of a smaller subtree than the others."""
     while len(hashes) > HASH_BYTES:
         whole = len(hashes) - len(hashes) % (2 * HASH_BYTES)
-        nodes = [sha256(b"\x01" + pair).digest() for (pair,) in _PAIR.iter_unpack(hashes[:whole])]
+        nodes = []
+        for (pair,) in _PAIR.iter_unpack(hashes[:whole]):
+            node = _begin_node()
+            node.update(pair)
+            nodes.append(node.digest())
         hashes = b"".join([*nodes, hashes[whole:]])
     return hashes
 

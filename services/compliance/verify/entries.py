@@ -1,11 +1,14 @@
 """What each entry must be: well-formed, the next of its site, not older than the last one, around a readable event.
 
-This is the innermost loop of a verification. An entry is passed when its header is, byte for byte, the one that its
-event's site is due; only what is not as expected is read by the exact parser, which says what is wrong.
+This is the innermost loop of a verification. Entries are passed, many at once, when their headers are, byte for byte,
+those that their events' sites are due; only what is not as expected is read by the exact parser, which says what is
+wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count, repeat
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -18,6 +21,8 @@ MANIFEST = "log.manifest"
 
 PRUNED = "log.pruned"
 LANDMARKS = frozenset((MANIFEST, PRUNED))
+TIME_LENGTH = len("2026-03-01T00:00:00.000000Z")
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Told(Protocol):
@@ -76,14 +81,13 @@ class Order:
     first_recorded: str = ""
     last_recorded: str = ""
 
-    def pass_landmark(self, event_type: str, index: int, event: bytes, site_id: str) -> dict[str, int]:
-        """Remembers a manifest or what was pruned; returns the heads of sites that grew since the last manifest."""
+    def pass_landmark(self, event_type: str, index: int, event: bytes, site_id: str) -> None:
+        """Remembers a manifest or what was pruned."""
         if event_type == PRUNED:
             self.pruned.append(_read_record(index, event))
         else:
             self.manifests.append(Manifested(index, event, site_id, self.grown))
             self.grown = {}
-        return self.grown
 
 
 def check_entries(
@@ -93,25 +97,93 @@ def check_entries(
 
     The events of those that are sound are added to ``events``, as ``read``.
     """
-    heads, grown, last_recorded = order.heads, order.grown, order.last_recorded
-    for index, entry in enumerate(entries, first):
-        header, _, event = entry.partition(b"\n")
-        try:
-            told = read(event)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            _check_header(index, entry, order)
-            raise Faulty("event", index, index + 1, f"the event can't be read: {exc}") from exc
-        site = told.siteid
-        number = heads.get(site)
-        if number is None or header != f"{site} {number} {last_recorded}".encode():
-            owner, number = _check_header(index, entry, order)
-            if owner != site:
-                raise Faulty("site", index, index + 1, f"the entry says {owner}, its event {site}")
-            last_recorded = order.last_recorded
-        heads[site] = grown[site] = number + 1
-        if told.type in LANDMARKS:
-            grown = order.pass_landmark(told.type, index, event, site)
-        events.append(told)
+    if not entries:
+        return
+    headers, _, raws = zip(*[entry.partition(b"\n") for entry in entries], strict=True)
+    following: Iterator[E] = map(read, raws)
+    done = 0
+    try:
+        told = list(following)
+    except UNREADABLE:
+        following = map(read, raws)
+    else:
+        for run, landmark in _runs(told):
+            if not _pass_run(headers[done : done + len(run)], run, order):
+                break
+            done += len(run)
+            events += run[: len(run) - landmark]
+            if landmark:
+                order.pass_landmark(run[-1].type, first + done - 1, raws[done - 1], run[-1].siteid)
+                events.append(run[-1])
+        following = iter(told[done:])
+    for at in range(done, len(entries)):
+        events.append(_check_entry(first + at, entries[at], order, following))
+
+
+def _runs(told: Sequence[E]) -> Iterator[tuple[Sequence[E], bool]]:
+    """Events up to and with each manifest, or whatever else their order is to remember; then those after the last."""
+    done = 0
+    for last in [at for at, one in enumerate(told) if one.type in LANDMARKS]:
+        yield told[done : last + 1], True
+        done = last + 1
+    if done < len(told):
+        yield told[done:], False
+
+
+def _pass_run(headers: Sequence[bytes], told: Sequence[E], order: Order) -> bool:
+    """Whether each header is, byte for byte, the one that is due; if not, ``order`` is as it was.
+
+    All are compared as one string. None of them holds a line feed, so what is the same is so line by line.
+    """
+    sites = {one.siteid for one in told}
+    stamps = _stamps(headers, order.last_recorded)
+    if stamps is None or not sites <= order.heads.keys():
+        return False
+    numbers = {site: count(order.heads[site]).__next__ for site in sites}
+    due = [f"{(site := one.siteid)} {numbers[site]()} {stamp}" for one, stamp in zip(told, stamps, strict=False)]
+    if "\n".join(due).encode() != b"\n".join(headers):
+        return False
+    grown = {site: number() for site, number in numbers.items()}
+    order.heads |= grown
+    order.grown |= grown
+    order.last_recorded = recorded_at_of(headers[-1])
+    return True
+
+
+def _stamps(headers: Sequence[bytes], before: str) -> Iterable[str] | None:
+    """When entries were recorded, by their headers; None unless these are times, of which none lies before another."""
+    if headers[-1].endswith(before.encode()):
+        return repeat(before)
+    stamps = [header[-TIME_LENGTH:].decode("latin-1") for header in headers]
+    is_sound = before <= stamps[0] and stamps == sorted(stamps) and all(map(_is_time, set(stamps)))
+    return stamps if is_sound else None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return format_time(datetime.fromisoformat(text)) == text
+    except (ValueError, OverflowError, NotAnEntry):
+        return False
+
+
+def _check_entry(index: int, entry: bytes, order: Order, following: Iterator[E]) -> E:
+    """Reads one entry exactly, unless its header is the one that is due; ``following`` gives its event next."""
+    header, _, event = entry.partition(b"\n")
+    try:
+        told = next(following)
+    except UNREADABLE as exc:
+        _check_header(index, entry, order)
+        raise Faulty("event", index, index + 1, f"the event can't be read: {exc}") from exc
+    site = told.siteid
+    number = order.heads.get(site)
+    if number is None or header != f"{site} {number} {order.last_recorded}".encode():
+        owner, number = _check_header(index, entry, order)
+        if owner != site:
+            raise Faulty("site", index, index + 1, f"the entry says {owner}, its event {site}")
+    order.heads[site] = order.grown[site] = number + 1
+    if told.type in LANDMARKS:
+        order.pass_landmark(told.type, index, event, site)
+    return told
 
 
 def _check_header(index: int, raw: bytes, order: Order) -> tuple[str, int]:
