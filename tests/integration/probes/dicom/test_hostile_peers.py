@@ -5,10 +5,8 @@ import os
 import resource
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 import uvloop
@@ -30,12 +28,12 @@ from tests.integration.probes.dicom.peers import (
     pdu,
     rejection,
 )
+from tests.integration.probes.dicom.watch import Patience, leaving_nothing
 from tests.parts.process import refusing_port
 
 TIMEOUT = 60.0
 SHORT_TIMEOUT = 5.0
 SLACK = 4.0
-TICK = 0.05
 
 OK = fragment(echo_response())
 HALVES = fragment(echo_response()[:30], is_last=False) + fragment(echo_response()[30:])
@@ -109,42 +107,6 @@ ON_BOTH_LOOPS = pytest.mark.parametrize(
 
 REASONS = {1: range(1, 11), 2: range(1, 3), 3: range(8)}
 REJECTIONS = [(result, source, reason) for result in (1, 2) for source in REASONS for reason in REASONS[source]]
-
-
-@asynccontextmanager
-async def leaving_nothing() -> AsyncIterator[None]:
-    sockets, tasks = open_sockets(), asyncio.all_tasks()
-    yield
-    assert open_sockets() == sockets
-    assert asyncio.all_tasks() == tasks
-
-
-def open_sockets() -> set[str]:
-    """The sockets this process has open; event loops also keep files and pipes of their own."""
-    links = set()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        # The listing itself is one of the descriptors, and gone by now.
-        with suppress(FileNotFoundError):
-            links.add(str(descriptor.readlink()))
-    return {link for link in links if link.startswith("socket:")}
-
-
-class Patience:
-    """Counts seconds in ticks of the event loop, so those in which a busy machine lets nobody run do not count."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._next = asyncio.get_running_loop().call_later(TICK, self._tick)
-
-    def _tick(self) -> None:
-        self.seconds += TICK
-        self._next = asyncio.get_running_loop().call_later(TICK, self._tick)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._next.cancel()
 
 
 async def result_of(behave: Behaviour, timeout: float = TIMEOUT) -> EchoResult:
