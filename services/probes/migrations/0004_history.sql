@@ -97,20 +97,23 @@ CREATE TABLE partitions (
     ends_at   timestamptz NOT NULL
 );
 
--- The service's role can't make or drop tables; it may have this done. Functions of the owner look into pg_temp last:
+-- The service's role can't make or drop tables; it may have this done. Between the first and the last partition there is
+-- no gap, so what can be kept is told by two instants. Functions of the owner look into pg_temp last:
 -- tables that a session has made for itself would else stand in for these.
 CREATE FUNCTION provide_partitions(first timestamptz, last timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = probes, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     kind   record;
     starts timestamptz;
+    until  timestamptz;
     part   text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('partitions of probes'));
     FOR kind IN SELECT * FROM (VALUES ('results', 'day', 'YYYY_MM_DD'), ('rollups_5m', 'month', 'YYYY_MM'),
                                       ('rollups_1h', 'year', 'YYYY')) AS k (parent, unit, naming) LOOP
-        starts := date_trunc(kind.unit, first);
-        WHILE starts <= last LOOP
+        SELECT least(date_trunc(kind.unit, first), max(ends_at)), greatest(last, min(starts_at)) INTO starts, until
+            FROM partitions WHERE parent = kind.parent;
+        WHILE starts <= until LOOP
             part := kind.parent || '_' || to_char(starts, kind.naming);
             IF NOT EXISTS (SELECT FROM partitions WHERE name = part) THEN
                 -- A table that is attached, not made in its place, waits for nobody who reads or writes the others.

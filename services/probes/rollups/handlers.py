@@ -61,10 +61,11 @@ async def roll_late(tx: Transaction) -> bool:
 
 
 async def keep_within_history(tx: Transaction, results: timedelta, fine: timedelta, coarse: timedelta) -> None:
-    """Makes partitions ahead and drops those that are old: results, 5-minute sums, hourly sums.
+    """Drops the partitions that are old, of results, 5-minute sums and hourly sums, and makes those of the next days.
 
+    In that order, since there is no gap between partitions: after a year's outage the days in it need none.
     Raises LockNotAvailableError where readers hold a partition for long; then it is for the next time.
     """
-    await provide_partitions(tx, tx.now + AHEAD)
     await forget_old_results(tx, results)
     await forget_old_rollups(tx, fine, coarse)
+    await provide_partitions(tx, tx.now + AHEAD)

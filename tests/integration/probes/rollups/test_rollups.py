@@ -206,6 +206,16 @@ async def test_room_is_made_ahead_and_on_demand(database: str) -> None:
         assert ahead > starts_at + timedelta(days=402)
 
 
+async def test_days_that_nobody_made_room_for_have_it_when_they_are_told_of(database: str) -> None:
+    """After an outage of many days an agent that saw them all is heard."""
+    async with database_of_probes(database) as pool:
+        starts_at = await next_hour(pool) + timedelta(days=20)
+        async with begin(pool, "probes", now=starts_at) as tx:
+            await keep_within_history(tx, timedelta(days=30), timedelta(days=700), timedelta(days=3000))
+        await keep(pool, [result(starts_at - timedelta(days=days)) for days in range(19)], starts_at)
+        assert await pool.fetchval("SELECT count(*) FROM results") == 19
+
+
 async def test_bins_of_the_database_are_those_that_are_read(database: str) -> None:
     """For values of any size and sign."""
     chance = random.Random(5)
