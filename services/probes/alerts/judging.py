@@ -109,11 +109,11 @@ class Judge:
             state = self._states.get(key, OK)
             learned = self._usual_limits(key, judged, reading)
             level = level_by(reading, learned, state)
-            if level == "clear" and state == OK:
+            if level == "clear" and state.phase == "ok":
                 self._learn(key, judged, reading)
-                continue
-            seen = seen_of(level, judged.result.started_at, self._new_id(), self._is_held_back(judged))
-            yield self._move(judged, reading.measure, state, seen, summary_of(reading, learned))
+            if level != "clear" or state != OK:
+                seen = seen_of(level, judged.result.started_at, self._new_id(), self._is_held_back(judged))
+                yield self._move(judged, reading.measure, state, seen, summary_of(reading, learned))
 
     def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
         moved, changes = judge(state, seen, self._known.policy)

@@ -1,175 +1,209 @@
-"""The alert machine, replayed over series of results."""
+"""The alert machine under any series of results: what never happens, and what always does."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
+from typing import cast
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.probes.alerts.domain import (
+    OK,
+    PATIENCE_FACTOR,
     AlertState,
+    Change,
     Policy,
-    Raise,
-    Resolve,
-    Window,
-    is_held_back,
+    Seen,
+    Sign,
     judge,
-    open_windows,
-    severity_of,
+    lose,
+    release,
 )
+from services.probes.alerts.judging import Knowledge, Move, judge_batch, severity_of
+from services.probes.alerts.windows import Window
 from shared.events.probes import Outcome
+from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-POLICY = Policy(failures=3, successes=2, grace=10 * MINUTE)
-OUTCOMES: dict[str, Outcome] = {"o": "ok", "f": "failed", "d": "degraded", "e": "probe_error", "s": "skipped"}
-
-series = st.lists(st.tuples(st.sampled_from("ofdes"), st.booleans()), max_size=40)
+SIGNS: dict[str, Sign] = {"o": "good", "f": "bad", "d": "alive"}
 
 
-def replay(results: Sequence[tuple[str, bool]]) -> list[Raise | Resolve | None]:
-    """What is told after each result; a result is its letter and whether a window holds back, one a minute."""
-    state, told = AlertState(), []
-    for minute, (letter, is_held) in enumerate(results):
-        state, transition = judge(state, OUTCOMES[letter], is_held, NOON + minute * MINUTE, POLICY)
-        told.append(transition)
-    return told
+@dataclass(frozen=True)
+class Given:
+    """One thing that happens: a result by its letter, ``l`` for nobody hears it, ``r`` for its hold is over."""
+
+    letter: str
+    is_held_back: bool = False
+    suppressed_by: str | None = None
+    is_waiting: bool = False
+    is_warning: bool = False
 
 
-def written(told: Sequence[Raise | Resolve | None]) -> str:
-    """One letter for each: R raised, P raised as persisted past a window, v resolved."""
-    return "".join(
-        ("P" if one.persisted_past_window else "R") if isinstance(one, Raise) else "v" if one else "." for one in told
-    )
-
-
-@pytest.mark.parametrize(
-    ("results", "windows", "told"),
-    [
-        ("ooo", "   ", "..."),
-        ("fff", "   ", "..R"),
-        ("ffoff", "     ", "....."),
-        ("fffff", "     ", "..R.."),
-        ("fffoo", "     ", "..R.v"),
-        ("fffofoo", "       ", "..R...v"),
-        ("fffoofff", "        ", "..R.v..R"),
-        ("ffef", "    ", "...R"),
-        ("ffsf", "    ", "...R"),
-        ("eeeeee", "      ", "......"),
-        ("dddddd", "      ", "......"),
-        ("ffdff", "     ", "....."),
-        ("fffdddoo", "        ", "..R....v"),
-        ("fffodoo", "       ", "..R...v"),
-        ("fffff", "wwwww", "....."),
-        ("fffff", "wwww ", "....P"),
-        ("ffff", "ww  ", "..R."),
-        ("ffff", "www ", "...P"),
-        ("ffffof", "wwww  ", "......"),
-        ("fffffoofff", "wwww      ", "....P.v..R"),
-        ("fffoo", "   ww", "..R.v"),
-        ("fffoofff", "   wwwww", "..R.v..."),
-        ("fffoofffff", "   wwwwww ", "..R.v....P"),
-        ("fffeff", "wwww  ", "....P."),
-    ],
+happenings = st.builds(
+    Given,
+    letter=st.sampled_from("oooofffffdlr"),
+    is_held_back=st.booleans(),
+    suppressed_by=st.sampled_from([None, None, None, "host"]),
+    is_waiting=st.sampled_from([False, False, True]),
+    is_warning=st.booleans(),
 )
-def test_recorded_series_lead_to_the_expected_news(results: str, windows: str, told: str) -> None:
-    """A ``w`` below a result says that a window holds alerts back at that moment."""
-    assert written(replay([(r, w == "w") for r, w in zip(results, windows, strict=True)])) == told
-
-
-def test_alert_tells_since_when() -> None:
-    """That is the first failure of the row, not the one that raised it."""
-    raised = replay([("o", False), ("f", False), ("f", False), ("f", False)])[-1]
-    assert raised == Raise(since=NOON + MINUTE, persisted_past_window=False)
-
-
-@given(series)
-def test_raised_and_resolved_take_turns(results: list[tuple[str, bool]]) -> None:
-    """No alert is raised twice, none is resolved that was not raised."""
-    kinds = [type(one) for one in replay(results) if one]
-    assert kinds[:1] in ([], [Raise])
-    assert all(first is not second for first, second in pairwise(kinds))
-
-
-@given(series)
-def test_nothing_is_raised_while_held_back(results: list[tuple[str, bool]]) -> None:
-    """Whatever the results are."""
-    told = replay(results)
-    assert not any(isinstance(one, Raise) and is_held for one, (_, is_held) in zip(told, results, strict=True))
-
-
-@given(series)
-def test_resolving_is_never_held_back(results: list[tuple[str, bool]]) -> None:
-    """Enough successes leave no alert open, in a window too."""
-    recovered = [*results, ("o", True), ("o", True)]
-    told = [one for one in replay(recovered) if one]
-    assert not told or isinstance(told[-1], Resolve)
-
-
-@given(series)
-def test_what_still_fails_after_a_window_fires_at_its_first_failure(results: list[tuple[str, bool]]) -> None:
-    """After three failures in the window the next one outside raises, marked, unless an alert is open already."""
-    before = [*results, ("f", True), ("f", True), ("f", True)]
-    told = [one for one in replay(before) if one]
-    is_open = bool(told) and isinstance(told[-1], Raise)
-    last = replay([*before, ("f", False)])[-1]
-    assert last is None if is_open else isinstance(last, Raise) and last.persisted_past_window
-
-
-@given(series)
-def test_what_says_nothing_about_the_target_changes_nothing(results: list[tuple[str, bool]]) -> None:
-    """Without the probe's own errors and skipped runs, the same is told."""
-    telling = [result for result in results if result[0] not in "es"]
-    assert written([one for one in replay(results) if one]) == written([one for one in replay(telling) if one])
-
-
-@given(series)
-def test_undecided_means_that_the_next_results_can_decide(results: list[tuple[str, bool]]) -> None:
-    """An alert that is open and failing, or held back, is decided: nothing is gained by asking sooner."""
-    state = AlertState()
-    for letter, is_held in results:
-        state, _ = judge(state, OUTCOMES[letter], is_held, NOON, POLICY)
-    assert state.is_undecided(POLICY) == (
-        state.phase == "recovering" or (state.phase == "pending" and not state.is_held and state.failures < 3)
-    )
-
-
-WINDOW = Window("w1", frozenset({"pacs"}), NOON, NOON + 60 * MINUTE)
-
-
-@pytest.mark.parametrize(
-    ("window", "minute", "is_open", "holds_back"),
-    [
-        (WINDOW, -1, False, False),
-        (WINDOW, 0, True, True),
-        (WINDOW, 59, True, True),
-        (WINDOW, 60, False, True),
-        (WINDOW, 69, False, True),
-        (WINDOW, 70, False, False),
-        (Window("w1", WINDOW.systems, NOON, WINDOW.ends_at, started_at=NOON - 5 * MINUTE), -3, True, True),
-        (Window("w1", WINDOW.systems, NOON, WINDOW.ends_at, ended_at=NOON + 20 * MINUTE), 25, False, True),
-        (Window("w1", WINDOW.systems, NOON, WINDOW.ends_at, ended_at=NOON + 20 * MINUTE), 31, False, False),
-        (Window("w1", WINDOW.systems, NOON, WINDOW.ends_at, ended_at=NOON + 90 * MINUTE), 75, False, False),
-        (Window("w1", WINDOW.systems, NOON, WINDOW.ends_at, is_cancelled=True), 30, False, False),
-    ],
+series = st.lists(happenings, max_size=60)
+policies = st.builds(
+    Policy, failures=st.integers(1, 4), successes=st.integers(1, 3), grace=st.just(timedelta(minutes=10))
 )
-def test_windows_open_and_close_by_plan_or_earlier(
-    window: Window, minute: int, is_open: bool, holds_back: bool
-) -> None:
-    """A window never lasts longer than planned, and holds back for the grace after its end."""
-    now = NOON + minute * MINUTE
-    assert bool(open_windows([window], {"node", "pacs"}, now)) is is_open
-    assert is_held_back([window], {"node", "pacs"}, now, POLICY) is holds_back
 
 
-def test_window_of_another_system_holds_nothing_back() -> None:
-    """The scope decides; a node without a system is in none but its own."""
-    now = NOON + MINUTE
-    assert not is_held_back([WINDOW], {"node", "ris"}, now, POLICY)
-    assert not is_held_back([WINDOW], {"node", None}, now, POLICY)
-    assert not open_windows([WINDOW], {"node", None}, now)
+def step(state: AlertState, given: Given, minute: int, policy: Policy) -> tuple[AlertState, tuple[Change, ...]]:
+    """What one happening does."""
+    if given.letter == "l":
+        return lose(state) if state.phase != "unknown" else (state, ())
+    if given.letter == "r":
+        is_kept = state.phase == "pending" and (state.is_held or state.suppressed_by is not None)
+        return release(state) if is_kept else (state, ())
+    seen = Seen(
+        SIGNS[given.letter],
+        NOON + minute * MINUTE,
+        f"alert-{minute}",
+        "warning" if given.is_warning else "critical",
+        "timeout_connect",
+        given.is_held_back,
+        given.suppressed_by,
+        given.is_waiting,
+    )
+    return judge(state, seen, policy)
+
+
+def replay(
+    given: Sequence[Given], policy: Policy = POLICY
+) -> tuple[AlertState, list[tuple[Given, AlertState, tuple[Change, ...]]]]:
+    """The last state, and after each happening the state and its transitions."""
+    state, told = OK, []
+    for minute, one in enumerate(given):
+        state, changes = step(state, one, minute, policy)
+        told.append((one, state, changes))
+    return state, told
+
+
+def changes_of(given: Sequence[Given], policy: Policy = POLICY) -> list[Change]:
+    """All transitions in their order."""
+    return [change for _, _, changes in replay(given, policy)[1] for change in changes]
+
+
+@given(series, policies)
+def test_raised_and_resolved_take_turns(given: list[Given], policy: Policy) -> None:
+    """No alert is raised twice, none is resolved that was not raised, and each resolve names the alert before it."""
+    told = [change for change in changes_of(given, policy) if change.what in ("raised", "resolved")]
+    assert [change.what for change in told[:1]] in ([], ["raised"])
+    for first, second in pairwise(told):
+        assert first.what != second.what
+        assert second.what == "raised" or first.alert_id == second.alert_id
+    assert len({change.alert_id for change in told if change.what == "raised"}) == (len(told) + 1) // 2
+
+
+@given(series, policies)
+def test_nothing_is_raised_while_something_keeps_it_back(given: list[Given], policy: Policy) -> None:
+    """Neither in a window nor behind something that is down, whatever came before."""
+    for one, _, changes in replay(given, policy)[1]:
+        if one.is_held_back or one.suppressed_by:
+            assert not any(change.what == "raised" for change in changes)
+
+
+@given(series, policies, st.booleans())
+def test_enough_failures_outside_of_all_windows_fire(given: list[Given], policy: Policy, is_waiting: bool) -> None:
+    """Whatever came before: at the latest when it has waited long enough for what is one hop up."""
+    state, _ = replay(given, policy)
+    for number in range(PATIENCE_FACTOR * policy.failures):
+        state, _ = step(state, Given("f", is_waiting=is_waiting), 100 + number, policy)
+    assert state.is_open
+
+
+@given(series, policies)
+def test_enough_successes_leave_no_alert_open(given: list[Given], policy: Policy) -> None:
+    """In a window too. Flapping needs 21 of them, and no kind of hold delays any."""
+    state, _ = replay(given, policy)
+    for number in range(21 + policy.successes):
+        state, _ = step(state, Given("o", is_held_back=True, suppressed_by="host"), 100 + number, policy)
+    assert state == OK
+
+
+@given(series)
+def test_what_was_held_by_a_window_fires_at_its_first_failure_after_it(given: list[Given]) -> None:
+    """Marked as persisted, unless an alert is open already."""
+    before = [*given, Given("o"), *[Given("f", is_held_back=True)] * 3]
+    state, _ = replay(before)
+    after, changes = step(state, Given("f"), 100, POLICY)
+    if state.is_open:
+        assert after.alert_id == state.alert_id
+    elif state.is_held:
+        assert [(change.what, change.persisted_past_window) for change in changes] == [("raised", True)]
+
+
+@given(series, policies)
+def test_transitions_lead_from_where_it_stood_to_where_it_stands(given: list[Given], policy: Policy) -> None:
+    """Each begins where the one before it ended; a state that changes its phase says so."""
+    phase = "ok"
+    for _, state, changes in replay(given, policy)[1]:
+        for change in changes:
+            assert change.before == phase
+            phase = change.after
+        assert state.phase == phase
+
+
+@given(series, policies)
+def test_an_alert_is_open_exactly_while_it_fires_recovers_or_flaps(given: list[Given], policy: Policy) -> None:
+    """Of what is unknown it may be."""
+    for _, state, _ in replay(given, policy)[1]:
+        assert state.is_open or state.phase in ("ok", "pending", "unknown")
+        assert not state.is_open or state.phase not in ("ok", "pending")
+
+
+@given(series)
+def test_undecided_means_that_the_next_results_can_decide(given: list[Given]) -> None:
+    """What is held, suppressed, flapping, unknown or simply fails on is asked at its usual pace."""
+    for _, state, _ in replay(given)[1]:
+        if state.is_undecided(POLICY):
+            assert state.phase in ("pending", "recovering", "firing")
+            assert state.phase != "firing" or 0 < state.criticals < POLICY.failures
+            assert state.phase != "pending" or not (state.is_held or state.suppressed_by)
+
+
+results = st.lists(
+    st.tuples(
+        st.sampled_from(["pacs", "host"]), st.sampled_from(["ok", "failed", "degraded", "probe_error", "skipped"])
+    ),
+    max_size=40,
+)
+
+
+@given(results, st.lists(st.integers(0, 40), max_size=5))
+def test_it_does_not_matter_which_replica_judges_what(told: list[tuple[str, str]], cuts: list[int]) -> None:
+    """A series in one batch, or cut into batches anywhere with the states kept in between, gives the same."""
+    assert judged_in([told]) == judged_in([told[a:b] for a, b in pairwise([0, *sorted(cuts), len(told)])])
+
+
+def judged_in(batches: list[list[tuple[str, str]]]) -> list[tuple[str, tuple[Change, ...]]]:
+    """The moves that change something, with the alerts' ids taken out."""
+    known = Knowledge(POLICY, [Window("w", frozenset({"host"}), NOON + 10 * MINUTE, NOON + 15 * MINUTE)], {})
+    told: list[Move] = []
+    minute = 0
+    for batch in batches:
+        at = [NOON + (minute + number) * MINUTE for number in range(len(batch))]
+        minute += len(batch)
+        of = {"pacs": probe("pacs", depends_on=("host",)), "host": probe("host", system_id=None)}
+        given = [
+            judged(of[name], cast(Outcome, outcome), when) for (name, outcome), when in zip(batch, at, strict=True)
+        ]
+        moves = judge_batch(given, known, Ids()).moves
+        told += moves
+        states = dict(known.states) | {move.key: move.state for move in moves}
+        uppers = {key[0].removeprefix("echo:"): {key[0]: state} for key, state in states.items()}
+        known = Knowledge(POLICY, known.windows, {}, states=states, uppers=uppers)
+    return [
+        (move.judged.probe.id, tuple(Change(c.what, c.before, c.after) for c in move.changes))
+        for move in told
+        if move.changes
+    ]
 
 
 def test_wrong_ae_title_is_no_outage() -> None:
