@@ -35,7 +35,7 @@ PURE_PARTS = {
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("perfdata", "statuses"),
     *("availability", "exposition", "forecast", "sketch", "steps"),
-    *("builtin", "dicom_statuses", "expectations", "matrix", "planning", "report", "storage_classes", "synthetic"),
+    *("builtin", "dicom_statuses", "expectations", "planning", "report", "storage_classes", "synthetic"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
@@ -54,7 +54,7 @@ OUTSIDE_PARTS = {
         "negotiation",
     ),
     *("exchange", "parameters", "retrieve", "tls"),
-    *("conformance", "dicom_commitment", "dicom_find", "dicom_nodes", "dicom_retrieve", "dicom_roundtrip", "receiver"),
+    *("dicom_commitment", "dicom_conformance", "dicom_find", "dicom_nodes", "dicom_retrieve", "dicom_roundtrip", "receiver"),
     *("link", "spool", "sweep", "work"),
     *("asking", "attempt", "certificates", "http", "redirects", "secrets", "tcp", "tls_faults"),
     *("command", "dicomweb", "engines", "login_flows", "login_pages", "ntp", "prometheus", "redfish", "snmp"),
