@@ -1,6 +1,7 @@
 """Probes: how the systems of the group are doing, asked over DICOM from one vantage or several.
 
 Events in: ``asset.changed``, ``asset.retired``, ``window.scheduled``, ``window.rescheduled``, ``window.cancelled``,
-``window.started``, ``window.ended``. Events out: ``probe.result``, ``alert.raised``, ``alert.resolved``.
-Effects: DICOM associations with the nodes.
+``window.started``, ``window.ended``, ``suite.requested``. Events out: ``probe.result``, ``alert.raised``,
+``alert.resolved``, ``suite.completed``. Effects: DICOM associations with the nodes, which keep a few synthetic images
+and reports.
 """

@@ -4,18 +4,25 @@ import uvloop
 
 from services.probes.agents.api import agents_router
 from services.probes.alerts.api import router as alerts
-from services.probes.alerts.consumer import HANDLERS as WINDOWS
 from services.probes.alerts.schedule import Watcher
+from services.probes.baselines.consumer import HANDLERS as SITES
 from services.probes.checks.api import router as checks
 from services.probes.checks.consumer import HANDLERS as CHECKS
+from services.probes.conformance.api import router as conformance
 from services.probes.history.api import router as results
 from services.probes.kinds import KINDS
 from services.probes.kinds.api import router as kinds
+from services.probes.kpis.api import router as kpis
 from services.probes.rollups.schedule import Roller, Sweeper
 from services.probes.runs.schedule import Runner
 from services.probes.settings import ProbesSettings
+from services.probes.suites.api import runs_router, suites_router
+from services.probes.suites.consumer import HANDLERS as SUITES
+from services.probes.suites.handlers import SUITE_KINDS
+from services.probes.suites.schedule import SuiteRunner
 from services.probes.targets.api import router as targets
 from services.probes.targets.consumer import asset_handlers
+from services.probes.windows.consumer import HANDLERS as WINDOWS
 from shared.database import Pool
 from shared.service import Service, run_alone
 from shared.settings import load
@@ -25,12 +32,33 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
     """Probes over its database."""
     sweeper = Sweeper(pool, settings.history, settings.fine_history, settings.coarse_history)
     runner = Runner(pool, settings, [kind.configured(settings) for kind in KINDS])
+    suites = SuiteRunner(
+        pool, settings.database, {name: kind.configured(settings) for name, kind in SUITE_KINDS.items()}
+    )
     watcher = Watcher(pool, settings.policy, settings.alert_history, settings.probe_retry_interval)
     return Service(
         name="probes",
-        routers=[targets, checks, kinds, results, alerts, agents_router(settings.policy)],
-        handlers=[asset_handlers(settings.cadence), CHECKS, WINDOWS],
-        work={"runs": runner.run, "rollups": Roller(pool).run, "alerts": watcher.run, "sweep": sweeper.run},
+        routers=[
+            targets,
+            checks,
+            kinds,
+            results,
+            kpis,
+            metrics,
+            alerts,
+            agents_router(settings.policy),
+            suites_router,
+            runs_router,
+            conformance,
+        ],
+        handlers=[asset_handlers(settings.cadence), CHECKS, WINDOWS, SITES, SUITES],
+        work={
+            "runs": runner.run,
+            "rollups": Roller(pool).run,
+            "alerts": watcher.run,
+            "suites": suites.run,
+            "sweep": sweeper.run,
+        },
     )
 
 

@@ -1,12 +1,13 @@
 """Rules of suites and of their runs: planned → running → done, each item planned → leased → done, once."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
+from services.probes.conformance.domain import Cell
 from services.probes.kinds.domain import Observation
 from services.probes.suites.expectations import Expectation
 from shared.errors import Conflict
@@ -74,19 +75,14 @@ EXAMPLE_ITEM: dict[str, JsonValue] = {
 }
 
 
-class SuiteDraft(Body):
-    """A suite that somebody wants."""
+EXAMPLE: dict[str, JsonValue] = {"name": "North archive, acceptance", "purpose": "acceptance", "items": [EXAMPLE_ITEM]}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"site_id": "north", "name": "North archive, acceptance", "purpose": "acceptance", "summary": "",
-                 "items": [EXAMPLE_ITEM]}
-            ]
-        }
-    )  # fmt: skip
 
-    site_id: SiteId
+class SuiteChange(Body):
+    """All that can change about a suite."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     name: Line
     purpose: Purpose
     summary: Prose = ""
@@ -97,6 +93,14 @@ class SuiteDraft(Body):
         if len({item.name for item in self.items}) < len(self.items):
             raise ValueError("each item must have a name of its own")
         return self
+
+
+class SuiteDraft(SuiteChange):
+    """A suite that somebody wants. One of the site ``group`` is for all sites."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"site_id": "north", **EXAMPLE}]})
+
+    site_id: SiteId
 
 
 class Suite(Resource):
@@ -223,12 +227,25 @@ class Leased:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a runner saw of an item, and the evidence as it is kept. ``matrix`` is that of a conformance item."""
+    """What a runner saw of an item, and the evidence as it is kept. Only a negotiation has ``cells`` and titles."""
 
     observation: Observation
     started_at: datetime
     evidence: bytes
-    matrix: Mapping[str, Any] | None = None
+    cells: Sequence[Cell] = ()
+    ae_title: str = ""
+    calling_ae_title: str = ""
+
+
+def draft_suite(suite_id: str, draft: SuiteDraft) -> Suite:
+    """The suite as it begins."""
+    return Suite(id=suite_id, version=1, **{name: getattr(draft, name) for name in SuiteDraft.model_fields})
+
+
+def change_suite(suite: Suite, change: SuiteChange) -> Suite:
+    """The suite with all that can change replaced."""
+    changes = {name: getattr(change, name) for name in SuiteChange.model_fields}
+    return suite.model_copy(update={**changes, "version": suite.version + 1})
 
 
 def new_run(request: RunRequest, run_id: str, site_id: str, actor: str, now: datetime) -> SuiteRun:

@@ -9,10 +9,37 @@ from pydantic import ValidationError
 from services.probes.kinds.domain import Kind
 from services.probes.suites.domain import MOST_TO_RUN, Item, ItemRun
 from services.probes.targets.domain import Target
+from shared.errors import Malformed
 
 ADDRESS = ("host", "port", "ae_title")
 
 Kinds = Mapping[str, type[Kind[Any]]]
+
+
+SOMEWHERE = {"host": "pacs.north.example.org", "port": 104, "ae_title": "NORTH_PACS"}
+"""Stands for the address of a node that is not known yet."""
+
+
+def check_items(items: Sequence[Item], kinds: Kinds) -> None:
+    """Raises Malformed for the first item that could run nowhere. What a request may add to an item may be missing."""
+    for place, item in enumerate(items):
+        if item.kind is None:
+            continue
+        if item.kind not in kinds:
+            raise Malformed(f"items.{place}.kind", f"must be one of {', '.join(sorted(kinds))}", "dicom-echo")
+        _check_settings(f"items.{place}", item, kinds[item.kind])
+
+
+def _check_settings(field: str, item: Item, kind: type[Kind[Any]]) -> None:
+    has_address = item.role is not None or item.subject is not None
+    address = {name: value for name, value in SOMEWHERE.items() if has_address and name in kind.settings.model_fields}
+    try:
+        kind.settings.model_validate({**address, **item.settings})
+    except ValidationError as exc:
+        for fault in exc.errors():
+            if fault["type"] != "missing":
+                name = ".".join([field, "settings", *map(str, fault["loc"])])
+                raise Malformed(name, fault["msg"], "see GET /probes/v1/kinds") from exc
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,21 @@
 """What a run of a suite comes to: its outcome, a verdict for each interface and function, and what is told of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from services.probes.suites.domain import ItemRun, SuiteRun
+from services.probes.conformance.domain import Cell
+from services.probes.kinds.domain import Observation
+from services.probes.suites.domain import LONGEST_DETAIL, ItemRun, Leased, Seen, SuiteRun
+from services.probes.suites.expectations import judge
 from shared.events.probes import SuiteCompleted, SuiteItemResult, SuiteOutcome, Verdict
 
 ROOM_BYTES = 40 * 1024
 """What the data of ``suite.completed`` may take; the envelope and the largest texts of a run fit in the rest."""
 
 DETAIL_LENGTHS = (300, 80, 0)
+ASKED = {"position", "name", "kind", "subject", "subject_name", "settings", "expectation"}
+Json = dict[str, object]
 SEVERITY: tuple[Verdict, ...] = ("passed", "not_run", "error", "failed")
 
 
@@ -64,6 +69,65 @@ def concluded(run: SuiteRun, items: Sequence[ItemRun], report: str, now: datetim
 def failed_at_start(run: SuiteRun, why: str, report: str, now: datetime) -> SuiteRun:
     """The run of a suite that could not begin."""
     return concluded(run, [], report, now).model_copy(update={"outcome": "error", "detail": why})
+
+
+def ended(item: ItemRun, seen: Seen, evidence: str, now: datetime) -> ItemRun:
+    """The item with what was seen, and whether that is what was expected."""
+    observation = seen.observation
+    judgement = judge(item.expectation, observation)
+    detail = "; ".join(judgement.reasons) or observation.detail
+    return item.model_copy(
+        update={
+            "state": "done",
+            "started_at": seen.started_at,
+            "finished_at": now,
+            "verdict": judgement.verdict,
+            "failure": observation.failure,
+            "detail": detail[:LONGEST_DETAIL],
+            "outcome": observation.outcome,
+            "rejection": observation.rejection,
+            "status": observation.status,
+            "phases": dict(observation.phases),
+            "measures": dict(observation.measures),
+            "facts": dict(observation.facts),
+            "evidence": evidence,
+        }
+    )
+
+
+def overdue(item: ItemRun, now: datetime) -> ItemRun:
+    """The item when the run's time is over: what has ended stays as it is."""
+    if item.state == "done":
+        return item
+    why = "it had not ended" if item.state == "leased" else "its turn had not come"
+    verdict: Verdict = "error" if item.state == "leased" else "not_run"
+    detail = f"Not run: {why} when the suite's time was over."
+    return item.model_copy(update={"state": "done", "verdict": verdict, "detail": detail, "finished_at": now})
+
+
+def evidence_of(leased: Leased, observation: Observation, cells: Sequence[Cell], started_at: datetime) -> Json:
+    """What is kept of one item: what was asked, and all that was seen."""
+    return {
+        "run_id": leased.run_id,
+        "system_id": leased.system_id,
+        "started_at": started_at.isoformat(),
+        "item": leased.item.model_dump(mode="json", include=ASKED),
+        "observation": {name: _plain(getattr(observation, name)) for name in Observation.__dataclass_fields__},
+        "matrix": [cell.model_dump() for cell in cells],
+    }
+
+
+def report_of(run: SuiteRun, items: Sequence[ItemRun]) -> Json:
+    """The whole report: the run as it was asked for, and each item with all that came of it."""
+    asked = ("id", "suite_id", "suite_name", "system_id", "site_id", "reason", "about", "requested_by")
+    return {
+        **run.model_dump(mode="json", include=set(asked)),
+        "items": [item.model_dump(mode="json") for item in items],
+    }
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def completed(run: SuiteRun, items: Sequence[ItemRun]) -> SuiteCompleted:

@@ -1,6 +1,6 @@
 """The kind ``dicom-conformance``: which SOP classes and transfer syntaxes does a node take (PS3.8 §7.1.1)?
 
-It is no kind for a schedule: it runs in suites, which keep the matrix.
+It is no kind for a schedule: suites run it and keep the matrix.
 """
 
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from services.probes.conformance.domain import UNANSWERED, Cell, Profile, Proposal, cell, proposals, spread
 from services.probes.dicom import Context
 from services.probes.kinds.attempt import Attempt
 from services.probes.kinds.dicom_nodes import DicomAsking, DicomNode, step
 from services.probes.kinds.domain import Measure, Observation
-from services.probes.suites.matrix import UNANSWERED, Cell, Profile, Proposal, cell, proposals, spread
 
 SHOWN = 3
 

@@ -129,6 +129,7 @@ class MatrixSummary(BaseModel):
 
     id: str
     run_id: str
+    position: int
     subject: str | None
     subject_name: str
     site_id: str

@@ -1,0 +1,248 @@
+"""Commands on suites and their runs."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from services.probes.checks.handlers import find_checks
+from services.probes.conformance.dicom_conformance import DicomConformance
+from services.probes.conformance.domain import Matrix
+from services.probes.conformance.handlers import is_new_address, keep_matrix
+from services.probes.kinds import KINDS
+from services.probes.kinds.domain import Kind
+from services.probes.suites import store
+from services.probes.suites.builtin import BUILT_IN
+from services.probes.suites.domain import (
+    UNKNOWN_FOR,
+    Item,
+    ItemRun,
+    Leased,
+    RunRequest,
+    Seen,
+    Suite,
+    SuiteChange,
+    SuiteDraft,
+    SuiteRun,
+    change_suite,
+    check_same_request,
+    draft_suite,
+    new_run,
+    started,
+)
+from services.probes.suites.planning import Referred, System, check_items, plan_items
+from services.probes.suites.report import completed, concluded, ended, failed_at_start, overdue, report_of
+from services.probes.targets.domain import PROBED_STATES, Target
+from services.probes.targets.handlers import find_nodes_touched_by, find_subject
+from shared.database import Connection
+from shared.errors import Conflict, NotFound
+from shared.events import GROUP, Event
+from shared.events.inventory import AssetChanged
+from shared.events.maintenance import SuiteRequested
+from shared.resource import check_version
+from shared.transactions import Transaction, new_id
+
+_KINDS: tuple[type[Kind[Any]], ...] = (*KINDS, DicomConformance)
+SUITE_KINDS: Mapping[str, type[Kind[Any]]] = {kind.name: kind for kind in _KINDS}
+"""What an item of a suite can ask."""
+
+ASK_AGAIN_SECONDS = 1.0
+GATHERING_SECONDS = 30.0
+"""How long a run that new nodes ask for waits for more of them."""
+
+NEW_NODE = "A node of the system is new, or has a new address."
+
+
+async def create_suite(tx: Transaction, draft: SuiteDraft) -> Suite:
+    """Adds a suite. Raises Malformed."""
+    check_items(draft.items, SUITE_KINDS)
+    suite = draft_suite(new_id(), draft)
+    await store.insert_suite(tx.conn, suite)
+    return suite
+
+
+async def replace_suite(tx: Transaction, suite_id: str, expected_version: int, change: SuiteChange) -> Suite:
+    """Changes a suite; runs that have begun keep their items. Raises NotFound, Stale, Malformed, Conflict."""
+    old = await _own_suite(tx, suite_id, expected_version)
+    check_items(change.items, SUITE_KINDS)
+    suite = change_suite(old, change)
+    await store.update_suite(tx.conn, suite, expected_version)
+    return suite
+
+
+async def delete_suite(tx: Transaction, suite_id: str, expected_version: int) -> Suite:
+    """Deletes a suite and returns it as it was; its runs stay. Raises NotFound, Stale, Conflict."""
+    suite = await _own_suite(tx, suite_id, expected_version)
+    await store.delete_suite(tx.conn, suite_id, expected_version)
+    return suite
+
+
+async def _own_suite(tx: Transaction, suite_id: str, expected_version: int) -> Suite:
+    if suite_id in BUILT_IN:
+        raise Conflict(f"suite {suite_id} comes with Steward; make one of your own from its items")
+    suite = await store.select_suite(tx.conn, suite_id)
+    check_version(f"suite {suite_id}", suite, expected_version)
+    return suite
+
+
+async def find_suite(conn: Connection, suite_id: str) -> Suite:
+    """One suite. Raises NotFound."""
+    return BUILT_IN.get(suite_id) or await store.select_suite(conn, suite_id)
+
+
+async def request_run(tx: Transaction, request: RunRequest, site_id: str) -> SuiteRun:
+    """Asks for a run; one of that id is not run again. Raises Conflict when that one asks for something else."""
+    run = new_run(request, request.id or new_id(), site_id, tx.actor, tx.now)
+    if await store.insert_run(tx.conn, run, tx.correlation_id, tx.causation_id):
+        return run
+    existing = await store.select_run(tx.conn, run.id)
+    # Who asks sees one site and must not learn of a run at another.
+    if existing.site_id != site_id:
+        raise Conflict(f"suite run {run.id} can't be asked for: the id is taken")
+    check_same_request(existing, request)
+    return existing
+
+
+async def take_request(tx: Transaction, event: Event[SuiteRequested]) -> None:
+    """Asks for the run that the event names, unless there is one of that id."""
+    asked = event.data
+    request = RunRequest.model_validate(
+        {"id": asked.run_id, "system_id": event.subject, **asked.model_dump(exclude={"run_id"})}
+    )
+    run = new_run(request, asked.run_id, event.site_id, tx.actor, tx.now)
+    await store.insert_run(tx.conn, run, tx.correlation_id, tx.causation_id)
+
+
+async def check_new_node(tx: Transaction, event: Event[AssetChanged]) -> None:
+    """Has the conformance matrix of a system made anew when it has a new node, or one at a new address."""
+    node = event.data
+    if node.dicom is None or node.system_id is None or node.state not in PROBED_STATES:
+        return
+    if not await is_new_address(tx, event.subject, node.dicom):
+        return
+    if await store.is_planned(tx.conn, "compatibility", node.system_id):
+        return
+    request = RunRequest(suite_id="compatibility", system_id=node.system_id, reason=NEW_NODE, about=event.subject)
+    run = new_run(request, new_id(), event.site_id, tx.acting_as(f"service:{tx.service}").actor, tx.now)
+    await store.insert_run(tx.conn, run, tx.correlation_id, tx.causation_id)
+    await store.postpone_run(tx.conn, run.id, GATHERING_SECONDS)
+
+
+async def begin_next_run(tx: Transaction) -> bool:
+    """Plans the items of the oldest run that waits for it; false when none does."""
+    run = await store.lock_planned_run(tx.conn)
+    if run is None:
+        return False
+    try:
+        suite = await find_suite(tx.conn, run.suite_id)
+    except NotFound as exc:
+        await _conclude(tx, run, [], f"It can't be run: {exc.detail}.")
+        return True
+    try:
+        system = await find_subject(tx.conn, run.system_id)
+    except NotFound as exc:
+        if tx.now - run.requested_at < UNKNOWN_FOR:
+            await store.postpone_run(tx.conn, run.id, ASK_AGAIN_SECONDS)
+        else:
+            await _conclude(tx, run, [], f"It can't be run: {exc.detail}.")
+        return True
+    if run.site_id != system.site_id or suite.site_id not in (GROUP, system.site_id):
+        await _conclude(tx, run, [], f"It can't be run: suite and system are not both of site {run.site_id}.")
+        return True
+    items = plan_items(suite.items, await _system(tx.conn, system.name, run, suite.items), SUITE_KINDS, run.settings)
+    running = started(run, suite, tx.now)
+    await store.insert_items(tx.conn, run.id, items)
+    await store.update_run(tx.conn, running)
+    await _conclude_if_done(tx, running, items)
+    return True
+
+
+async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[Item]) -> System:
+    named: dict[str, Target] = {}
+    for item in items:
+        if item.subject is not None:
+            found = await find_nodes_touched_by(conn, item.subject)
+            named |= {node.id: node for node in found if node.id == item.subject and node.site_id == run.site_id}
+    checks = await find_checks(conn, [item.check_id for item in items if item.check_id is not None])
+    return System(
+        id=run.system_id,
+        name=name,
+        nodes=await find_nodes_touched_by(conn, run.system_id),
+        named=named,
+        checks={
+            check.id: Referred(check.kind, check.settings, check.subject, check.name)
+            for check in checks
+            if check.site_id == run.site_id
+        },
+    )
+
+
+async def lease_items(tx: Transaction, slack: float, limit: int) -> list[Leased]:
+    """Takes items to run, each for its time-out and ``slack`` seconds."""
+    return await store.lease_items(tx.conn, new_id(), slack, limit)
+
+
+async def finish_item(tx: Transaction, leased: Leased, seen: Seen) -> bool:
+    """Keeps what came of an item with its evidence, and ends the run with its last; false when the lease was lost."""
+    evidence = hashlib.sha256(seen.evidence).hexdigest()
+    # All items of a run end one after the other, so that exactly one of them is seen to be the last.
+    run = await store.lock_run(tx.conn, leased.run_id)
+    if not await store.end_lease(tx.conn, leased, ended(leased.item, seen, evidence, tx.now)):
+        return False
+    await store.insert_evidence(tx.conn, evidence, seen.evidence)
+    if seen.cells:
+        await keep_matrix(tx, _matrix(leased, seen))
+    await _conclude_if_done(tx, run, await store.select_items(tx.conn, run.id))
+    return True
+
+
+def _matrix(leased: Leased, seen: Seen) -> Matrix:
+    measures = seen.observation.measures
+    return Matrix(
+        id=new_id(),
+        run_id=leased.run_id,
+        position=leased.item.position,
+        subject=leased.item.subject,
+        subject_name=leased.item.subject_name,
+        site_id=leased.site_id,
+        ae_title=seen.ae_title,
+        calling_ae_title=seen.calling_ae_title,
+        taken_at=seen.started_at,
+        cells=list(seen.cells),
+        **{name: int(measures[name]) for name in ("accepted", "refused", "missing")},
+    )
+
+
+async def give_back(conn: Connection, leased: Leased) -> None:
+    """Lets another runner take the item at once."""
+    await store.give_back(conn, leased)
+
+
+async def end_overdue_run(tx: Transaction) -> bool:
+    """Ends a run whose time is over: what has not ended is told as not run; false when there is none."""
+    run = await store.lock_overdue_run(tx.conn)
+    if run is None:
+        return False
+    items = [overdue(item, tx.now) for item in await store.select_items(tx.conn, run.id)]
+    await store.end_undone(tx.conn, run.id, items)
+    await _conclude_if_done(tx, run, items)
+    return True
+
+
+async def _conclude_if_done(tx: Transaction, run: SuiteRun, items: Sequence[ItemRun]) -> None:
+    if all(item.state == "done" for item in items):
+        await _conclude(tx, run, items)
+
+
+async def _conclude(tx: Transaction, run: SuiteRun, items: Sequence[ItemRun], failure: str | None = None) -> None:
+    report = json.dumps(report_of(run, items), ensure_ascii=False, sort_keys=True).encode()
+    digest = hashlib.sha256(report).hexdigest()
+    done = concluded(run, items, digest, tx.now)
+    if failure is not None:
+        done = failed_at_start(run, failure, digest, tx.now)
+    await store.insert_evidence(tx.conn, digest, report)
+    await store.update_run(tx.conn, done)
+    correlation_id, causation_id = await store.select_flow(tx.conn, run.id)
+    flow = replace(tx, actor=run.requested_by, correlation_id=correlation_id, causation_id=causation_id)
+    flow.record(completed(done, items), subject=run.system_id, site_id=run.site_id)
