@@ -39,13 +39,21 @@ def join_entries(entries: Iterable[bytes]) -> bytes:
 
 def split_entries(body: bytes) -> list[bytes]:
     """The entries of a body. Raises NotABundle when one is empty or cut."""
+    entries = divide(body)
+    if not all(entries):
+        raise NotABundle(f"entry {entries.index(b'')} of these is empty")
+    return entries
+
+
+def divide(body: bytes) -> list[bytes]:
+    """The entries of a body, of which other programs may have written empty ones. Raises NotABundle when one is cut."""
     entries: list[bytes] = []
     at, end = 0, len(body)
     while at < end:
         start = at + LENGTH_BYTES
         at = start + int.from_bytes(body[at:start])
-        if at == start or at > end:
-            raise NotABundle(f"entry {len(entries)} of these is {'empty' if at == start else 'cut off'}")
+        if at > end:
+            raise NotABundle(f"entry {len(entries)} of these is cut off")
         entries.append(body[start:at])
     return entries
 

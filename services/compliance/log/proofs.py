@@ -77,13 +77,6 @@ def plan_roots(sizes: Iterable[int], size: int) -> Plan:
     return Plan(size, [[span] for span in spans])
 
 
-def root_at(size: int, read: Callable[[set[Tile]], Mapping[Tile, bytes]]) -> bytes:
-    """The root that the tree had at ``size``, from the partial tiles that it then had."""
-    plan = plan_roots([size], size)
-    [[root]] = plan.solve(read(plan.tiles))
-    return root
-
-
 def inclusion_spans(index: int, size: int) -> list[Span]:
     """The spans of an inclusion proof, from the leaf upwards (RFC 6962 §2.1.1). Raises ValueError beyond the tree."""
     if not 0 <= index < size:

@@ -8,14 +8,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from services.compliance.log.bundle import LENGTH_BYTES, NotABundle, divide
+from services.compliance.log.entry import MAX_ENTRY_BYTES
 from services.compliance.log.tree import HASH_BYTES, TILE
 from shared.errors import StewardError
 
 TILE_WIDTH = TILE
 TILE_BITS = 8
 MAX_LEVEL = 63
-LENGTH_BYTES = 2
-MAX_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + 0xFFFF)
+MAX_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 
 PATH = re.compile(
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<number>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
@@ -131,17 +132,12 @@ def check_tile(tile: Tile, body: bytes) -> None:
 
 def split_bundle(bundle: Bundle, body: bytes) -> list[bytes]:
     """The entries of a bundle. Raises NotATile unless there are exactly as many as its name says, and nothing else."""
-    entries: list[bytes] = []
-    at = 0
-    for index in range(bundle.start, bundle.start + bundle.width):
-        begin = at + LENGTH_BYTES
-        at = begin + int.from_bytes(body[at:begin])
-        if begin > len(body) or at > len(body):
-            there = f"has {len(entries)} of its {bundle.width} entries"
-            raise NotATile(f"{bundle.path} {there}; its {len(body)} bytes end before entry {index} does")
-        entries.append(body[begin:at])
-    if at != len(body):
-        raise NotATile(f"{bundle.path} must have {bundle.width} entries, and {len(body) - at} bytes follow the last")
+    try:
+        entries = divide(body)
+    except NotABundle as exc:
+        raise NotATile(f"{bundle.path} must have {bundle.width} entries: {exc}") from exc
+    if len(entries) != bundle.width:
+        raise NotATile(f"{bundle.path} must have {bundle.width} entries, and has {len(entries)}")
     return entries
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from services.compliance.log.tiles import LENGTH_BYTES, TILE_BITS, TILE_WIDTH, Bundle, NotATile, Tile, edge_of
+from services.compliance.log.bundle import LENGTH_BYTES
+from services.compliance.log.tiles import TILE_BITS, TILE_WIDTH, Bundle, NotATile, Tile, edge_of
 from services.compliance.log.tree import Edge, fold, leaf_hashes
 
 Resource = tuple[Tile | Bundle, bytes]

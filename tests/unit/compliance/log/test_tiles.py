@@ -105,13 +105,13 @@ ENTRIES = [b"entry %d" % n for n in range(257)]
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (bundle_of(ENTRIES), "must have 256 entries, and 11 bytes follow the last"),
-        (bundle_of(ENTRIES[:256]) + b"\0", "must have 256 entries, and 1 bytes follow the last"),
-        (bundle_of(ENTRIES[:255]), "has 255 of its 256 entries; its .* bytes end before entry 767 does"),
-        (bundle_of(ENTRIES[:256])[:-1], "has 255 of its 256 entries"),
-        (bundle_of(ENTRIES[:255]) + b"\0", "has 255 of its 256 entries"),
-        (bundle_of(ENTRIES[:1])[:1], "has 0 of its 256 entries"),
-        (b"", "has 0 of its 256 entries; its 0 bytes end before entry 512 does"),
+        (bundle_of(ENTRIES), "must have 256 entries, and has 257"),
+        (bundle_of(ENTRIES[:256]) + b"\0", "must have 256 entries: entry 256 of these is cut off"),
+        (bundle_of(ENTRIES[:255]), "must have 256 entries, and has 255"),
+        (bundle_of(ENTRIES[:256])[:-1], "must have 256 entries: entry 255 of these is cut off"),
+        (bundle_of(ENTRIES[:255]) + b"\0", "must have 256 entries: entry 255 of these is cut off"),
+        (bundle_of(ENTRIES[:1])[:1], "must have 256 entries: entry 0 of these is cut off"),
+        (b"", "must have 256 entries, and has 0"),
     ],
 )
 def test_bundles_that_do_not_fit_are_refused(body: bytes, fault: str) -> None:
