@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,7 +105,8 @@ class Publisher:
             latest = await store.select_latest(conn)
         published = self._memory()
         if latest is not None and (published.last is None or latest.size > published.last.size):
-            await self._advance(published, latest.size, latest.note.encode())
+            proof = await self._prove_continued(published, latest.size)
+            await asyncio.to_thread(published.advance, latest.note.encode(), proof)
 
     async def publish(self, manifest: Manifest) -> None:
         """Makes a checkpoint of the log up to ``manifest`` and shows it; the witnesses' lines follow.
@@ -114,10 +114,14 @@ class Publisher:
         Raises HistoryRewritten where it does not continue what was published, and SigningFailed.
         """
         checkpoint = Checkpoint(self.keyring.origin, manifest.size, manifest.root)
-        if not await self._is_next(manifest):
+        published = self._memory()
+        if published.last is not None and manifest.size < published.last.size:
             return
+        proof = await self._prove_continued(published, manifest.size)
+        # Only what continues what was published gets a signature.
+        published.check(manifest.size, manifest.root, proof)
         note = await self.keyring.sign(str(checkpoint))
-        if not await self._remember(manifest, note):
+        if not await self._remember(published, manifest, note, proof):
             return
         async with self.pool.acquire() as conn:
             await store.insert_checkpoint(conn, manifest.size, note, datetime.now(UTC))
@@ -130,33 +134,23 @@ class Publisher:
         for witness, outcome in (await self.witnesses.cosign(checkpoint, note, prove)).items():
             await self._settle(witness, manifest, outcome)
 
-    async def _is_next(self, manifest: Manifest) -> bool:
-        """Whether the log up to ``manifest`` continues what was published; nothing else gets a signature.
-
-        Raises HistoryRewritten.
-        """
-        published = self._memory()
-        if published.last is not None:
-            if manifest.size < published.last.size:
-                return False
-            async with self.pool.acquire() as conn:
-                proof = await _prove(conn, published.last.size, manifest.size)
-            published.check(manifest.size, manifest.root, proof)
-        return True
-
-    async def _remember(self, manifest: Manifest, note: bytes) -> bool:
+    async def _remember(self, published: Published, manifest: Manifest, note: bytes, proof: Proof) -> bool:
         """Whether this checkpoint is the newest; another process that writes to the same file may have been faster."""
-        published = self._memory()
         while published.last is None or published.last.size < manifest.size:
-            with suppress(PublishedMeanwhile):
-                await self._advance(published, manifest.size, note)
+            try:
+                await asyncio.to_thread(published.advance, note, proof)
+            except PublishedMeanwhile:
+                proof = await self._prove_continued(published, manifest.size)
+            else:
                 return True
         return published.last.size == manifest.size and published.last.root == manifest.root
 
-    async def _advance(self, published: Published, size: int, note: bytes) -> None:
+    async def _prove_continued(self, published: Published, size: int) -> Proof:
+        """That the log of that size continues what was published; empty where nothing was, or more than that."""
+        if published.last is None or published.last.size > size:
+            return []
         async with self.pool.acquire() as conn:
-            proof = await _prove(conn, published.last.size, size) if published.last else []
-        await asyncio.to_thread(published.advance, note, proof)
+            return await _prove(conn, published.last.size, size)
 
     async def _settle(self, witness: Witness, manifest: Manifest, outcome: Outcome) -> None:
         """Keeps a cosignature. What else came is logged, and a refusal is an event and an alert the first time."""

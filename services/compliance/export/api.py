@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import StringConstraints
 
 from services.compliance.export import fhir, handlers
 from services.compliance.export.domain import Format
@@ -18,16 +17,14 @@ from services.compliance.export.evidence import Claim
 from services.compliance.export.fhir_errors import FhirRoute
 from services.compliance.export.formats import CSV, DICOM, NDJSON, fhir_bundle, written
 from services.compliance.export.iti81 import CODINGS, parse_search
-from services.compliance.search.domain import Cursor, Span, parse_outcomes
+from services.compliance.search.api import Filters
+from services.compliance.search.domain import Cursor, Span
 from services.compliance.search.domain import Query as Sought
 from services.compliance.search.handlers import Given, given_in, record_access
 from shared.errors import Malformed
-from shared.events import SiteId
 from shared.http import Call, requires
-from shared.resource import Moment
 
 MAX_COUNT = 500
-MAX_TEXTS = 100
 MAX_INDEX = 2**63 - 1
 ZIP = "application/zip"
 FORMATS: Mapping[str, Format] = {form.name: form for form in (NDJSON, CSV, DICOM)}
@@ -37,48 +34,19 @@ fhir_router = APIRouter(prefix="/fhir", tags=["export"], route_class=FhirRoute)
 
 Auditing = Annotated[Call, requires("auditor")]
 Asked = Annotated[Given, Depends(given_in)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
-Texts = Annotated[frozenset[Text], Query(max_length=MAX_TEXTS)]
 Value = Annotated[str, Query(max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 
 
-class Filters:
-    """Which events are exported, by the same parameters as a search of the audit trail."""
-
-    def __init__(
-        self,
-        site_id: SiteId | None = None,
-        type: Texts = frozenset(),
-        not_type: Texts = frozenset(),
-        subject: Text | None = None,
-        actor: Text | None = None,
-        outcome: Texts = frozenset(),
-        correlation_id: Text | None = None,
-        from_time: Annotated[Moment | None, Query(alias="from")] = None,
-        to_time: Annotated[Moment | None, Query(alias="to")] = None,
-    ) -> None:
-        self.start, self.end = from_time, to_time
-        self.sought = Sought(
-            site_id=site_id,
-            types=type or None,
-            not_types=not_type,
-            subject=subject,
-            actor=actor,
-            outcomes=parse_outcomes(outcome) or None,
-            correlation_id=correlation_id,
-        )
-
-    @property
-    def claim(self) -> Claim:
-        """What a package of evidence is about. Raises Malformed unless it is one site and one period, and no more."""
-        site_id, start, end = self.sought.site_id, self.start, self.end
-        if site_id is None:
-            raise Malformed("site_id", "must name the site of the evidence", "north")
-        if start is None or end is None or start >= end:
-            raise Malformed("from", "must be given with a later `to`: evidence is of a period", "2026-03-01T00:00:00Z")
-        if self.sought != Sought(site_id=site_id):
-            raise Malformed("format", "evidence holds all entries of a site; leave the other filters out", "ndjson")
-        return Claim(site_id, start, end)
+def claimed(filters: Filters) -> Claim:
+    """What a package of evidence is about. Raises Malformed unless it is one site and one period, and no more."""
+    site_id, start, end = filters.sought.site_id, filters.start, filters.end
+    if site_id is None:
+        raise Malformed("site_id", "must name the site of the evidence", "north")
+    if start is None or end is None or start >= end:
+        raise Malformed("from", "must be given with a later `to`: evidence is of a period", "2026-03-01T00:00:00Z")
+    if filters.sought != Sought(site_id=site_id):
+        raise Malformed("format", "evidence holds all entries of a site; leave the other filters out", "ndjson")
+    return Claim(site_id, start, end)
 
 
 class Iti81:
@@ -149,7 +117,7 @@ class Exporter:
         """
         if filters.sought.site_id is not None:
             call.caller.require("auditor", filters.sought.site_id)
-        claim = filters.claim if format == "evidence" else None
+        claim = claimed(filters) if format == "evidence" else None
         await record_access(call, "export", given, filters.sought.site_id)
         if claim is not None:
             package = await handlers.open_evidence(call.read, claim, self._keys)

@@ -1,5 +1,6 @@
 """Search over HTTP. An auditor finds the events of his sites; those of the whole group take a group-wide auditor."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -47,21 +48,40 @@ Auditing = Annotated[Call, requires("auditor")]
 Given = Annotated[handlers.Given, Depends(handlers.given_in)]
 
 
+class Filters:
+    """Which events are sought, by the parameters that a search and an export share."""
+
+    def __init__(
+        self,
+        site_id: SiteId | None = None,
+        type: Texts = frozenset(),
+        not_type: Texts = frozenset(),
+        subject: Text | None = None,
+        actor: Text | None = None,
+        outcome: Texts = frozenset(),
+        correlation_id: Text | None = None,
+        from_time: From = None,
+        to_time: To = None,
+    ) -> None:
+        self.start, self.end = from_time, to_time
+        self.sought = Query(
+            site_id=site_id,
+            types=type or None,
+            not_types=not_type,
+            subject=subject,
+            actor=actor,
+            outcomes=parse_outcomes(outcome) or None,
+            correlation_id=correlation_id,
+        )
+
+
 @router.get("/events", response_model=EventPage)
 async def search_events(
     call: Auditing,
     given: Given,
     paging: Paging,
-    site_id: SiteId | None = None,
-    type: Texts = frozenset(),
-    not_type: Texts = frozenset(),
-    subject: Text | None = None,
-    actor: Text | None = None,
-    outcome: Texts = frozenset(),
-    correlation_id: Text | None = None,
+    filters: Annotated[Filters, Depends()],
     text: Annotated[Text | None, Parameter(min_length=MIN_TEXT)] = None,
-    from_time: From = None,
-    to_time: To = None,
     order: Order = "desc",
     proofs: bool = False,
 ) -> Response:
@@ -72,19 +92,10 @@ async def search_events(
     through for it at a time, so a page may come with few items or none, and a ``next``. With ``proofs=true`` each entry
     comes with its inclusion proof under ``checkpoint``.
     """
-    query = Query(
-        site_id=_own(call, site_id),
-        types=type or None,
-        not_types=not_type,
-        subject=subject,
-        actor=actor,
-        outcomes=parse_outcomes(outcome) or None,
-        correlation_id=correlation_id,
-        text=text,
-    )
-    asked = _asked(paging, Span.between(from_time, to_time), order, proofs)
+    site_id = _own(call, filters.sought.site_id)
+    asked = _asked(paging, Span.between(filters.start, filters.end), order, proofs)
     await record_access(call, "query", given, site_id)
-    page = await handlers.find_page(call, query, asked)
+    page = await handlers.find_page(call, replace(filters.sought, text=text), asked)
     return Response(page.answer(asked), media_type=JSON)
 
 
