@@ -13,6 +13,7 @@ from services.probes.history.api import router as results
 from services.probes.kinds import KINDS
 from services.probes.kinds.api import router as kinds
 from services.probes.kpis.api import router as kpis
+from services.probes.metrics.api import router as metrics
 from services.probes.rollups.schedule import Roller, Sweeper
 from services.probes.runs.schedule import Runner
 from services.probes.settings import ProbesSettings

@@ -1,17 +1,14 @@
-"""What results do to alerts, who has taken one over, and what is told of windows and sites."""
+"""What results do to alerts, and who has taken one over."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from services.probes.alerts import hearing, store
-from services.probes.alerts.baselines import slot_of, slots_around
+from services.probes.alerts import store
 from services.probes.alerts.domain import OK, AlertState, Change, Policy
 from services.probes.alerts.judging import (
     SIGNS,
     Judged,
-    Key,
     Knowledge,
     Move,
     Verdict,
@@ -25,50 +22,15 @@ from services.probes.alerts.records import Alert
 from services.probes.alerts.telling import Step, keep_moves, keep_steps
 from services.probes.alerts.upstream import vantage_id
 from services.probes.alerts.vantages import raise_if_cut_off
-from services.probes.alerts.windows import Window
+from services.probes.baselines.handlers import find_baselines, find_zones, forget_probe, keep_learned
 from services.probes.kinds import KINDS
 from services.probes.runs.domain import Probe
+from services.probes.windows.domain import Window
 from shared.errors import Conflict
-from shared.events import Event
 from shared.events.alerts import Transition as What
-from shared.events.inventory import SiteChanged
 from shared.transactions import Transaction, new_id
 
-LONGEST_RUN = timedelta(days=1)
 MEASURES: Mapping[str, Measures] = {kind.name: kind.measures for kind in KINDS}
-
-
-async def keep_window(tx: Transaction, event: Event[Any]) -> None:
-    """Takes over a window's times and scope, unless a later revision is known."""
-    await hearing.upsert_window(tx.conn, event.data)
-
-
-async def start_window(tx: Transaction, event: Event[Any]) -> None:
-    """The window is open from the event's time on, unless its planned start came first."""
-    await keep_window(tx, event)
-    await hearing.mark_window(tx.conn, event.data.window_id, started_at=event.time)
-
-
-async def end_window(tx: Transaction, event: Event[Any]) -> None:
-    """The window is closed from the event's time on, unless its planned end came first."""
-    await keep_window(tx, event)
-    await hearing.mark_window(tx.conn, event.data.window_id, ended_at=event.time)
-
-
-async def cancel_window(tx: Transaction, event: Event[Any]) -> None:
-    """The window holds nothing back any more."""
-    await keep_window(tx, event)
-    await hearing.mark_window(tx.conn, event.data.window_id, is_cancelled=True)
-
-
-async def keep_site(tx: Transaction, event: Event[SiteChanged]) -> None:
-    """Takes over in which time zone a site's hours of the week are."""
-    await hearing.upsert_zone(tx.conn, event.subject, event.data)
-
-
-async def load_windows(tx: Transaction, policy: Policy) -> list[Window]:
-    """The windows that matter for results of now."""
-    return await hearing.select_windows(tx.conn, tx.now - policy.grace - LONGEST_RUN)
 
 
 async def judge_results(
@@ -86,9 +48,9 @@ async def judge_results(
     if verdict.moves:
         await keep_moves(tx, verdict.moves)
     if verdict.learned:
-        await hearing.upsert_baselines(tx.conn, verdict.learned)
+        await keep_learned(tx, verdict.learned)
     if heard := {one.probe.id: one.result.vantage for one in batch if one.result.outcome in SIGNS}:
-        await hearing.upsert_heard(tx.conn, heard)
+        await store.upsert_heard(tx.conn, heard)
     states = dict(known.states) | {move.key: move.state for move in verdict.moves}
     undecided = {probe_id for (probe_id, _), state in states.items() if state.is_undecided(policy)}
     return [one.probe.id in undecided for one in batch]
@@ -105,6 +67,7 @@ async def close_alert(tx: Transaction, probe: Probe, why: str) -> None:
     ]
     await keep_steps(tx, ends)
     await store.delete_probe(tx.conn, probe.id)
+    await forget_probe(tx, probe.id)
 
 
 async def acknowledge_alert(tx: Transaction, alert_id: str, comment: str, until: datetime | None) -> Alert:
@@ -133,26 +96,19 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
     vantages = {vantage_id(one.result.vantage): one.result.vantage for one in batch}
     states = await store.select_states(tx.conn, [*(one.probe.id for one in batch), *vantages])
     above = assets_above(batch, policy)
-    seen = judged_by_usual(batch, MEASURES)
-    zones = await hearing.select_zones(tx.conn, {one.probe.site_id for one in batch}) if seen else {}
+    usual = judged_by_usual(batch, MEASURES)
+    zones = await find_zones(tx.conn, {one.probe.site_id for one in batch}) if usual else {}
+    readings = [(key, one.result.started_at, zones.get(one.probe.site_id)) for key, one in usual]
     return Knowledge(
         policy=policy,
         windows=windows,
         measures=MEASURES,
         states=states,
         uppers=await store.select_states_of_assets(tx.conn, above) if above else {},
-        baselines=await hearing.select_baselines(tx.conn, _slots(seen, zones)) if seen else {},
+        baselines=await find_baselines(tx.conn, readings) if readings else {},
         zones=zones,
         cut_off=frozenset(name for key, name in vantages.items() if (key, "") in states),
     )
-
-
-def _slots(seen: Sequence[tuple[Key, Judged]], zones: Mapping[str, str]) -> dict[Key, list[int]]:
-    slots: dict[Key, set[int]] = {}
-    for key, judged in seen:
-        slot = slot_of(judged.result.started_at, zones.get(judged.probe.site_id))
-        slots.setdefault(key, set()).update(slots_around(slot))
-    return {key: sorted(numbers) for key, numbers in slots.items()}
 
 
 async def _judge(tx: Transaction, batch: Sequence[Judged], known: Knowledge) -> Verdict:

@@ -5,19 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.probes.alerts import flapping
-from services.probes.alerts.baselines import Baseline, Samples, learn, limits_from, slot_of, usual_at
 from services.probes.alerts.domain import OK, AlertState, Change, Changes, Policy, Seen, Sign, judge
 from services.probes.alerts.limits import Limits
 from services.probes.alerts.measures import TELLING, Measures, Reading, level_by, readings_of, seen_of, summary_of
 from services.probes.alerts.records import About
 from services.probes.alerts.upstream import NO_ANSWER, Hold, Upper, hold_by, uppers_of, vantage_id
-from services.probes.alerts.windows import Window, is_held_back
+from services.probes.baselines.domain import Baseline, Key, Samples, learn, limits_from, slot_of, usual_at
 from services.probes.history.domain import Result
 from services.probes.runs.domain import Probe
+from services.probes.windows.domain import Window, is_held_back
 from shared.events.alerts import Severity
-
-Key = tuple[str, str]
-"""The probe's id and the measure, "" for the probe itself."""
 
 FAULTS_OF_CONFIGURATION = frozenset({"rejected_ae_title"})
 

@@ -22,6 +22,21 @@ class About:
     system_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A check, and what decides whether its alert is kept back. ``vantage`` is the agent that makes its probe."""
+
+    about: About
+    vantage: str | None
+    depends_on: tuple[str, ...]
+    suppressed_by: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The check's."""
+        return (self.about.probe_id, self.about.measure)
+
+
 class Alert(BaseModel):
     """An alert, open until it has ``resolved_at``; ``acknowledged_by`` has taken it over while it is open."""
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.probes.alerts import hearing
+from services.probes.alerts import store
 from services.probes.alerts.domain import Policy
 from services.probes.alerts.handlers import forget_old_alerts
 from services.probes.alerts.watch import watch
@@ -28,7 +28,7 @@ class Watcher:
     async def run(self) -> None:
         """Works for ever."""
         async with self.pool.acquire() as conn:
-            since = await hearing.select_now(conn)
+            since = await store.select_now(conn)
         forget_at: datetime | None = None
         while True:
             async with begin(self.pool, SERVICE) as tx:

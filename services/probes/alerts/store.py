@@ -1,4 +1,4 @@
-"""SQL of alerts, of their transitions, and of where each check stands."""
+"""SQL of alerts and their transitions, of where each check stands, and of when each probe was heard last."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -7,8 +7,9 @@ from datetime import datetime
 import asyncpg
 
 from services.probes.alerts.domain import AlertState
-from services.probes.alerts.judging import Key
-from services.probes.alerts.records import About, Alert, Standing, Transition
+from services.probes.alerts.records import About, Alert, Standing, Transition, Watched
+from services.probes.alerts.upstream import NO_ANSWER, Reach
+from services.probes.baselines.domain import Key
 from shared.database import Connection, found
 from shared.events.alerts import AlertPhase
 
@@ -72,8 +73,8 @@ async def delete_states(conn: Connection, keys: Iterable[Key]) -> None:
 
 
 async def delete_probe(conn: Connection, probe_id: str) -> None:
-    """Forgets where a probe's checks stand, when it was heard, and what is usual for it."""
-    for table in ("alert_states", "heard", "baselines"):
+    """Forgets where a probe's checks stand and when it was heard."""
+    for table in ("alert_states", "heard"):
         await conn.execute(f"DELETE FROM {table} WHERE probe_id = $1", probe_id)  # noqa: S608 -- constants
 
 
@@ -221,14 +222,6 @@ async def delete_before(conn: Connection, instant: datetime) -> None:
     await conn.execute("DELETE FROM alerts WHERE resolved_at < $1", instant)
 
 
-def _state(row: asyncpg.Record) -> AlertState:
-    return AlertState(**{field.name: row[field.name] for field in fields(AlertState)})
-
-
-def _alert(row: asyncpg.Record) -> Alert:
-    return Alert.model_validate(dict(row))
-
-
 async def select_vantages(conn: Connection) -> list[tuple[str, str, AlertState]]:
     """The vantages of which an alert is open: name, site, where each stands."""
     rows = await conn.fetch(
@@ -245,3 +238,121 @@ async def lock_vantage(conn: Connection, vantage: str) -> None:
 async def try_lock_watch(conn: Connection) -> bool:
     """Whether this transaction is the one that watches now."""
     return bool(await conn.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('probes watch', 0))"))
+
+
+async def upsert_heard(conn: Connection, heard: Mapping[str, str]) -> None:
+    """Remembers that these probes were heard now, each from its vantage."""
+    await conn.execute(
+        """INSERT INTO heard (probe_id, heard_at, heard_from)
+           SELECT id, clock_timestamp(), vantage FROM unnest($1::text[], $2::text[]) AS it (id, vantage)
+           ON CONFLICT (probe_id) DO UPDATE SET heard_at = excluded.heard_at, heard_from = excluded.heard_from""",
+        list(heard),
+        list(heard.values()),
+    )
+
+
+async def insert_unheard(conn: Connection) -> None:
+    """Lets the time of probes begin that were never heard."""
+    await conn.execute(
+        """INSERT INTO heard (probe_id, heard_at) SELECT id, now() FROM probes
+           WHERE NOT EXISTS (SELECT FROM heard WHERE heard.probe_id = probes.id) ON CONFLICT DO NOTHING"""
+    )
+
+
+async def select_reach(conn: Connection, vantage: str, since: datetime | None, without: Collection[str]) -> Reach:
+    """How many addresses the vantage asked since then, or in each probe's last interval, and how many don't answer.
+
+    Leaves out the probes ``without``.
+    """
+    row = await conn.fetchrow(
+        """SELECT count(*) AS asked, count(*) FILTER (WHERE is_mute) AS mute FROM (
+               SELECT bool_and(coalesce(state.failure = ANY($4) AND state.phase <> 'ok', false)) AS is_mute
+               FROM heard JOIN probes ON probes.id = heard.probe_id
+               LEFT JOIN alert_states AS state ON state.probe_id = probes.id AND state.measure = ''
+               WHERE heard_from = $1 AND heard_at >= coalesce($2, now() - interval) AND probes.id <> ALL($3)
+               GROUP BY coalesce(settings ->> 'host', subject)) AS addresses""",
+        vantage,
+        since,
+        list(without),
+        list(NO_ANSWER),
+    )
+    return Reach(row["asked"], row["mute"]) if row else Reach(0, 0)
+
+
+async def lock_lost(conn: Connection, watching_since: datetime, intervals: int) -> list[Watched]:
+    """Probes that were not heard for so many intervals and are not known to be lost; none that is locked."""
+    rows = await conn.fetch(
+        """SELECT probes.*, '' AS measure, NULL AS suppressed_by FROM probes JOIN heard ON heard.probe_id = probes.id
+           WHERE greatest(heard_at, $1) < now() - $2 * interval AND NOT EXISTS (
+               SELECT FROM alert_states WHERE probe_id = probes.id AND measure = '' AND phase = 'unknown')
+           ORDER BY id FOR UPDATE OF probes SKIP LOCKED""",
+        watching_since,
+        intervals,
+    )
+    return [_watched(row) for row in rows]
+
+
+async def is_silent(conn: Connection, vantage: str) -> bool:
+    """Whether an agent has probes, and all of them are unknown."""
+    return bool(
+        await conn.fetchval(
+            """SELECT bool_and(coalesce(phase = 'unknown', false)) FROM probes
+               LEFT JOIN alert_states ON probe_id = probes.id AND measure = '' WHERE vantage = $1""",
+            vantage,
+        )
+    )
+
+
+async def select_sites_of_vantage(conn: Connection, vantage: str) -> list[str]:
+    """The sites whose targets the vantage asks."""
+    rows = await conn.fetch(
+        """SELECT DISTINCT site_id FROM probes LEFT JOIN heard ON probe_id = id
+           WHERE heard_from = $1 OR vantage = $1 ORDER BY site_id""",
+        vantage,
+    )
+    return [row["site_id"] for row in rows]
+
+
+async def select_kept_back(conn: Connection) -> list[Watched]:
+    """The checks whose alerts something keeps back."""
+    rows = await conn.fetch(
+        """SELECT probes.*, measure, suppressed_by FROM alert_states JOIN probes ON probes.id = probe_id
+           WHERE phase = 'pending' AND NOT is_asked AND (is_held OR suppressed_by IS NOT NULL) ORDER BY id, measure"""
+    )
+    return [_watched(row) for row in rows]
+
+
+async def lock_probes(conn: Connection, probe_ids: Collection[str]) -> list[str]:
+    """Locks these probes, but for those that are locked already, and returns them."""
+    rows = await conn.fetch(
+        "SELECT id FROM probes WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED", list(probe_ids)
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_now(conn: Connection) -> datetime:
+    """The database's time."""
+    now: datetime = await conn.fetchval("SELECT now()")
+    return now
+
+
+def _watched(row: asyncpg.Record) -> Watched:
+    name = row["check_name"] or row["kind"]
+    about = About(
+        probe_id=row["id"],
+        measure=row["measure"],
+        check=f"{name}:{row['measure']}" if row["measure"] else name,
+        subject=row["subject"],
+        asset_name=row["name"],
+        site_id=row["site_id"],
+        system_id=row["system_id"],
+    )
+    return Watched(about, row["vantage"], tuple(row["depends_on"]), row["suppressed_by"])
+
+
+def _state(row: asyncpg.Record) -> AlertState:
+    return AlertState(**{field.name: row[field.name] for field in fields(AlertState)})
+
+
+def _alert(row: asyncpg.Record) -> Alert:
+    return Alert.model_validate(dict(row))

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from services.probes.alerts import store
 from services.probes.alerts.domain import OK, AlertState, Change
-from services.probes.alerts.judging import Key, Move, about_probe, summary_of_change
+from services.probes.alerts.judging import Move, about_probe, summary_of_change
 from services.probes.alerts.records import About, Alert, Transition
+from services.probes.baselines.domain import Key
 from shared import telemetry
 from shared.events.alerts import AlertRaised, AlertResolved, AlertTransitioned
 from shared.transactions import Transaction

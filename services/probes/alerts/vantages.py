@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.probes.alerts import hearing, store
+from services.probes.alerts import store
 from services.probes.alerts.domain import OK, AlertState, Change
 from services.probes.alerts.judging import Judged, Move
 from services.probes.alerts.records import About
@@ -19,7 +19,7 @@ async def raise_if_cut_off(tx: Transaction, vantage: str, moves: Sequence[Move],
     """Whether it is the vantage that reaches nothing, since ``moves`` began to fail; if so, there is an alert of it."""
     since = max(move.state.since or tx.now for move in moves)
     mine = [one for one in batch if one.result.vantage == vantage]
-    reach = await hearing.select_reach(tx.conn, vantage, since, [one.probe.id for one in mine])
+    reach = await store.select_reach(tx.conn, vantage, since, [one.probe.id for one in mine])
     reach += reach_of(mine)
     if reach.is_cut_off:
         told = f"It reaches none of its targets: {reach.mute} of {reach.asked} don't answer. Its network is at fault."
@@ -43,7 +43,7 @@ async def raise_vantage(tx: Transaction, vantage: str, failure: str, since: date
     key = (vantage_id(vantage), "")
     if key in await store.select_states(tx.conn, [key[0]]):
         return
-    sites = await hearing.select_sites_of_vantage(tx.conn, vantage)
+    sites = await store.select_sites_of_vantage(tx.conn, vantage)
     about = about_vantage(vantage, sites[0] if len(sites) == 1 else GROUP)
     state = AlertState("firing", since=since, alert_id=new_id(), severity="critical", failure=failure)
     await store.upsert_states(tx.conn, {key: (about, state)})
@@ -64,8 +64,8 @@ async def resolve_vantages(tx: Transaction) -> None:
 
 async def _still_fails(tx: Transaction, vantage: str, state: AlertState) -> bool:
     if state.failure == SILENT:
-        return await hearing.is_silent(tx.conn, vantage)
-    reach = await hearing.select_reach(tx.conn, vantage, None, [])
+        return await store.is_silent(tx.conn, vantage)
+    reach = await store.select_reach(tx.conn, vantage, None, [])
     return reach.is_cut_off
 
 

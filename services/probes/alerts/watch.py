@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.probes.alerts import hearing, store
+from services.probes.alerts import store
 from services.probes.alerts.domain import OK, AlertState, Judgement, Policy, lose, release
-from services.probes.alerts.handlers import load_windows, tell_acknowledgement
-from services.probes.alerts.hearing import Watched
+from services.probes.alerts.handlers import tell_acknowledgement
+from services.probes.alerts.records import Watched
 from services.probes.alerts.telling import Step, keep_steps
 from services.probes.alerts.upstream import Upper, hold_by, uppers_of, vantage_id
 from services.probes.alerts.vantages import SILENT, raise_vantage, resolve_vantages
-from services.probes.alerts.windows import Window, is_held_back
 from services.probes.runs.handlers import ask_soon
+from services.probes.windows.domain import Window, is_held_back
+from services.probes.windows.handlers import load_windows
 from shared.transactions import Transaction
 
 UNKNOWN_AFTER = 3
@@ -23,26 +24,26 @@ async def find_lost(tx: Transaction, watching_since: datetime) -> None:
 
     All times are the database's. Nothing is lost before it was watched for as long.
     """
-    await hearing.insert_unheard(tx.conn)
-    lost = await hearing.lock_lost(tx.conn, watching_since, UNKNOWN_AFTER)
+    await store.insert_unheard(tx.conn)
+    lost = await store.lock_lost(tx.conn, watching_since, UNKNOWN_AFTER)
     if not lost:
         return
     states = await store.select_states(tx.conn, [watched.about.probe_id for watched in lost])
     summary = f"No result for {UNKNOWN_AFTER} intervals."
     await _keep(tx, {one: lose(states.get((one.about.probe_id, ""), OK)) for one in lost}, summary)
     for vantage in sorted({one.vantage for one in lost if one.vantage is not None}):
-        if await hearing.is_silent(tx.conn, vantage):
+        if await store.is_silent(tx.conn, vantage):
             told = "None of its probes has brought a result for three intervals. It is down, or can't reach us."
             await raise_vantage(tx, vantage, SILENT, tx.now, told)
 
 
 async def release_kept_back(tx: Transaction, policy: Policy) -> None:
     """Asks the targets anew whose alerts nothing keeps back any more; what still fails is raised by that."""
-    kept_back = await hearing.select_kept_back(tx.conn)
+    kept_back = await store.select_kept_back(tx.conn)
     if not kept_back:
         return
     free = await _free(tx, kept_back, policy)
-    locked = await hearing.lock_probes(tx.conn, [one.about.probe_id for one in free])
+    locked = await store.lock_probes(tx.conn, [one.about.probe_id for one in free])
     states = await store.select_states(tx.conn, locked)
     released = {
         one: release(states[one.key])
@@ -76,7 +77,7 @@ def is_kept_back(state: AlertState) -> bool:
 
 
 async def _free(tx: Transaction, kept_back: Sequence[Watched], policy: Policy) -> list[Watched]:
-    windows = await load_windows(tx, policy)
+    windows = await load_windows(tx, policy.grace)
     above = {one: _above(one, policy) for one in kept_back}
     uppers = await store.select_states_of_assets(tx.conn, frozenset[str]().union(*above.values()))
     cut_off = {one.suppressed_by for one in kept_back} & {

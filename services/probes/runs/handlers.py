@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.probes.alerts.domain import Policy
-from services.probes.alerts.handlers import close_alert, judge_results, load_windows
+from services.probes.alerts.handlers import close_alert, judge_results
 from services.probes.alerts.judging import Judged
-from services.probes.alerts.windows import Window, open_windows
 from services.probes.history.domain import Result
 from services.probes.history.handlers import keep_results
 from services.probes.kinds.domain import Observation
@@ -27,6 +26,8 @@ from services.probes.runs.domain import (
     receive,
     take_turn,
 )
+from services.probes.windows.domain import Window, open_windows
+from services.probes.windows.handlers import load_windows
 from shared import telemetry
 from shared.database import Connection
 from shared.events.probes import ProbeResult
@@ -159,7 +160,7 @@ async def ask_soon(tx: Transaction, probe_ids: Collection[str]) -> None:
 
 
 async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
-    windows = await load_windows(tx, rules.policy)
+    windows = await load_windows(tx, rules.policy.grace)
     batch: list[Judged] = []
     for one in finished:
         probe = one.run.probe

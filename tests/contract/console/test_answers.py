@@ -11,8 +11,8 @@ from services.console.overview import domain
 from services.inventory.assets.domain import Node, Software, System
 from services.inventory.sites.domain import Site
 from services.maintenance.windows.domain import Window
-from services.probes.alerts.domain import Alert
-from services.probes.runs.domain import Result
+from services.probes.alerts.records import Alert
+from services.probes.history.domain import Result
 from services.probes.targets.domain import Target
 from shared.events.envelope import Envelope
 from shared.events.maintenance import SystemRef

@@ -16,7 +16,7 @@ from services.compliance.search.domain import AuditedEvent
 from services.inventory.assets.domain import Node, Software, System
 from services.inventory.sites.domain import Site
 from services.maintenance.windows.domain import Window
-from services.probes.alerts.domain import Alert
+from services.probes.alerts.records import Alert
 from services.probes.runs.domain import Result
 from services.probes.targets.domain import Target
 from shared.events.maintenance import SystemRef
@@ -167,6 +167,7 @@ def _alert(node: Node, system_id: str) -> Alert:
         since=NOW - timedelta(minutes=3),
         raised_at=NOW - timedelta(minutes=2),
         persisted_past_window=False,
+        probe_id=f"dicom-echo:{node.id}",
     )
 
 

@@ -22,7 +22,7 @@ from services.probes.alerts.domain import (
     release,
 )
 from services.probes.alerts.judging import Knowledge, Move, judge_batch, severity_of
-from services.probes.alerts.windows import Window
+from services.probes.windows.domain import Window
 from shared.events.probes import Outcome
 from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
 

@@ -9,10 +9,11 @@ from typing import Any, cast, get_args
 import pytest
 
 from services.probes.alerts.domain import OK, AlertState, Change, Changes, lose, release
-from services.probes.alerts.judging import Key, Knowledge, judge_batch
+from services.probes.alerts.judging import Knowledge, judge_batch
 from services.probes.alerts.limits import Limits
-from services.probes.alerts.windows import Window
+from services.probes.baselines.domain import Key
 from services.probes.runs.domain import Probe
+from services.probes.windows.domain import Window
 from shared.events.alerts import Transition
 from shared.events.probes import Outcome
 from tests.unit.probes.alerts.checks import NOON, POLICY, Ids, judged, probe

@@ -36,6 +36,9 @@ class Samples:
     learned_at: datetime | None = None
 
 
+Key = tuple[str, str]
+"""A probe's id and a measure."""
+
 Baseline = Mapping[int, Samples]
 """By slot, what is kept of a measure; a slot of which nothing is kept may be missing."""
 

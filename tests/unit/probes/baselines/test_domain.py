@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.probes.alerts.baselines import (
+from services.probes.alerts.domain import AlertState
+from services.probes.alerts.judging import Knowledge, judge_batch
+from services.probes.alerts.limits import Limits
+from services.probes.baselines.domain import (
     ALL_HOURS,
     KEPT,
     Samples,
@@ -15,9 +18,6 @@ from services.probes.alerts.baselines import (
     slots_around,
     usual_at,
 )
-from services.probes.alerts.domain import AlertState
-from services.probes.alerts.judging import Knowledge, judge_batch
-from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Measure
 from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
 

@@ -1,11 +1,10 @@
-"""Which events tell of maintenance windows, and of the time at sites."""
+"""Which events tell of maintenance windows."""
 
 from collections.abc import Mapping
 
-from services.probes.alerts import handlers
+from services.probes.windows import handlers
 from shared.consumer import Handler
 from shared.events import EventData
-from shared.events.inventory import SiteChanged
 from shared.events.maintenance import (
     WindowCancelled,
     WindowEnded,
@@ -15,7 +14,6 @@ from shared.events.maintenance import (
 )
 
 HANDLERS: Mapping[type[EventData], Handler] = {
-    SiteChanged: handlers.keep_site,
     WindowScheduled: handlers.keep_window,
     WindowRescheduled: handlers.keep_window,
     WindowStarted: handlers.start_window,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.probes.alerts.windows import Window, is_held_back, open_windows
+from services.probes.windows.domain import Window, is_held_back, open_windows
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

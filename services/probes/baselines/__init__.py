@@ -1,0 +1,1 @@
+"""Baselines: what is usual for a measure at each hour of the week, learned from its own values."""

@@ -1,0 +1,1 @@
+"""Windows: the planned work that maintenance told of, in which alerts are held back."""
