@@ -2,6 +2,6 @@
 
 Events in: ``site.changed``, ``person.changed``, ``asset.changed`` (who and where people are), ``window.scheduled``,
 ``window.rescheduled``, ``window.cancelled``, ``window.started``, ``window.ended``, ``alert.raised``,
-``alert.resolved``.
+``alert.resolved``, ``alert.transitioned``.
 Events out: ``notice.sent``, ``notice.failed``. Effects: mail.
 """

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
-from services.notifier.alerts.handlers import hear_of_alert
+from services.notifier.alerts.handlers import hear_of_alert, hear_of_transition
 from shared.consumer import Handler
 from shared.events import EventData
-from shared.events.alerts import AlertRaised, AlertResolved
+from shared.events.alerts import AlertRaised, AlertResolved, AlertTransitioned
 
-HANDLERS: Mapping[type[EventData], Handler] = {AlertRaised: hear_of_alert, AlertResolved: hear_of_alert}
+HANDLERS: Mapping[type[EventData], Handler] = {
+    AlertRaised: hear_of_alert,
+    AlertResolved: hear_of_alert,
+    AlertTransitioned: hear_of_transition,
+}

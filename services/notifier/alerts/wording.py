@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from services.notifier.alerts.domain import TurnForWorse
 from services.notifier.delivery.domain import thread_name
 from services.notifier.delivery.message import Content, Facts, Stationery
 from services.notifier.delivery.times import duration, local_and_utc
@@ -14,7 +15,7 @@ _STATIONERY = Stationery(Path(__file__).parent / "templates")
 
 @dataclass(frozen=True)
 class AlertWords:
-    """What there is to say about an alert; with `resolved_at` it is over."""
+    """What there is to say about an alert; with `resolved_at` it is over. `turn` is what made it worse."""
 
     alert_id: str
     site_name: str
@@ -27,6 +28,8 @@ class AlertWords:
     contact: str
     resolved_at: datetime | None = None
     persisted_past_window: bool = False
+    flapping: bool = False
+    turn: TurnForWorse | None = None
 
 
 def alert_thread(alert_id: str) -> str:
@@ -35,7 +38,7 @@ def alert_thread(alert_id: str) -> str:
 
 
 def alert_content(alert: AlertWords) -> Content:
-    """The mail that says that the alert was raised or, with `resolved_at`, that it is over."""
+    """The mail that says that the alert was raised or, with `resolved_at`, that it is over, or worse."""
     is_over = alert.resolved_at is not None
     facts = Facts(
         site_name=alert.site_name,
@@ -44,13 +47,14 @@ def alert_content(alert: AlertWords) -> Content:
         tone="good" if is_over else "urgent",
     )
     return _STATIONERY.write(
-        "resolved" if is_over else "raised",
+        "resolved" if is_over else alert.turn or "raised",
         facts,
         site=alert.site_name,
         asset=alert.asset_name,
         severity=alert.severity,
         summary=alert.summary,
         persisted_past_window=alert.persisted_past_window,
+        flapping=alert.flapping,
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 from services.notifier.delivery import schedule
 from shared import consumer, relay
 from shared.bus import postgres
+from shared.events.alerts import AlertTransitioned
 from shared.events.inventory import AssetChanged
 from shared.events.maintenance import WindowScheduled
 from tests.integration.notifier.conftest import Open
@@ -139,3 +140,50 @@ async def test_alert_of_the_group_reaches_the_admins_of_every_site(stage: Open) 
         await on.settle_person("sam", "admin", site_id="south")
         await on.tell_alert(raised(), site_id="group")
         assert {mail.rcpt_to for mail in await on.mails(2)} == {"ben@north.example", "sam@south.example"}
+
+
+async def test_an_alert_that_becomes_worse_is_told_once_more_for_each_turn(stage: Open) -> None:
+    """That it is critical now and that it comes and goes are mails in its thread; other steps are none."""
+    async with stage() as on:
+        await on.settle_site()
+        await on.settle_person("ben", "admin")
+        await on.tell_alert(raised())
+        await on.mails(1)
+        for what in ("recovering", "relapsed", "escalated", "deescalated", "escalated"):
+            await on.tell_alert(turned(what))
+        await on.mails(2)
+        for what in ("flapping", "steadied", "flapping"):
+            await on.tell_alert(turned(what))
+        await on.mails(3)
+        await on.tell_alert(resolved())
+        mails = await on.mails(4)
+        assert subjects(mails) == ["Critical", "Now critical", "Comes and goes", "Resolved"]
+        assert len({mail.message["References"] for mail in mails}) == 1
+
+
+async def test_an_alert_that_is_raised_as_flapping_says_so(stage: Open) -> None:
+    """Its reader must know that no more mails come for a while."""
+    async with stage() as on:
+        await on.settle_site()
+        await on.settle_person("ben", "admin")
+        await on.tell_alert(raised().model_copy(update={"flapping": True}))
+        [mail] = await on.mails(1)
+        assert "comes and goes too often" in part(mail.message, "plain")
+
+
+def turned(what: str) -> AlertTransitioned:
+    """A step of the alert."""
+    return AlertTransitioned.model_validate(
+        {
+            "probe_id": "p",
+            "check": "dicom-echo",
+            "asset_name": "north-pacs",
+            "what": what,
+            "before": "firing",
+            "after": "firing",
+            "summary": "No answer",
+            "at": "2026-03-01T21:16:00Z",
+            "alert_id": ALERT,
+            "severity": "critical",
+        }
+    )

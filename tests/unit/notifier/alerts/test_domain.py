@@ -1,9 +1,10 @@
 """Which mails an alert needs, in whatever order its events come."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from services.notifier.alerts.domain import PATIENCE, KnownAlert, learn, wanted_notices
-from shared.events.alerts import AlertRaised, AlertResolved
+from shared.events.alerts import AlertRaised, AlertResolved, AlertTransitioned
 
 NOW = datetime(2030, 6, 14, 20, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -38,3 +39,38 @@ def test_a_raise_that_comes_long_after_its_resolve_is_not_told() -> None:
     alert = learn(learn(UNHEARD, RESOLVED, NOW), RAISED, late)
     assert [notice.kind for notice in wanted_notices(alert, late)] == ["alert_resolved"]
     assert [notice.kind for notice in wanted_notices(alert, late - SECOND)] == ["alert_raised", "alert_resolved"]
+
+
+def turned(what: Literal["escalated", "flapping", "recovering"]) -> AlertTransitioned:
+    """A step of the alert."""
+    return AlertTransitioned(
+        probe_id="p",
+        check="echo",
+        asset_name="x",
+        what=what,
+        before="firing",
+        after="firing",
+        summary=what,
+        at=NOW,
+        alert_id="a",
+        severity="critical",
+    )
+
+
+def test_each_turn_for_the_worse_is_told_once() -> None:
+    """However often it is heard; it is a later revision of the notice that the alert was raised."""
+    alert = learn(UNHEARD, RAISED, NOW)
+    for told in (turned("escalated"), turned("flapping"), turned("escalated"), turned("flapping")):
+        alert = learn(alert, told, NOW)
+    notices = wanted_notices(alert, NOW)
+    assert [(notice.kind, notice.revision) for notice in notices] == [
+        ("alert_raised", 0),
+        ("alert_raised", 1),
+        ("alert_raised", 2),
+    ]
+
+
+def test_a_turn_that_comes_long_after_the_resolve_is_not_told() -> None:
+    late = NOW + PATIENCE
+    alert = learn(learn(learn(UNHEARD, RAISED, NOW), RESOLVED, NOW), turned("escalated"), late)
+    assert [notice.kind for notice in wanted_notices(alert, late)] == ["alert_resolved"]
