@@ -1,8 +1,7 @@
 """Probes: how the systems of the group are doing, asked over DICOM from one vantage or several.
 
-Events in: ``site.changed``, ``asset.changed``, ``asset.retired``, ``window.scheduled``, ``window.rescheduled``, ``window.cancelled``,
-``window.started``, ``window.ended``, ``suite.requested``. Events out: ``probe.result``, ``alert.raised``,
-``alert.resolved``,
-``alert.transitioned``, ``suite.completed``. Effects: DICOM associations with the nodes, which keep a few synthetic images
-and reports.
+Events in: ``site.changed``, ``asset.changed``, ``asset.retired``, ``window.scheduled``, ``window.rescheduled``,
+``window.cancelled``, ``window.started``, ``window.ended``, ``suite.requested``. Events out: ``probe.result``,
+``alert.raised``, ``alert.resolved``, ``alert.transitioned``, ``suite.completed``. Effects: DICOM associations with the
+nodes, which keep a few synthetic images and reports.
 """
