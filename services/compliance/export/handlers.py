@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from services.compliance.checkpoints.checkpoint import Checkpoint
@@ -21,7 +21,15 @@ from services.compliance.log.entry import Entry, build_entry, format_time, parse
 from services.compliance.log.handlers import read_entries, read_tiles
 from services.compliance.log.tiles import Tile
 from services.compliance.search.domain import Cursor, Place, Query, Shown, Span
-from services.compliance.search.handlers import MOST_LOOKED_AT, find, find_one, looking
+from services.compliance.search.handlers import (
+    MOST_LOOKED_AT,
+    STATEMENT_SECONDS,
+    advising,
+    find,
+    find_one,
+    looking,
+    looking_long,
+)
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.http import Call
@@ -79,7 +87,7 @@ async def find_events(call: Call, search: Search, cursor: Cursor | None, limit: 
     )
     span = Span.between(narrow.start, narrow.end)
     events: list[fhir.Json] = []
-    async with looking(call) as conn:
+    async with looking_long(call) as conn:
         for _ in range(0, MOST_LOOKED_AT, PAGE):
             page = span.beyond(cursor) if cursor else span
             found = await find(conn, call, query, page, is_down=True, limit=PAGE)
@@ -112,8 +120,7 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
     Raises Conflict when nothing is signed that reaches into the period, when the site had no entry, and when the entry
     before the period was pruned.
     """
-    async with read() as conn:
-        await store.scope_to(conn, claim.site_id)
+    async with _reading_site(read, claim.site_id) as conn:
         best = await read_most_cosigned(conn)
         if best is None:
             raise Conflict("no checkpoint was published yet, and without one nothing is proved")
@@ -139,6 +146,15 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
             return await read_tiles(conn, wanted)
 
     return pack(sealed, log_lines(best.size, _pages(read, period), tiles))
+
+
+@asynccontextmanager
+async def _reading_site(read: Read, site_id: str) -> AsyncIterator[Connection]:
+    """A connection that sees the site's index rows. Raises Malformed when a statement takes too long."""
+    with advising():
+        async with read() as conn:
+            await store.scope_to(conn, site_id, STATEMENT_SECONDS)
+            yield conn
 
 
 def _is_unbounded(claim: Claim, first: Kept) -> bool:
@@ -202,8 +218,7 @@ async def _pages(read: Read, period: _Period) -> AsyncIterator[Sequence[Kept]]:
 async def _site_pages(read: Read, period: _Period) -> AsyncIterator[Sequence[Kept]]:
     site_id = period.claim.site_id
     for start in range(period.start, period.size, WINDOW):
-        async with read() as conn:
-            await store.scope_to(conn, site_id)
+        async with _reading_site(read, site_id) as conn:
             indices = await store.select_indices(conn, site_id, start, min(start + WINDOW, period.size))
         for page in _cut(indices, PAGE):
             async with read() as conn:

@@ -11,9 +11,13 @@ async def select_manifest_lines(conn: Connection, size: int) -> list[bytes]:
     return unpack(await conn.fetchval("SELECT lines FROM manifests WHERE size = $1", size)).split(b"\n")
 
 
-async def scope_to(conn: Connection, site_id: str) -> None:
-    """Lets the rest of the transaction see no other site's index rows."""
-    await conn.execute("SELECT set_config('steward.sites', $1, true)", site_id)
+async def scope_to(conn: Connection, site_id: str, statement_seconds: int) -> None:
+    """Lets the rest of the transaction see no other site's index rows, in statements that take so long at the most."""
+    await conn.execute(
+        "SELECT set_config('steward.sites', $1, true), set_config('statement_timeout', $2, true)",
+        site_id,
+        f"{statement_seconds}s",
+    )
 
 
 async def select_index_at(conn: Connection, moment: datetime) -> int:

@@ -1,8 +1,11 @@
 """Searching the log, and telling the log who has looked."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
+from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from fastapi import Request
@@ -29,10 +32,11 @@ from services.compliance.search.domain import (
 )
 from services.compliance.search.flow import MAX_ENTRIES
 from shared.database import Connection
-from shared.errors import Malformed, NotFound
+from shared.errors import Malformed, NotFound, Unavailable
 from shared.events import GROUP
 from shared.events.compliance import LogAccessed
 from shared.http import Call
+from shared.http.call import RouteContext
 from shared.telemetry import log
 from shared.transactions import begin
 
@@ -41,7 +45,13 @@ SUBJECT = "log"
 LOOKED_AT_ONCE = 256
 MOST_LOOKED_AT = 10_000
 STATEMENT_SECONDS = 10
+LOOKED_SECONDS = 10.0
+LONG_AT_ONCE = 3
+"""How many questions that read through entries may hold a connection; the service's pool has more for all others."""
 
+PATIENCE_SECONDS = 30.0
+
+_turns: WeakKeyDictionary[RouteContext, asyncio.Semaphore] = WeakKeyDictionary()
 
 Given = Sequence[tuple[str, str]]
 """Parameters as they stand in the request: pairs of name and value, in which a name may come again."""
@@ -76,13 +86,39 @@ async def looking(call: Call) -> AsyncIterator[Connection]:
 
     Raises Malformed when a statement takes longer than STATEMENT_SECONDS.
     """
-    try:
+    with advising():
         async with call.read() as conn:
             await store.show_sites(conn, call.caller.sites("auditor"), STATEMENT_SECONDS)
             yield conn
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Raises Malformed, with what to ask for instead, when a statement was ended for taking too long."""
+    try:
+        yield
     except asyncpg.QueryCanceledError as exc:
         rule = f"takes more than {STATEMENT_SECONDS} s to answer; ask for a shorter time, one site or one type"
         raise Malformed("from", rule, "2026-03-01T00:00:00Z") from exc
+
+
+@asynccontextmanager
+async def looking_long(call: Call) -> AsyncIterator[Connection]:
+    """As ``looking``, for a question that reads through entries: LONG_AT_ONCE of these have a connection at a time.
+
+    Others wait for their turn without one. Raises Unavailable when it has not come for PATIENCE_SECONDS.
+    """
+    turns = _turns.setdefault(call.context, asyncio.Semaphore(LONG_AT_ONCE))
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await turns.acquire()
+    except TimeoutError as exc:
+        raise Unavailable("too many questions that read through entries are being answered; try again") from exc
+    try:
+        async with looking(call) as conn:
+            yield conn
+    finally:
+        turns.release()
 
 
 async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
@@ -90,7 +126,7 @@ async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
     kind = query.kind_among(call.caller.sites("auditor"))
     if kind is not None:
         return await _find_page_of_kind(call, kind, asked)
-    async with looking(call) as conn:
+    async with (looking_long if query.text else looking)(call) as conn:
         checkpoint = await read_latest(conn)
         found = await find(conn, call, query, asked.reach, is_down=asked.is_down, limit=asked.limit)
         if asked.with_proofs:
@@ -116,9 +152,10 @@ async def _find_page_of_kind(call: Call, kind: Kind, asked: PageAsked) -> FoundP
 async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int) -> Found:
     """Up to ``limit`` entries of the span that the query seeks, from its upper end down or from its lower end up.
 
-    For text, the entries that meet the rest of the query are looked through, MOST_LOOKED_AT of them; where the search
-    stops there, ``rest`` goes on, whatever was found.
+    For text, the entries that meet the rest of the query are looked through, MOST_LOOKED_AT of them and not much longer
+    than LOOKED_SECONDS; where the search stops there, ``rest`` goes on, whatever was found.
     """
+    until = monotonic() + LOOKED_SECONDS
     visible = call.caller.sites("auditor")
     sought = await store.select_sought(conn, query, visible)
     items: list[Shown] = []
@@ -137,7 +174,7 @@ async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_dow
         if len(places) <= count:
             return Found(items, None)
         rest = Cursor.beyond(places[count - 1], is_down=is_down)
-        if looked_at >= MOST_LOOKED_AT:
+        if looked_at >= MOST_LOOKED_AT or monotonic() > until:
             return Found(items, rest)
         span = span.beyond(rest)
 

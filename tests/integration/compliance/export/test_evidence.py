@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from services.compliance.checkpoints.cosignature import CosignatureKey
+from services.compliance.export import handlers
 from services.compliance.export.evidence import Claim, Evidence
 from services.compliance.export.handlers import open_evidence
 from services.compliance.export.package import Refuted, verify_evidence
@@ -14,7 +16,7 @@ from services.compliance.log.domain import Damaged
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.handlers import read_entries
 from shared.database import open_pool
-from shared.errors import Conflict
+from shared.errors import Conflict, Malformed
 from tests.conftest import execute
 from tests.integration.compliance.export.filled_log import KEY, ORIGIN, WITNESS, FilledLog, filled_log, minute
 from tests.integration.conftest import login
@@ -126,3 +128,20 @@ async def test_an_index_row_that_is_gone_ends_the_export_in_an_error(log: Filled
     )
     with pytest.raises(Damaged, match="is missing; run `steward log verify`"):
         await package(log, Claim("north", datetime(2026, 1, 1, tzinfo=UTC), minute(100)))
+
+
+async def test_evidence_that_takes_too_long_is_refused_with_advice(
+    log: FilledLog, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No statement of it runs for ever, here because somebody has locked the index."""
+    await fill(log)
+    monkeypatch.setattr(handlers, "STATEMENT_SECONDS", 1)
+    conn = await asyncpg.connect(database)
+    try:
+        async with conn.transaction():
+            await conn.execute("LOCK TABLE compliance.events")
+            with pytest.raises(Malformed, match="ask for a shorter time"):
+                await package(log, Claim("north", minute(3), minute(9)))
+    finally:
+        await conn.close()
+    assert await package(log, Claim("north", minute(3), minute(9)))
