@@ -77,7 +77,7 @@ class Retention:
             elif archive.state == "restoring":
                 await self._restore(archive, partition)
             else:
-                await self._prune(archive, partition)
+                await self._prune(archive)
         except (ArchiveDamaged, Damaged, NotATile) as exc:
             log.error("retention.halted", service=SERVICE, partition=archive.partition, reason=str(exc))
             async with self.pool.acquire() as conn:
@@ -110,9 +110,11 @@ class Retention:
             moved = LogArchived(first=partition.start, end=partition.end, root=root.hex(), location=self.vault.url)
             tx.record(moved, subject=SUBJECT, site_id=GROUP)
 
-    async def _prune(self, archive: Archive, partition: Partition) -> None:
+    async def _prune(self, archive: Archive) -> None:
         async with self._step(archive) as tx:
             await store.lock_holds(tx.conn)
+            # A hold that came since the partition was read may be of a subject that was not looked for in it.
+            [partition] = await store.select_partitions(tx.conn, [archive.partition])
             policies, holds = await store.select_policies(tx.conn), await store.select_holds(tx.conn)
             if reasons := keeps(partition, policies, holds, self.clock()):
                 await store.update_fault(tx.conn, archive.partition, f"it must stay: {'; '.join(reasons)}")

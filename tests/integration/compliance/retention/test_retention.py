@@ -36,6 +36,8 @@ from tests.integration.compliance.retention.old_log import (
 from tests.integration.conftest import login
 from tests.news import until
 
+WAITS_FOR_HOLDS = "SELECT count(*) FROM pg_locks WHERE relation = 'compliance.legal_holds'::regclass AND NOT granted"
+
 
 async def test_the_plan_says_what_keeps_each_partition(aged: Aged) -> None:
     """Young entries stay for six years, or for as long as policies of their kinds say; a growing partition stays."""
@@ -87,6 +89,32 @@ async def test_a_hold_keeps_a_partition_until_it_is_released(aged: Aged, databas
         assert (await plan(steward))[0]["state"] == "pruned"
         heard = [event.data.state for event in steward.heard.events if isinstance(event.data, HoldChanged)]
         assert heard == ["placed", "released"]
+
+
+async def test_a_hold_of_a_subject_that_comes_while_a_partition_goes_keeps_it(
+    aged: Aged, database: str, folder: Path
+) -> None:
+    """It was placed after the partition was read and before it was dropped: the plan tells of it, and nothing fails."""
+    async with aged() as steward:
+        schedule = retention(steward, database, f"file://{folder}")
+        await ask(database, 0)
+        assert await schedule.advance()
+        placing = await asyncpg.connect(database)
+        transaction = placing.transaction()
+        await transaction.start()
+        await placing.execute(
+            """INSERT INTO compliance.legal_holds (id, subject, reason, placed_by, placed_at, version)
+               VALUES ('hold-1', 'archive', 'case 7', 'anna', now(), 1)"""
+        )
+        pruning = asyncio.create_task(schedule.advance())
+        while not await placing.fetchval(WAITS_FOR_HOLDS):
+            assert not pruning.done()
+            await asyncio.sleep(0)
+        await transaction.commit()
+        await placing.close()
+        assert await pruning
+        first = (await plan(steward))[0]
+        assert (first["state"], "case 7" in first["fault"]) == ("archived", True)
 
 
 async def test_after_pruning_every_proof_and_every_kept_checkpoint_holds(
