@@ -10,7 +10,8 @@ StewardError
 │   ├── Unauthenticated 401 no valid token
 │   ├── Stale          412  If-Match names an older version
 │   ├── Unconditional  428  If-Match is required
-│   └── TooLarge       413  the body, or the event it would make
+│   ├── TooLarge       413  the body, or the event it would make
+│   └── TooMany        429  more than one caller, or one site, may send in a time
 ├── Unreadable         a message that breaks its contract; goes to quarantine
 ├── Unavailable        the bus or the database is away; try again
 ├── WrongSetting       a setting is missing or wrong; the process does not start
@@ -109,6 +110,13 @@ class TooLarge(Refused):
 
     status = 413
     title = "Too large"
+
+
+class TooMany(Refused):
+    """More than may be sent in a time; ``extra`` says when to try again."""
+
+    status = 429
+    title = "Too many"
 
 
 class Unreadable(StewardError):

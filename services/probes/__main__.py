@@ -14,6 +14,7 @@ from services.probes.kinds import KINDS
 from services.probes.kinds.api import router as kinds
 from services.probes.kpis.api import router as kpis
 from services.probes.metrics.api import router as metrics
+from services.probes.reports.api import router as reports
 from services.probes.rollups.schedule import Roller, Sweeper
 from services.probes.runs.schedule import Runner
 from services.probes.settings import ProbesSettings
@@ -46,6 +47,7 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
             results,
             kpis,
             metrics,
+            reports,
             alerts,
             agents_router(settings.policy),
             suites_router,

@@ -101,3 +101,32 @@ class CheckChanged(EventData, event_type="check.changed"):
     enabled: bool
     deleted: bool
     version: int
+
+
+class ReportFiled(EventData, event_type="report.filed"):
+    """Somebody has noticed something, of a system or of a whole site, which is then the subject; the actor did.
+
+    ``evidence`` is the SHA-256 of what the probes saw at that moment, which the report's address serves. The details
+    and whom to call back stay with the report.
+    """
+
+    report_id: str
+    system_id: str | None
+    asset_name: str
+    alert_id: str
+    summary: str
+    place: str | None
+    happened_at: Instant
+    evidence: str
+
+
+class ReportClosed(EventData, event_type="report.closed"):
+    """Somebody has said what came of a report."""
+
+    report_id: str
+    system_id: str | None
+    alert_id: str
+    summary: str
+    outcome: str
+    filed_at: Instant
+    closed_at: Instant

@@ -78,6 +78,7 @@ ALERT = ("alert_id", "check", "system_id")
 BACKUP = ("run_id", "set_id", "repository")
 PARTITION = ("first", "end", "root", "location")
 NOTICE = ("delivery_id", "about", "person_id")
+REPORT = ("report_id", "alert_id")
 WINDOW = ("window_id", "systems")
 
 ROWS: Mapping[str, Row] = {
@@ -87,6 +88,8 @@ ROWS: Mapping[str, Row] = {
     "asset.transitioned": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "asset.retired": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "probe.result": Row("asset", "E", details=("probe_id", "window_id")),
+    "report.filed": Row("asset", "E", details=REPORT),
+    "report.closed": Row("asset", "E", details=REPORT),
     "check.changed": Row("asset", _by_deletion, details=("check_id",)),
     "suite.requested": Row("asset", "E", details=("run_id", "suite_id", "about")),
     "suite.completed": Row("asset", "E", details=("run_id", "suite_id", "about", "report")),
