@@ -135,6 +135,12 @@ def export_router(keys: Sequence[str]) -> APIRouter:
     return router
 
 
+@fhir_router.get("/metadata")
+async def tell_capabilities(call: Auditing, request: Request) -> JSONResponse:
+    """What can be asked of the audit trail in FHIR, as a CapabilityStatement."""
+    return JSONResponse(fhir.capability_statement(_base(request, "/fhir/"), CODINGS), media_type=fhir.MEDIA_TYPE)
+
+
 @fhir_router.get("/AuditEvent")
 async def search_audit_events(
     call: Auditing,

@@ -6,7 +6,7 @@ address of a client, is told as unknown.
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.compliance.export.domain import AuditObject, AuditRecord, Code, Participant
@@ -20,6 +20,9 @@ ACTOR = "urn:steward:actor"
 SERVICE = "urn:steward:service"
 LOG_ENTRY = "urn:steward:log-entry"
 """The extension that says where the entry stands in the log, so that its proof can be asked for."""
+
+CAPABLE_SINCE = "2026-11-22"
+"""When what the CapabilityStatement says was changed last."""
 
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
@@ -160,6 +163,36 @@ def search_set(entries: Sequence[Json], links: dict[str, str]) -> Json:
         "link": [{"relation": relation, "url": url} for relation, url in links.items()],
     }
     return bundle | {"entry": list(entries)} if entries else bundle
+
+
+def capability_statement(base: str, parameters: Iterable[str]) -> Json:
+    """What this server can do; ``parameters`` are those of a search by tokens, beside ``date``."""
+    searched = [{"name": "date", "type": "date"}, *({"name": name, "type": "token"} for name in parameters)]
+    audit_events = {
+        "type": "AuditEvent",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "no-version",
+        "searchParam": searched,
+    }
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": CAPABLE_SINCE,
+        "kind": "instance",
+        "software": {"name": "Steward"},
+        "implementation": {"description": "The audit trail of Steward (IHE ITI-81)", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {
+                    "description": "A bearer token of an auditor; of sites that are not his, nothing is told."
+                },
+                "resource": [audit_events],
+            }
+        ],
+    }
 
 
 def operation_outcome(code: str, text: str) -> Json:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from shared.bus.postgres import PostgresBus
@@ -46,6 +47,21 @@ def indices(bundle: dict[str, Any]) -> list[int]:
 def links(bundle: dict[str, Any]) -> dict[str, str]:
     """The Bundle's links by relation."""
     return {link["relation"]: link["url"] for link in bundle["link"]}
+
+
+async def test_capabilities_name_what_the_search_takes(log: LiveLog) -> None:
+    """Each parameter that they name is one that a search accepts, and none is left out."""
+    answer = await log.auditor.get("/compliance/v1/fhir/metadata")
+    CapabilityStatement.model_validate_json(answer.content)
+    told = answer.json()
+    assert answer.headers["content-type"] == "application/fhir+json"
+    [resource] = told["rest"][0]["resource"]
+    names = {parameter["name"] for parameter in resource["searchParam"]}
+    await search(log.auditor, SINCE, *((name, "x") for name in names - {"date"}))
+    openapi = (await log.auditor.get("/compliance/openapi.json")).json()
+    parameters = openapi["paths"]["/v1/fhir/AuditEvent"]["get"]["parameters"]
+    assert names == {one["name"] for one in parameters if one["in"] == "query" and not one["name"].startswith("_")}
+    assert told["implementation"]["url"] + "/metadata" == str(answer.request.url)
 
 
 async def test_pages_follow_each_other_by_their_links(log: LiveLog) -> None:
