@@ -15,6 +15,7 @@ from services.cli.rest import ADDRESSES
 from services.cli.rest import variable as address_variable
 from services.cli.settings import MigrateSettings
 from services.compliance.witness.settings import WitnessSettings
+from services.probes.vantage.settings import VantageSettings
 from services.console.contracts.api import router as contracts
 from services.console.overview.api import router as overview
 from services.console.sign_in.api import router as sign_in
@@ -67,7 +68,8 @@ def _described(name: str) -> dict[tuple[str, str], frozenset[str]]:
 @cache
 def variables() -> frozenset[str]:
     """Every environment variable that the project reads: settings, addresses, what tests and benchmarks take."""
-    kinds: list[type[BaseSettings]] = [*map(settings_class, SERVICES), MigrateSettings, WitnessSettings]
+    programs = (MigrateSettings, WitnessSettings, VantageSettings)
+    kinds: list[type[BaseSettings]] = [*map(settings_class, SERVICES), *programs]
     settings = {variable(field) for kind in kinds for field in kind.model_fields}
     addresses = {address_variable(name) for name in ADDRESSES}
     sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), ROOT / "Makefile"]
