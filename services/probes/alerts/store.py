@@ -270,7 +270,7 @@ async def select_reach(conn: Connection, vantage: str, since: datetime | None, w
                FROM heard JOIN probes ON probes.id = heard.probe_id
                LEFT JOIN alert_states AS state ON state.probe_id = probes.id AND state.measure = ''
                WHERE heard_from = $1 AND heard_at >= coalesce($2, now() - interval) AND probes.id <> ALL($3)
-               GROUP BY coalesce(settings ->> 'host', subject)) AS addresses""",
+               GROUP BY coalesce(probes.settings ->> 'host', probes.subject)) AS addresses""",
         vantage,
         since,
         list(without),
