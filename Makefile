@@ -62,7 +62,7 @@ clean: ## Remove what these targets brought (.venv, .parts, caches); your data i
 	@parts/install restic
 
 .programs-to-test:
-	@parts/install curl restic orthanc dcmtk openjdk-17-jre-headless maven
+	@parts/install curl restic orthanc orthanc-dicomweb dcmtk snmpd monitoring-plugins-basic openjdk-17-jre-headless maven
 
 .style:
 	@$(bin)/ruff format --check --quiet . || { echo "Not formatted: run $(bin)/ruff format ."; exit 1; }

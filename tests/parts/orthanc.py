@@ -19,9 +19,14 @@ class Orthanc(Part):
     name = "orthanc"
 
     def __init__(
-        self, directory: Path, ae_title: str = "ORTHANC", peers: Mapping[str, tuple[str, str, int]] | None = None
+        self,
+        directory: Path,
+        ae_title: str = "ORTHANC",
+        peers: Mapping[str, tuple[str, str, int]] | None = None,
+        plugins: Sequence[str] = (),
     ) -> None:
         super().__init__(directory)
+        self.plugins = list(plugins)
         self.ae_title = ae_title
         self.peers = dict(peers or {})
         self.port = free_port()
@@ -69,4 +74,5 @@ class Orthanc(Part):
             "DicomThreadsCount": 2,
             "HttpThreadsCount": 4,
             "ConcurrentJobs": 1,
+            "Plugins": self.plugins,
         }

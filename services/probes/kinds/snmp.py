@@ -103,7 +103,7 @@ class Snmp(Asking[SnmpSettings]):
         "faulty_parts": Measure("parts", "higher", "dell, hpe, synology: drives and arrays that are not well"),
     }
     failures: ClassVar = {
-        **{word: what for word, what in NETWORK_FAILURES.items() if word not in ("refused", "timeout_connect")},
+        **{word: what for word, what in NETWORK_FAILURES.items() if word != "timeout_connect"},
         "login_refused": "the agent does not know the user, or its keys are others",
         "snmp_error": "the agent answers with an error",
         "no_such_object": "the agent does not have what it is asked for",
@@ -118,12 +118,13 @@ class Snmp(Asking[SnmpSettings]):
         """Asks for the presets one after the other, then for the objects."""
         login = _login(settings, attempt)
         addresses = await resolve(attempt, settings.host, settings.port, socket.SOCK_DGRAM)
-        session = Session(self.engines.engine(login), login, addresses[0], settings.context)
         findings = Findings()
-        with attempt.phase("answer"):
-            for preset in settings.presets:
-                await find(session, preset, settings.names, findings)
-            await _objects(session, settings.objects, findings)
+        async with self.engines.lent(login) as engine:
+            session = Session(engine, login, addresses[0], settings.context)
+            with attempt.phase("answer"):
+                for preset in settings.presets:
+                    await find(session, preset, settings.names, findings)
+                await _objects(session, settings.objects, findings)
         return _judged(findings)
 
 

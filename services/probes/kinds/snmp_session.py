@@ -1,12 +1,16 @@
 """SNMP by pysnmp: one engine for each way to log in, answers as plain numbers and words."""
 
+import asyncio
 import hashlib
-import socket
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
+from pyasn1.type import univ
+from pysnmp.carrier.asyncio.dgram.udp import UdpAsyncioTransport, UdpTransportAddress
+from pysnmp.carrier.asyncio.dgram.udp6 import Udp6TransportAddress
 from pysnmp.error import PySnmpError
 from pysnmp.hlapi.v3arch.asyncio import (
     USM_AUTH_HMAC96_MD5,
@@ -24,7 +28,6 @@ from pysnmp.hlapi.v3arch.asyncio import (
     ObjectIdentity,
     ObjectType,
     SnmpEngine,
-    Udp6TransportTarget,
     UdpTransportTarget,
     UsmUserData,
     bulk_cmd,
@@ -33,7 +36,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
 from pysnmp.proto import errind, rfc1902, rfc1905
 
 from services.probes.kinds.attempt import failed, our_fault
-from services.probes.kinds.network import Address
+from services.probes.kinds.network import Address, not_connected
 
 Value = int | str
 AuthProtocol = Literal["MD5", "SHA", "SHA256", "SHA512"]
@@ -41,9 +44,12 @@ PrivProtocol = Literal["DES", "AES", "AES192", "AES256"]
 
 ROWS_AT_ONCE = 20
 MOST_ROWS = 2000
-MOST_ENGINES = 32
+MOST_LOGINS = 64
+MOST_IDLE = 4
 RETRY_SECONDS = 2
-RETRIES = 2
+RETRIES = 3
+_REMEMBERED = "CommandGeneratorLcdConfigurator"
+_ADDRESS_TYPES = {2: UdpTransportAddress, 4: Udp6TransportAddress}
 _AUTH = {
     "MD5": USM_AUTH_HMAC96_MD5,
     "SHA": USM_AUTH_HMAC96_SHA,
@@ -107,27 +113,88 @@ class User:
 class Engines:
     """pysnmp's engines, kept for the next run: making one takes 50 ms, and deriving keys takes long too.
 
-    Each serves one way to log in, so that two users of one name with other keys don't get into each other's way.
+    Each serves one way to log in, and one run at a time, whose socket is closed at its end.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, Any] = OrderedDict()
+        self._idle: OrderedDict[bytes, list[Any]] = OrderedDict()
 
-    def engine(self, login: Community | User) -> Any:
-        """The engine for that login."""
+    @asynccontextmanager
+    async def lent(self, login: Community | User) -> AsyncIterator[Any]:
+        """An engine for that login, for the time within."""
         key = hashlib.sha256(repr(login).encode()).digest()
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        else:
-            self._kept[key] = SnmpEngine()
-        if len(self._kept) > MOST_ENGINES:
-            self._kept.popitem(last=False)[1].close_dispatcher()
-        return self._kept[key]
+        idle = self._idle.pop(key, [])
+        engine: Any = idle.pop() if idle else None
+        self._keep(key, idle)
+        if engine is None:
+            engine = await asyncio.to_thread(SnmpEngine)
+        try:
+            yield engine
+        finally:
+            engine.close_dispatcher()
+            # What pysnmp remembers of the socket that was just closed, it would use again.
+            (engine.get_user_context(_REMEMBERED) or {}).get("tran", {}).clear()
+            self._keep(key, [*self._idle.pop(key, []), engine])
 
-    def close(self) -> None:
-        """Ends all of them and their sockets."""
-        while self._kept:
-            self._kept.popitem()[1].close_dispatcher()
+    def _keep(self, key: bytes, idle: list[Any]) -> None:
+        if idle:
+            self._idle[key] = idle[-MOST_IDLE:]
+        if len(self._idle) > MOST_LOGINS:
+            self._idle.popitem(last=False)
+
+
+class Datagrams(UdpAsyncioTransport):  # type: ignore[misc]  # -- pysnmp carries no types
+    """A socket for one agent: what others send does not arrive, and a host that refuses is heard."""
+
+    def __init__(self, where: Any) -> None:
+        super().__init__()
+        self.ADDRESS_TYPE = _ADDRESS_TYPES[len(where)]
+        self.refused: asyncio.Future[OSError] = asyncio.get_running_loop().create_future()
+        self._where = where
+        self._waiting: list[bytes] = []
+
+    def open_client_mode(self, iface: Any = None, allow_broadcast: bool = False) -> Self:
+        """Connects the socket."""
+        self._lport = asyncio.ensure_future(
+            self.loop.create_datagram_endpoint(lambda: self, remote_addr=self._where[:2])
+        )
+        return self
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        """Sends what has waited for the socket."""
+        self.transport = transport
+        for message in self._waiting:
+            transport.sendto(message)
+
+    def send_message(self, outgoing: bytes, address: Any) -> None:
+        """Sends to the one that it is connected to."""
+        if self.transport is None:
+            self._waiting.append(outgoing)
+        else:
+            self.transport.sendto(outgoing)
+
+    def datagram_received(self, datagram: bytes, address: Any) -> None:
+        """Hands the answer on; one that pysnmp can't read is no answer."""
+        with suppress(Exception):
+            self._callback_function(self, self._where, datagram)
+
+    def error_received(self, fault: OSError) -> None:
+        """The host or the network says no."""
+        if not self.refused.done():
+            self.refused.set_result(fault)
+
+
+class Target(UdpTransportTarget):  # type: ignore[misc]  # -- pysnmp carries no types
+    """One agent, asked once at a time."""
+
+    def __init__(self, where: Any) -> None:
+        self.transport_address = where
+        super().__init__(timeout=RETRY_SECONDS, retries=0)
+        self.transport = Datagrams(where)
+
+    def open_client_mode(self) -> Datagrams:
+        """The socket."""
+        return self.transport.open_client_mode()
 
 
 @dataclass
@@ -138,7 +205,9 @@ class Session:
     login: Community | User
     address: Address
     context: str = ""
-    _target: Any = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._target = Target(self.address[1])
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         """The values of the objects that the agent has."""
@@ -165,30 +234,36 @@ class Session:
         return found
 
     async def _ask(self, command: Any, *what: Any) -> list[tuple[str, Value | None]]:
-        if self._target is None:
-            self._target = await _target(self.address)
-        try:
-            problem, status, _, rows = await command(
-                self.engine, self.login.data(), self._target, ContextData(contextName=self.context), *what,
-                lookupMib=False,
-            )  # fmt: skip
-        except PySnmpError as exc:
-            raise failed("protocol", f"The agent's answer can't be read: {type(exc).__name__}.") from exc
+        for _ in range(RETRIES):
+            try:
+                problem, status, _, rows = await self._once(command, what)
+            except PySnmpError as exc:
+                raise failed("protocol", f"The agent's answer can't be read: {type(exc).__name__}.") from exc
+            if not isinstance(problem, errind.RequestTimedOut):
+                break
         if problem is not None:
             raise _problem(problem)
         if status:
             raise failed("snmp_error", f"The agent answers with the error {status.prettyPrint()}.")
         return [(str(name), _value(value)) for name, value in rows]
 
+    async def _once(self, command: Any, what: Sequence[Any]) -> Any:
+        asking = asyncio.ensure_future(
+            command(self.engine, self.login.data(), self._target, ContextData(contextName=self.context), *what,
+                    lookupMib=False)
+        )  # fmt: skip
+        refused = self._target.transport.refused
+        try:
+            await asyncio.wait((asking, refused), return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise not_connected(refused.result())
+            return await asking
+        finally:
+            asking.cancel()
+
 
 def _object(oid: str) -> Any:
     return ObjectType(ObjectIdentity(oid))
-
-
-async def _target(address: Address) -> Any:
-    family, where = address
-    kind = Udp6TransportTarget if family == socket.AF_INET6 else UdpTransportTarget
-    return await kind.create(where[:2], timeout=RETRY_SECONDS, retries=RETRIES)
 
 
 def _problem(problem: Any) -> Exception:
@@ -202,14 +277,11 @@ def _problem(problem: Any) -> Exception:
 def _value(value: Any) -> Value | None:
     if isinstance(value, rfc1905.NoSuchObject | rfc1905.NoSuchInstance | rfc1905.EndOfMibView):
         return None
-    if isinstance(value, rfc1902.ObjectIdentifier | rfc1902.IpAddress):
-        return str(value.prettyPrint())
-    if isinstance(value, rfc1902.OctetString):
-        return bytes(value).decode("utf-8", "replace").strip("\0 ")
-    try:
+    if isinstance(value, univ.Integer):
         return int(value)
-    except (TypeError, ValueError):
-        return None
+    if isinstance(value, univ.OctetString) and not isinstance(value, rfc1902.IpAddress):
+        return bytes(value).decode("utf-8", "replace").strip("\0 ")
+    return str(value.prettyPrint())
 
 
 def _numbers(oid: str) -> tuple[int, ...]:

@@ -1,0 +1,71 @@
+"""Kinds with their secrets, and settings for each that asks a peer at any host and port."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.probes.kinds import KINDS
+from services.probes.kinds.domain import Kind, Observation
+
+PLUGINS = "/usr/lib/nagios/plugins"
+SECRETS = {"word": "open sesame", "community": "public-in-tests", "wrong": "shut sesame"}
+
+OVER_TCP: Mapping[str, Callable[[str, int], dict[str, Any]]] = {
+    "tcp": lambda host, port: {"host": host, "port": port, "greeting": "220 "},
+    "tls": lambda host, port: {"host": host, "port": port},
+    "http": lambda host, port: {"url": f"http://{host}:{port}/"},
+    "dicomweb": lambda host, port: {"url": f"http://{host}:{port}/dicom-web"},
+    "web-login": lambda host, port: {"url": f"http://{host}:{port}/", "username": "ann", "password": "word"},
+    "database": lambda host, port: {
+        "dsn": f"postgresql://steward@{host}:{port}/pacs",
+        "query": "select 1",
+        "tls": "none",
+        "password": "word",
+    },
+    "redfish": lambda host, port: {"url": f"http://{host}:{port}", "username": "ann", "password": "word"},
+    "prometheus": lambda host, port: {"url": f"http://{host}:{port}", "expression": "up"},
+}
+OVER_UDP: Mapping[str, Callable[[str, int], dict[str, Any]]] = {
+    "snmp": lambda host, port: {"host": host, "port": port, "community": "community", "presets": ["load"]},
+    "ntp": lambda host, port: {"host": host, "port": port},
+}
+
+
+@dataclass(frozen=True)
+class Here:
+    """What kinds need of the settings of a service."""
+
+    probe_secrets: str | None
+    probe_commands: str | None = PLUGINS
+    probe_ae_title: str = "STEWARD"
+    probe_listen_host: str = "127.0.0.1"
+    probe_listen_port: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All kinds as one replica has them."""
+
+    here: Here
+
+    def kind(self, name: str) -> Kind[Any]:
+        """The kind of that name."""
+        return kind_of(name).configured(self.here)
+
+    async def __call__(self, kind: str, settings: Mapping[str, Any], timeout: float = 20) -> Observation:
+        """One run; its settings pass through JSON's forms as those of a check do."""
+        model = kind_of(kind).settings.model_validate(settings)
+        return await self.kind(kind).run(kind_of(kind).settings.model_validate(model.model_dump(mode="json")), timeout)
+
+
+def kind_of(name: str) -> type[Kind[Any]]:
+    """The class of that kind."""
+    return next(kind for kind in KINDS if kind.name == name)
+
+
+def with_secrets(folder: Path) -> Asked:
+    """Kinds that read these tests' secrets in the folder."""
+    for name, value in SECRETS.items():
+        (folder / name).write_text(f"{value}\n")
+    return Asked(Here(str(folder)))
