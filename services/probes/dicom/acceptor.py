@@ -79,7 +79,7 @@ class Acceptor:
             kind, body = await self._connection.read()
             if kind != pdu.ASSOCIATE_RQ:
                 raise out_of_place(kind, body)
-            return decode_request(body)
+            return decode_request(bytes(body))
 
     def _accept(self, request: Request) -> Exchange:
         contexts = [_judged(proposed, self._house.transfer_syntaxes) for proposed in request.contexts]

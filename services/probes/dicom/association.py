@@ -63,7 +63,7 @@ class Association:
             raise rejected(pdu.decode_rejection(body))
         if kind != pdu.ASSOCIATE_AC:
             raise out_of_place(kind, body)
-        return decode_acceptance(body)
+        return decode_acceptance(bytes(body))
 
     async def release(self) -> None:
         """Ends the association in order (PS3.8 §7.2). Raises DicomFailure of class ``release``."""

@@ -1,12 +1,14 @@
 """One TCP or TLS connection that carries PDUs: every read is bounded in time and size, nothing outlives its close."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import Self, cast
 
+from services.probes.dicom.buffers import Unread
 from services.probes.dicom.domain import DicomFailure, Phase, timed_out
 from services.probes.dicom.network import disconnected, not_secured
 from services.probes.dicom.pdu import ABORT, HEADER_LENGTH, OFFERED_LENGTH, body_length
@@ -16,6 +18,9 @@ _MOST_UNREAD = 2 * OFFERED_LENGTH
 _MOST_UNSENT = 1 << 20
 # After so many PDUs in a row that had already come, others get their turn.
 _TURN = 64
+# Linux alone has it. Many peers write a PDU in two pieces, and Nagle's algorithm keeps the second back until we
+# acknowledge the first, which without this takes 40 ms.
+_ACKNOWLEDGE_NOW = getattr(socket, "TCP_QUICKACK", None)
 # Seconds that an orderly close may take before the connection is cut.
 _CLOSING = 0.5
 
@@ -33,9 +38,9 @@ class Connection(asyncio.Protocol):
         self._slowest = slowest
         self._transport: asyncio.Transport | None = None
         self._is_secure = False
-        self._unread = b""
-        self._offset = 0
+        self._unread = Unread()
         self._turn = 0
+        self._owes_acknowledgement = False
         self._is_reading_paused = False
         self._is_writing_paused = False
         self._has_ended = False
@@ -73,15 +78,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, secured)
         self._is_secure = True
 
-    async def read(self) -> tuple[int, bytes]:
+    async def read(self) -> tuple[int, memoryview]:
         """Type and body of the next PDU."""
         self._turn += 1
-        while True:
-            ready = len(self._unread) - self._offset
-            if ready >= HEADER_LENGTH:
-                kind, length = body_length(self._unread, self._offset)
-                if ready >= HEADER_LENGTH + length:
-                    break
+        while len(self._unread) < HEADER_LENGTH:
+            await self._wait()
+        kind, length = body_length(*self._unread.peek(HEADER_LENGTH))
+        while len(self._unread) < HEADER_LENGTH + length:
             await self._wait()
         if self._turn > _TURN:
             self._turn = 0
@@ -91,6 +94,7 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         """Sends a few bytes, without waiting until the peer takes them."""
         self._open().write(data)
+        self._owes_acknowledgement = False
 
     async def write(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Sends bytes as fast as the peer takes them; returns early when it aborts meanwhile."""
@@ -99,6 +103,7 @@ class Connection(asyncio.Protocol):
             self._open().write(b"".join(pieces))
         else:
             self._open().writelines(pieces)
+        self._owes_acknowledgement = False
         while self._is_writing_paused and not self._is_aborted():
             await self._wait()
 
@@ -131,8 +136,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio brings bytes; what waits unread is bounded by holding the peer back."""
-        self._unread = self._unread[self._offset :] + data if self._unread else data
-        self._offset = 0
+        self._unread.add(data)
+        self._owes_acknowledgement = True
         if len(self._unread) > _MOST_UNREAD and not self._is_reading_paused:
             self._is_reading_paused = True
             cast(asyncio.Transport, self._transport).pause_reading()
@@ -166,15 +171,14 @@ class Connection(asyncio.Protocol):
         return self._transport
 
     def _is_aborted(self) -> bool:
-        return len(self._unread) > self._offset and self._unread[self._offset] == ABORT
+        if not len(self._unread):
+            return False
+        start, offset = self._unread.peek(1)
+        return start[offset] == ABORT
 
-    def _take(self, length: int) -> bytes:
-        start = self._offset + HEADER_LENGTH
-        self._offset = start + length
-        body = self._unread[start : self._offset]
-        if self._offset == len(self._unread):
-            self._unread, self._offset = b"", 0
-        if self._is_reading_paused and len(self._unread) - self._offset < OFFERED_LENGTH:
+    def _take(self, length: int) -> memoryview:
+        body = self._unread.take(HEADER_LENGTH + length)[HEADER_LENGTH:]
+        if self._is_reading_paused and len(self._unread) < OFFERED_LENGTH:
             self._is_reading_paused = False
             if not self._has_ended:
                 self._open().resume_reading()
@@ -187,6 +191,9 @@ class Connection(asyncio.Protocol):
             raise RuntimeError("a connection is waited for without an end")
         self._within.check(self._loop.time())
         self._turn = 0
+        if self._owes_acknowledgement and _ACKNOWLEDGE_NOW is not None:
+            self._owes_acknowledgement = False
+            self._open().get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _ACKNOWLEDGE_NOW, 1)
         self._waiter = self._loop.create_future()
         timer = self._loop.call_at(self._within.ends_at, self._wake)
         try:

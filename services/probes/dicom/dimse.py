@@ -53,27 +53,27 @@ def name_of(field: int) -> str:
 class Command:
     """A command set that was received: the values of its elements (0000,eeee), by e."""
 
-    __slots__ = ("_values", "field", "has_data")
+    __slots__ = ("field", "has_data", "values")
 
     def __init__(self, values: dict[int, bytes]) -> None:
-        self._values = values
+        self.values = values
         self.field = self.number(FIELD)
         self.has_data = self.number(DATA_SET_TYPE) != NO_DATA
 
     def number(self, element: int) -> int:
         """The value of an element of VR US. Raises BadReply where it is absent or none."""
-        value = self._values.get(element)
+        value = self.values.get(element)
         if value is None or len(value) != 2:
             raise BadReply(f"a command set of its lacks a number in (0000,{element:04X}).")
         return value[0] | value[1] << 8
 
     def optional_number(self, element: int) -> int | None:
         """The same, or None where it is absent or empty."""
-        return self.number(element) if self._values.get(element) else None
+        return self.number(element) if self.values.get(element) else None
 
     def text(self, element: int) -> str:
         """The value of an element of VR UI or AE, empty where it is absent. Raises BadReply for one over 64 bytes."""
-        value = self._values.get(element, b"").strip(b"\0 ")
+        value = self.values.get(element, b"").strip(b"\0 ")
         if len(value) > 64 or not value.isascii():
             raise BadReply(f"a command set of its has no text in (0000,{element:04X}).")
         return value.decode("ascii")
@@ -103,7 +103,7 @@ def _encoded(element: int, value: int | str) -> bytes:
     return _element.pack(0x0000, element, len(text)) + text
 
 
-def decode_command(body: bytes | bytearray) -> Command:
+def decode_command(body: bytes) -> Command:
     """A command set from its bytes. Its group length is not believed; BadReply for what is none."""
     values: dict[int, bytes] = {}
     offset, end, last = 0, len(body), -1
@@ -114,7 +114,7 @@ def decode_command(body: bytes | bytearray) -> Command:
         start, offset = offset + 8, offset + 8 + length
         if group or element <= last or offset > end:
             raise BadReply(f"its command set can't be read at ({group:04X},{element:04X}).")
-        values[element] = bytes(body[start:offset])
+        values[element] = body[start:offset]
         last = element
     return Command(values)
 
@@ -128,16 +128,22 @@ def echo_request(message_id: int) -> bytes:
 
 
 def response_to(request: Command, status: int) -> bytes:
-    """The command set of a response without data to a request that was received (PS3.7 §9.3, §10.3)."""
-    elements: dict[int, int | str] = {
-        FIELD: request.field | RESPONSE,
-        ANSWERED_ID: request.number(MESSAGE_ID),
-        DATA_SET_TYPE: NO_DATA,
-        STATUS: status,
-    }
-    for element in (AFFECTED_SOP_CLASS, AFFECTED_SOP_INSTANCE):
-        if text := request.text(element):
-            elements[element] = text
-    if (event_type := request.optional_number(EVENT_TYPE)) is not None:
-        elements[EVENT_TYPE] = event_type
-    return encode_command(elements)
+    """The command set of a response without data to a request that was received, about the same (PS3.7 §9.3, §10.3)."""
+    values = request.values
+    body = b"".join(
+        (
+            _raw(AFFECTED_SOP_CLASS, values),
+            _short.pack(0x0000, FIELD, 2, request.field | RESPONSE),
+            _short.pack(0x0000, ANSWERED_ID, 2, request.number(MESSAGE_ID)),
+            _short.pack(0x0000, DATA_SET_TYPE, 2, NO_DATA),
+            _short.pack(0x0000, STATUS, 2, status),
+            _raw(AFFECTED_SOP_INSTANCE, values),
+            _raw(EVENT_TYPE, values),
+        )
+    )
+    return _length.pack(0x0000, 0x0000, 4, len(body)) + body
+
+
+def _raw(element: int, values: Mapping[int, bytes]) -> bytes:
+    value = values.get(element)
+    return _element.pack(0x0000, element, len(value)) + value if value else b""

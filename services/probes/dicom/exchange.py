@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from services.probes.dicom import pdu
+from services.probes.dicom.buffers import Assembly
 from services.probes.dicom.connection import Connection
 from services.probes.dicom.dimse import C_FIND, C_STORE, LARGEST_COMMAND, RESPONSE, Command, Message, decode_command
 from services.probes.dicom.domain import DicomFailure, aborted, passed_limit
@@ -39,19 +40,22 @@ class Exchange:
 
     def send_command(self, context_id: int, command: bytes) -> None:
         """Sends a message without data, and doesn't wait until the peer takes it."""
-        if len(command) <= self._most:
-            self.connection.send(pdu.whole(context_id, pdu.COMMAND | pdu.LAST, command))
-        else:
-            self.connection.send(b"".join(pdu.fragments(context_id, pdu.COMMAND, command, self._most)))
+        self.connection.send(self._packed(context_id, command))
 
     async def send(self, context_id: int, command: bytes, data: bytes) -> None:
         """Sends a message with its data set, as fast as the peer takes it."""
-        self.send_command(context_id, command)
         pieces = pdu.fragments(context_id, 0, data, self._most)
         count = max(1, _AT_ONCE // self._most)
-        while batch := list(islice(pieces, 2 * count)):
+        batch = [self._packed(context_id, command), *islice(pieces, 2 * count)]
+        while batch:
             await self.connection.write(batch)
             self.connection.credit(count * self._most)
+            batch = list(islice(pieces, 2 * count))
+
+    def _packed(self, context_id: int, command: bytes) -> bytes:
+        if len(command) <= self._most:
+            return pdu.whole(context_id, pdu.COMMAND | pdu.LAST, command)
+        return b"".join(pdu.fragments(context_id, pdu.COMMAND, command, self._most))
 
     async def receive(self) -> Message:
         """The next whole message; one that is half here when the time ends goes on with the next call.
@@ -77,7 +81,7 @@ class Exchange:
     def _begin_message(self) -> None:
         self._context_id = 0
         self._command: Command | None = None
-        self._received = bytearray()
+        self._received = Assembly()
 
     def _add(self, context_id: int, control: int, fragment: memoryview) -> None:
         if context_id not in self._context_ids:
@@ -87,21 +91,20 @@ class Exchange:
         if bool(control & pdu.COMMAND) != (self._command is None):
             raise BadReply("its command and data fragments come out of order.")
         self._context_id = context_id
-        self._received += fragment
-        self._check_size(len(self._received))
+        self._received.add(fragment)
+        self._check_size(self._received.length)
         if self._command is not None:
             self.connection.credit(len(fragment))
 
     def _message(self) -> Message | None:
-        context_id, command, received = self._context_id, self._command, self._received
+        context_id, command, received = self._context_id, self._command, self._received.whole()
         if command is None:
-            command = decode_command(received)
+            command, received = decode_command(received), b""
             if command.has_data:
-                self._command, self._received = command, bytearray()
+                self._command, self._received = command, Assembly()
                 return None
-            received = bytearray()
         self._begin_message()
-        return Message(context_id, command, bytes(received))
+        return Message(context_id, command, received)
 
     def _check_size(self, size: int) -> None:
         if self._command is None:
@@ -117,7 +120,7 @@ class Exchange:
             raise passed_limit(f"a report of over {LARGEST_REPORT} bytes")
 
 
-def out_of_place(kind: int, body: bytes) -> DicomFailure:
+def out_of_place(kind: int, body: memoryview) -> DicomFailure:
     """The failure that a PDU means where another was due; that of an A-ABORT is the abort's."""
     if kind == pdu.ABORT:
         return aborted(pdu.decode_abort(body))

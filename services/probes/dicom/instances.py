@@ -1,5 +1,6 @@
 """Data sets as bytes and back, by pydicom; and a SOP instance as its bytes travel, never decoded on the way."""
 
+import struct
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -15,6 +16,11 @@ from pynetdicom import dsutils
 from services.probes.dicom.pdu import BadReply
 
 _PREAMBLE = bytes(128) + b"DICM"
+# After the preamble, and with the length of what follows, every file says this (PS3.10 Table 7.1-1).
+_MAGIC = b"DICM\x02\x00\x00\x00UL\x04\x00"
+_HEAD_LENGTH = 144
+_SOP_CLASS, _SOP_INSTANCE, _TRANSFER_SYNTAX = 0x0002, 0x0003, 0x0010
+_element = struct.Struct("<2xH2sH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +97,31 @@ def transfer_syntax_of(ds: Dataset) -> str:
 
 def read_encoded(path: Path) -> Encoded:
     """The instance of a DICOM file; its data set is not decoded. Raises ValueError for another file."""
+    with path.open("rb", buffering=0) as file:
+        head = file.read(_HEAD_LENGTH)
+        if len(head) < _HEAD_LENGTH or head[128:140] != _MAGIC:
+            raise ValueError(f"{path} is no DICOM file")
+        meta = _meta_texts(file.read(int.from_bytes(head[140:], "little")))
+        data = file.read()
     try:
-        meta, offset = dsutils.split_dataset(path)
-        uids = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID, meta.TransferSyntaxUID)
-    except Exception as exc:
-        raise ValueError(f"{path} is no DICOM file") from exc
-    with path.open("rb") as file:
-        file.seek(offset)
-        return Encoded(str(uids[0]), str(uids[1]), str(uids[2]), file.read())
+        return Encoded(meta[_SOP_CLASS], meta[_SOP_INSTANCE], meta[_TRANSFER_SYNTAX], data)
+    except KeyError as exc:
+        raise ValueError(f"{path} does not say in its file meta information what it holds") from exc
+
+
+def _meta_texts(meta: bytes) -> dict[int, str]:
+    """The UIDs of file meta information by their elements (PS3.10 §7.1), which is Explicit VR Little Endian."""
+    found, offset = {}, 0
+    while offset + 8 <= len(meta):
+        element, vr, length = _element.unpack_from(meta, offset)
+        offset += 8
+        if vr in (b"OB", b"UN", b"UT"):
+            length = int.from_bytes(meta[offset : offset + 4], "little")
+            offset += 4
+        elif vr == b"UI":
+            found[element] = meta[offset : offset + length].rstrip(b"\0 ").decode("ascii", errors="replace")
+        offset += length
+    return found
 
 
 def encode_data(ds: Dataset, transfer_syntax: str) -> bytes:

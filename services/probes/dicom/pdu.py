@@ -71,21 +71,21 @@ def body_length(received: bytes, offset: int = 0) -> tuple[int, int]:
     return kind, length
 
 
-def decode_rejection(body: bytes) -> Rejection:
+def decode_rejection(body: bytes | memoryview) -> Rejection:
     """The numbers of an A-ASSOCIATE-RJ."""
     if len(body) != 4:
         raise BadReply("its rejection is incomplete.")
     return Rejection(body[1], body[2], body[3])
 
 
-def decode_abort(body: bytes) -> Abort:
+def decode_abort(body: bytes | memoryview) -> Abort:
     """The numbers of an A-ABORT."""
     if len(body) != 4:
         raise BadReply("its abort is incomplete.")
     return Abort(body[2], body[3])
 
 
-def values(body: bytes) -> Iterator[tuple[int, int, memoryview]]:
+def values(body: bytes | memoryview) -> Iterator[tuple[int, int, memoryview]]:
     """Context id, message control header and fragment of each value in a P-DATA-TF (PS3.8 §9.3.5.1, Annex E.2).
 
     An empty fragment must be the last of its message: one could be followed by any number of its like.

@@ -241,4 +241,4 @@ async def test_a_user_is_let_in_by_name_and_passcode_and_no_other_is(tmp_path: P
         with pytest.raises(DicomFailure) as refused:
             async with associate(peer, [Context(VERIFICATION)], unknown, timeout=WAIT_SECONDS):
                 pass
-    assert (refused.value.rejection, refused.value.phase) == (Rejection(2, 1, 1), "association")
+    assert (refused.value.rejection, refused.value.phase) == (Rejection(2, 2, 1), "association")
