@@ -40,7 +40,7 @@ PURE_PARTS = {
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
-    *("association", "catalogue", "dicom_echo", "echo", "network", "pdu"),
+    *("association", "buffers", "catalogue", "dicom_echo", "echo", "network", "pdu"),
     *(
         "acceptor",
         "agent",
