@@ -1,11 +1,27 @@
 """Alerts over real nodes that go away and come back, in maintenance windows and outside."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from services.probes.__main__ import build
+from services.probes.settings import ProbesSettings
+from shared.bus.postgres import PostgresBus
 from shared.events.maintenance import WindowCancelled, WindowEnded, WindowScheduled, WindowStarted
+from shared.events.probes import ProbeResult
+from shared.service import open_service
 from tests.harness import Harness
-from tests.integration.conftest import Run, Speak
-from tests.integration.probes.fleet import listening_node, probes, tell_node, tell_retired, tell_system, window_facts
+from tests.integration.conftest import Run, Speak, settings_for
+from tests.integration.probes.fleet import (
+    FAST,
+    listening_node,
+    probes,
+    tell_node,
+    tell_retired,
+    tell_system,
+    window_facts,
+)
+from tests.news import until
 
 ALERTS = "/probes/v1/alerts"
 
@@ -120,3 +136,114 @@ async def test_retiring_a_node_closes_its_alert(run: Run, speak: Speak) -> None:
             retired = await steward.heard.until("asset.retired")
             assert (resolved.causation_id, resolved.correlation_id) == (retired.id, retired.correlation_id)
             assert await steward.pools["probes"].fetchval("SELECT count(*) FROM alert_states") == 0
+
+
+async def test_two_replicas_raise_one_alert_and_resolve_it_once(
+    run: Run, speak: Speak, database: str, bus: PostgresBus, tmp_path: Path
+) -> None:
+    """Whichever of them makes each run."""
+    second = settings_for(ProbesSettings, "probes", database, tmp_path, **FAST | {"probe_vantage": "second"})
+    async with (
+        run(**probes()) as steward,
+        open_service("probes", lambda pool: build(pool, second), second, bus),
+        speak("inventory") as inventory,
+    ):
+        with listening_node() as node:
+            await asyncio.to_thread(node.stop)
+            asset_id = await tell_node(inventory, node)
+            await steward.heard.until("alert.raised")
+            await heard_results(steward, "failed", 6)
+            await asyncio.to_thread(node.start)
+            resolved = await steward.heard.until("alert.resolved")
+            await heard_results(steward, "ok", 3)
+            told = [e.type for e in steward.heard.events if e.type in ("alert.raised", "alert.resolved")]
+            assert told == ["alert.raised", "alert.resolved"]
+            vantages = {e.data.vantage for e in steward.heard.events if isinstance(e.data, ProbeResult)}
+            steps = (await steward.admin.get("/probes/v1/transitions", params={"subject": asset_id})).json()["items"]
+            assert [step["what"] for step in reversed(steps)][:4] == ["pending", "raised", "recovering", "resolved"]
+            path = f"{ALERTS}/{resolved.data.alert_id}/transitions"
+            steps = (await steward.admin.get(path)).json()["items"]
+            assert [step["what"] for step in steps] == ["resolved", "recovering", "raised"]
+            assert vantages <= {"first", "second"}
+
+
+async def test_an_alert_is_acknowledged_until_it_is_resolved(run: Run, speak: Speak) -> None:
+    """By whom and with what words is shown and is an event; what is over can't be acknowledged."""
+    async with run(**probes()) as steward, speak("inventory") as inventory:
+        with listening_node() as node:
+            await asyncio.to_thread(node.stop)
+            await tell_node(inventory, node)
+            alert_id = (await steward.heard.until("alert.raised")).data.alert_id
+            path = f"{ALERTS}/{alert_id}/acknowledgement"
+            alice = steward.as_("alice", "operator:north")
+            assert (await steward.as_("eve", "operator:south").post(path, json={"comment": "mine"})).status_code == 404
+            assert (await steward.as_("vic", "viewer:north").post(path, json={"comment": "mine"})).status_code == 403
+            assert (await alice.post(path, json={"comment": ""})).status_code == 422
+            shown = (await alice.post(path, json={"comment": "The vendor is on the way."})).json()
+            assert (shown["acknowledged_by"], shown["acknowledgement"]) == ("alice", "The vendor is on the way.")
+            event = await steward.heard.until("alert.transitioned", lambda e: e.data.what == "acknowledged")
+            assert (event.actor, event.data.acknowledged_by, event.data.alert_id) == ("alice", "alice", alert_id)
+            soon = (datetime.now(UTC) + timedelta(milliseconds=50)).isoformat()
+            await alice.post(path, json={"comment": "until then", "until": soon})
+            await steward.heard.until("alert.transitioned", lambda e: e.data.what == "unacknowledged")
+            assert (await alice.get(f"{ALERTS}/{alert_id}")).json()["acknowledged_by"] is None
+            await alice.post(path, json={"comment": "again"})
+            await asyncio.to_thread(node.start)
+            await steward.heard.until("alert.resolved")
+            assert (await alice.get(f"{ALERTS}/{alert_id}")).json()["acknowledged_by"] is None
+            assert (await alice.post(path, json={"comment": "too late"})).status_code == 409
+
+
+async def test_behind_a_host_that_is_down_a_check_raises_nothing_until_the_host_is_back(run: Run, speak: Speak) -> None:
+    """Then what still fails fires, as the one alert that it is."""
+    async with run(**probes()) as steward, speak("inventory") as inventory:
+        with listening_node() as host, listening_node() as archive:
+            await asyncio.to_thread(host.stop)
+            host_id = await tell_node(inventory, host, name="north-host")
+            archive_id = await tell_system(inventory)
+            await steward.heard.until("alert.raised", lambda e: e.subject == host_id)
+            await until(steward.pools["probes"], "SELECT true FROM assets WHERE id = $1", archive_id)
+            await asyncio.to_thread(archive.stop)
+            draft = {
+                "subject": archive_id,
+                "kind": "dicom-echo",
+                "name": "the archive answers",
+                "settings": {"host": archive.host, "port": archive.port, "ae_title": archive.ae_title},
+                "interval_seconds": 2,
+                "retry_interval_seconds": 1,
+                "timeout_seconds": 1,
+                "depends_on": [host_id],
+            }
+            assert (await steward.admin.post("/probes/v1/checks", json=draft)).status_code == 201
+            kept = await steward.heard.until("alert.transitioned", lambda e: e.data.what == "suppressed")
+            assert (kept.subject, kept.data.suppressed_by) == (archive_id, host_id)
+            [standing] = (await steward.admin.get("/probes/v1/standings", params={"phase": "pending"})).json()["items"]
+            assert (standing["subject"], standing["suppressed_by"]) == (archive_id, host_id)
+            await asyncio.to_thread(host.start)
+            await steward.heard.until("alert.transitioned", lambda e: e.data.what == "released")
+            alert = await steward.heard.until("alert.raised", lambda e: e.subject == archive_id)
+            assert alert.data.check == "the archive answers"
+            assert raised(steward) == 2
+
+
+async def test_checks_of_an_agent_that_is_gone_become_unknown_and_its_vantage_is_told(run: Run, speak: Speak) -> None:
+    """No alert is raised on the target: nobody knows how it is."""
+    async with run(**probes()) as steward, speak("inventory") as inventory:
+        with listening_node() as node:
+            archive_id = await tell_system(inventory)
+            await until(steward.pools["probes"], "SELECT true FROM assets WHERE id = $1", archive_id)
+            draft = {
+                "subject": archive_id,
+                "kind": "dicom-echo",
+                "name": "the archive answers in the DMZ",
+                "settings": {"host": node.host, "port": node.port, "ae_title": node.ae_title},
+                "interval_seconds": 1,
+                "timeout_seconds": 0.8,
+                "vantage": "north-dmz",
+            }
+            assert (await steward.admin.post("/probes/v1/checks", json=draft)).status_code == 201
+            lost = await steward.heard.until("alert.transitioned", lambda e: e.data.what == "unknown")
+            assert (lost.subject, lost.data.alert_id) == (archive_id, None)
+            alert = await steward.heard.until("alert.raised")
+            assert (alert.subject, alert.site_id, alert.data.check) == ("vantage:north-dmz", "north", "vantage")
+            assert raised(steward) == 1
