@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 from pydicom.dataset import Dataset
 
-from services.probes.dicom import UNCOMPRESSED, Context, Encoded
+from services.probes.dicom import UNCOMPRESSED, Context, Encoded, UserAgent
 from services.probes.kinds.attempt import Attempt, failed
 from services.probes.kinds.dicom_nodes import AeTitle, DicomAsking, DicomNode, check_status, step
 from services.probes.kinds.dicom_roundtrip import ARRIVAL_SECONDS, Way, arriving, has_get
@@ -24,10 +24,10 @@ from services.probes.kinds.storage_classes import (
     Modality,
     classes_of,
 )
-from services.probes.kinds.synthetic import ct_image, uid_of
+from services.probes.kinds.synthetic import ct_image, series_of, uid_of
 
 IMAGE_SIZE = 512
-IMAGE_BYTES = 2 * IMAGE_SIZE * IMAGE_SIZE
+HOW_MANY = "NumberOfStudyRelatedInstances"
 
 
 class DicomRetrieveSettings(DicomNode):
@@ -103,15 +103,19 @@ class DicomRetrieve(DicomAsking[DicomRetrieveSettings]):
         return observed(delivered, expected, study_uid, attempt)
 
     async def _count(self, settings: DicomRetrieveSettings, study_uid: str, attempt: Attempt) -> int:
-        """How many images the archive says it has of the study, counted where it does not tell."""
+        """How many images the archive says it has of the study.
+
+        Where it does not tell, those of the synthetic study are counted; another one has at least one.
+        """
         with step(attempt, "find"):
             async with self.associated(settings, [Context(STUDY_ROOT_FIND, UNCOMPRESSED)], attempt) as assoc:
                 query = study_of(study_uid)
                 query.NumberOfStudyRelatedInstances = None
-                found = [ds async for ds in assoc.find(STUDY_ROOT_FIND, query)]
-            check_status(assoc.last_status, "find", "find")
-        counts = [ds.get("NumberOfStudyRelatedInstances") for ds in found if ds.get("StudyInstanceUID") == study_uid]
-        return max((int(count) if count else 1 for count in counts), default=0)
+                found = [ds for ds in await _found(assoc, query) if ds.get("StudyInstanceUID") == study_uid]
+                told = [int(ds.NumberOfStudyRelatedInstances) for ds in found if ds.get(HOW_MANY)]
+                if found and not told and settings.study_uid is None:
+                    return len(await _found(assoc, images_of(study_uid)))
+        return max(told, default=len(found))
 
     async def _store(self, settings: DicomRetrieveSettings, study_uid: str, attempt: Attempt) -> None:
         with step(attempt, "prepare"):
@@ -154,6 +158,12 @@ class DicomRetrieve(DicomAsking[DicomRetrieveSettings]):
         return delivered
 
 
+async def _found(assoc: UserAgent, query: Dataset) -> list[Dataset]:
+    found = [ds async for ds in assoc.find(STUDY_ROOT_FIND, query)]
+    check_status(assoc.last_status, "find", "find")
+    return found
+
+
 async def _take(coming: AsyncIterator[Encoded], delivered: Delivered, until: int) -> None:
     """Counts what comes until so many have come: the archive says so, so they must have been sent."""
     while delivered.instances < until:
@@ -167,6 +177,13 @@ def study_of(study_uid: str) -> Dataset:
     """The identifier of a study (PS3.4 §C.6.2.1)."""
     query = Dataset()
     query.QueryRetrieveLevel, query.StudyInstanceUID = "STUDY", study_uid
+    return query
+
+
+def images_of(study_uid: str) -> Dataset:
+    """The identifier of all images of a synthetic study, which is one series."""
+    query = study_of(study_uid)
+    query.QueryRetrieveLevel, query.SeriesInstanceUID, query.SOPInstanceUID = "IMAGE", series_of(study_uid, "CT"), ""
     return query
 
 

@@ -23,6 +23,11 @@ def uid_of(*parts: object) -> str:
     return f"2.25.{int.from_bytes(digest[:16])}"
 
 
+def series_of(study_uid: str, modality: str) -> str:
+    """The one series of that modality in a study."""
+    return uid_of("series", study_uid, modality)
+
+
 def term_of(now: datetime, renew_days: int) -> int:
     """Which renewal of the ring holds at ``now``; without renewal always the same."""
     return now.toordinal() // renew_days if renew_days else 0
@@ -80,7 +85,7 @@ def _instance(sop_class: str, study_uid: str, instance_uid: str, number: int, mo
     ds.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     ds.file_meta.MediaStorageSOPInstanceUID = UID(instance_uid)
     ds.SOPClassUID, ds.SOPInstanceUID = UID(sop_class), UID(instance_uid)
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = study_uid, uid_of("series", study_uid, modality)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = study_uid, series_of(study_uid, modality)
     ds.PatientName, ds.PatientID = PATIENT_NAME, PATIENT_ID
     ds.PatientBirthDate, ds.PatientSex = "", "O"
     ds.StudyDate, ds.StudyTime, ds.StudyID, ds.AccessionNumber = STUDY_DATE, STUDY_TIME, "STEWARD", ""

@@ -64,11 +64,11 @@ class Archive:
 
     def on_get(self, event: Any) -> Iterator[Any]:
         found = self._matching(event.identifier) if self.sends else []
-        yield len(found)
-        for ds in found:
-            yield 0xFF00, ds
+        yield max(1, len(found)) if self.get_status else len(found)
         if self.get_status:
             yield self.get_status, None
+        for ds in found:
+            yield 0xFF00, ds
 
     def on_move(self, event: Any) -> Iterator[Any]:
         port = self.knows.get(event.move_destination)
@@ -110,6 +110,6 @@ def serving(archive: Archive) -> Iterator[Peer]:
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     assert server is not None
     try:
-        yield Peer("127.0.0.1", server.socket.getsockname()[1], AE_TITLE)
+        yield Peer("127.0.0.1", int(server.server_address[1]), AE_TITLE)
     finally:
         server.shutdown()

@@ -14,6 +14,7 @@ from services.probes.suites import handlers
 from services.probes.suites.domain import Seen
 from services.probes.suites.schedule import SuiteRunner
 from shared.database import Pool
+from shared.events.probes import SuiteCompleted
 from shared.service import Service
 from shared.transactions import begin
 from tests.harness import Harness
@@ -119,7 +120,7 @@ async def test_runner_killed_at_every_point_is_followed_by_another(run: Run, spe
                 if not is_dead:
                     break
                 deaths += 1
-        runs = [event.data.run_id for event in system.steward.heard.events if event.type == "suite.completed"]
+        runs = [e.data.run_id for e in system.steward.heard.events if isinstance(e.data, SuiteCompleted)]
         assert len(runs) == len(set(runs)) == deaths + 1
         assert deaths >= 7
 
