@@ -125,11 +125,17 @@ async def _by_hand(conn: Connection, site: str, begin: datetime, end: datetime) 
 
 
 async def _p99_ms(*asked: Ask, rounds: int) -> list[float]:
-    """What 99 of 100 keep, of each; they take turns, in each round about the same."""
+    """What 99 of 100 keep, of each; they take turns, in each round about the same.
+
+    Whoever is asked first in a round reads from the disk's cache what the next one finds in PostgreSQL's; so the order
+    is turned round each time.
+    """
     took: list[list[float]] = [[] for _ in asked]
+    turns = list(zip(asked, took, strict=True))
     for number in range(-WARM_UP, rounds):
-        for ask, times in zip(asked, took, strict=True):
+        for ask, times in turns:
             began = perf_counter()
             await ask(number)
             times.append(1000 * (perf_counter() - began))
+        turns.reverse()
     return [quantiles(times[WARM_UP:], n=100)[98] for times in took]
