@@ -12,11 +12,11 @@ from services.probes.kpis.domain import (
     History,
     PercentileReport,
     ReliabilityReport,
+    Selection,
 )
 from services.probes.kpis.forecast import Scenario, read_addition
 from services.probes.kpis.handlers import Asked, Filling, Found, page_end
 from services.probes.kpis.steps import Period, StepName, read_period
-from services.probes.kpis.store import Selection
 from shared.errors import Malformed
 from shared.events import SiteId
 from shared.http import Call, requires

@@ -1,5 +1,7 @@
 """What results say together: availability, reliability, percentiles, and series over time."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +11,18 @@ from shared.events.probes import Outcome
 
 Source = Literal["results", "5m", "1h"]
 Verdict = Literal["filling", "not filling", "too little data", "full"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Whose probes, and which; what is None does not narrow. ``sites`` are the caller's."""
+
+    sites: Collection[str] | None
+    site_id: str | None = None
+    system_id: str | None = None
+    subject: str | None = None
+    kind: str | None = None
+    probe_id: str | None = None
 
 
 class Shown(BaseModel):

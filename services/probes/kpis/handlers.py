@@ -13,12 +13,13 @@ from services.probes.kpis.domain import (
     PercentilesOfProbe,
     Point,
     ReliabilityOfProbe,
+    Selection,
     Series,
 )
 from services.probes.kpis.forecast import DailyFill, Scenario, forecast, trend_of
 from services.probes.kpis.sketch import Values
 from services.probes.kpis.steps import MOST_POINTS, Period, StepName, Steps, only_fine, steps_for, summed
-from services.probes.kpis.store import Chosen, Selection
+from services.probes.kpis.store import Chosen
 from shared.database import Connection
 from shared.errors import Malformed
 from shared.events.probes import Outcome

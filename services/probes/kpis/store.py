@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from services.probes.kpis.availability import Account
-from services.probes.kpis.domain import Known, Source
+from services.probes.kpis.domain import Known, Selection, Source
 from services.probes.kpis.forecast import DailyFill
 from services.probes.kpis.sketch import Values
 from services.probes.kpis.steps import DAY, NOON, Period, Steps
@@ -30,18 +30,6 @@ OUTCOMES: tuple[Outcome, ...] = ("ok", "degraded", "failed", "probe_error", "ski
 EPOCH = "'1970-01-01 00:00:00+00'"
 SUMS = """sum((part ->> 0)::bigint)::bigint AS count, sum((part ->> 1)::double precision) AS sum,
     min((part ->> 2)::double precision) AS least, max((part ->> 3)::double precision) AS greatest"""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Whose probes, and which; what is None does not narrow. ``sites`` are the caller's."""
-
-    sites: Collection[str] | None
-    site_id: str | None = None
-    system_id: str | None = None
-    subject: str | None = None
-    kind: str | None = None
-    probe_id: str | None = None
 
 
 @dataclass(frozen=True)

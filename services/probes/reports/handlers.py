@@ -6,9 +6,9 @@ from datetime import datetime
 from services.probes.alerts.domain import OK, AlertState, Change
 from services.probes.alerts.records import About
 from services.probes.alerts.telling import Step, keep_steps
+from services.probes.kpis.domain import Selection
 from services.probes.kpis.handlers import Asked, find_availability, find_percentiles, find_summed
 from services.probes.kpis.steps import Period
-from services.probes.kpis.store import Selection as Probes
 from services.probes.reports import store
 from services.probes.reports.domain import (
     HOUR,
@@ -96,7 +96,7 @@ async def close_report(tx: Transaction, report_id: str, expected_version: int, o
 async def gather_evidence(conn: Connection, place: Place, moment: datetime) -> Evidence:
     """What the probes of the place saw at the moment and in the hour before it, and what was known to be wrong."""
     results, probes = await store.select_results_at(conn, place, moment, MOST_PROBES)
-    chosen = Probes(None, site_id=place.site_id, system_id=place.system_id)
+    chosen = Selection(None, site_id=place.site_id, system_id=place.system_id)
     found = await find_summed(conn, Asked(chosen, Period(moment - HOUR, moment), None, MOST_PROBES))
     return Evidence(
         moment=moment,
