@@ -18,8 +18,8 @@ from benchmarks.figure import Figure, table
 from benchmarks.ground import Ground
 from shared import telemetry
 
-NAMES = ("relay", "bus", "log", "audit", "idle", "up")
-LONG = ("log-long",)
+NAMES = ("relay", "bus", "log", "audit", "idle", "up", "probes")
+LONG = ("log-long", "probes-long")
 LATEST = Path(__file__).parent / "latest.json"
 
 

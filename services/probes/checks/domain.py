@@ -1,10 +1,11 @@
 """Rules of checks: settings that their kind can read, times that leave room, and the probe that each becomes."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Kind
@@ -30,6 +31,22 @@ Vantage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[
 Measured = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A measure of a kind, or a phase."""
 
+MOST_BYTES = 16_384
+
+
+def _storable(settings: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(settings, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except (ValueError, RecursionError) as exc:
+        raise ValueError("must be JSON of real numbers and whole characters") from exc
+    if "\\u0000" in text or size > MOST_BYTES:
+        raise ValueError(f"must be at most {MOST_BYTES} bytes of JSON without NUL")
+    return settings
+
+
+Settings = Annotated[dict[str, Any], AfterValidator(_storable)]
+
 CHANGE_EXAMPLE: dict[str, Any] = {
     "name": "North archive answers",
     "settings": {"host": "pacs.north.example.org", "port": 104, "ae_title": "NORTH_PACS"},
@@ -50,7 +67,7 @@ class CheckChange(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [CHANGE_EXAMPLE]})
 
     name: Line = Field(description="what its alerts call it; no other check of the asset is called so")
-    settings: dict[str, Any] = Field(description="what its kind needs to know, see GET /probes/v1/kinds")
+    settings: Settings = Field(description="what its kind needs to know, see GET /probes/v1/kinds")
     interval_seconds: Interval | None = None
     retry_interval_seconds: RetryInterval | None = None
     timeout_seconds: Timeout | None = None

@@ -115,7 +115,8 @@ def _parse_row(row: Any) -> CheckDraft:
         return CheckDraft.model_validate(row)
     except ValidationError as exc:
         fault = exc.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, fault["loc"])) or "row"
+        # A name that is no text (half a surrogate pair) can be read as JSON, and not be answered with.
+        field = ".".join(map(str, fault["loc"])).encode(errors="replace").decode() or "row"
         raise Malformed(field, fault["msg"], "see the example of POST /probes/v1/checks") from exc
 
 
