@@ -75,6 +75,11 @@ class Endpoint:
         return self.method == "GET" and "{" not in self.path
 
     @property
+    def is_bulk(self) -> bool:
+        """Whether each row has an answer of its own."""
+        return self.path.endswith("/bulk")
+
+    @property
     def parameters(self) -> list[str]:
         """The names of what stands in the address."""
         return re.findall(r"{(\w+)}", self.path)
@@ -99,7 +104,7 @@ class Group:
     @staticmethod
     def names(site_id: str) -> list[str]:
         """How the things of a site are called, and none of another."""
-        things = ("hospital", "archive", "version", "node", "person", "work", "contact", "fix")
+        things = ("hospital", "archive", "version", "node", "person", "work", "contact", "fix", "check")
         return [f"Secret {thing} {site_id}" for thing in things]
 
     async def ask(
@@ -127,7 +132,14 @@ def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None
         "applied_at": None,
         **ids,
     }
-    return {name: fitting.get(name, value) for name, value in endpoint.example.items()}
+    return _fill(endpoint.example, fitting)
+
+
+def _fill(example: Mapping[str, Any], fitting: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: [_fill(row, fitting) for row in value] if name == "rows" else fitting.get(name, value)
+        for name, value in example.items()
+    }
 
 
 def _endpoints(mount: Mount) -> Iterator[Endpoint]:
@@ -172,6 +184,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         ids = {site: await _register(root, site) for site in SITES}
         for service in ("maintenance", "backup"):
             await until(steward.pools[service], EXPECTED[service])
+        await until(steward.pools["probes"], "SELECT count(*) = 4 FROM assets")
         for site in SITES:
             ids[site] |= await _work(root, ids[site], str(machine.archive))
         for service, query in EXPECTED.items():
@@ -222,6 +235,10 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
     )
     protected = {"system_id": system_id, "scope": "config", "path": folder, "repository": f"secret-{site}"}
     made = await _post(root, "/backup/v1/sets", protected)
+    echo = {"host": f"secret-{site}.invalid", "port": 104, "ae_title": "SECRET"}
+    asked = {"subject": ids["node_id"], "kind": "dicom-echo", "name": f"Secret check {site}", "settings": echo}
+    asked |= {"enabled": False}
+    check = await _post(root, "/probes/v1/checks", asked)
     run = await _post(root, f"/backup/v1/sets/{made['id']}/runs", None)
     return {
         "window_id": window["id"],
@@ -229,6 +246,8 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
         "set_id": made["id"],
         "run_id": run["id"],
         "path": folder,
+        "check_id": check["id"],
+        "subject": ids["node_id"],
     }
 
 
