@@ -42,7 +42,7 @@ AGENT = """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiti
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
 EXPECTED: Mapping[str, str] = {
     "maintenance": "SELECT count(*) = 2 FROM systems",
-    "probes": "SELECT count(*) = 2 FROM alerts",
+    "probes": "SELECT count(*) = 4 FROM alerts",
     "backup": "SELECT count(*) = 2 FROM systems",
     "notifier": "SELECT count(DISTINCT n.site_id) = 2 FROM deliveries d JOIN notices n ON n.id = d.notice_id",
     "compliance": """SELECT count(*) = 2 FROM (SELECT set_config('steward.sites', '*', false) AS scope) seen,
@@ -236,9 +236,10 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
     protected = {"system_id": system_id, "scope": "config", "path": folder, "repository": f"secret-{site}"}
     made = await _post(root, "/backup/v1/sets", protected)
     echo = {"host": f"secret-{site}.invalid", "port": 104, "ae_title": "SECRET"}
-    asked = {"subject": ids["node_id"], "kind": "dicom-echo", "name": f"Secret check {site}", "settings": echo}
-    asked |= {"enabled": False}
-    check = await _post(root, "/probes/v1/checks", asked)
+    asked = {"subject": ids["node_id"], "kind": "dicom-echo", "name": f"Secret check {site}", "enabled": False}
+    check = await _post(root, "/probes/v1/checks", {**asked, "settings": echo})
+    noticed = {"site_id": site, "system_id": system_id, "summary": f"Secret work {site}"}
+    report = await _post(root, "/probes/v1/reports", noticed)
     run = await _post(root, f"/backup/v1/sets/{made['id']}/runs", None)
     return {
         "window_id": window["id"],
@@ -247,6 +248,7 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
         "run_id": run["id"],
         "path": folder,
         "check_id": check["id"],
+        "report_id": report["id"],
         "subject": ids["node_id"],
     }
 

@@ -8,7 +8,17 @@ import httpx
 from shared.grants import INCLUDES, ROLES
 from tests.integration.access.group import Endpoint, Group
 
-OF_ONE_SITE = ("system_id", "node_id", "person_id", "window_id", "patch_id", "set_id", "run_id", "check_id")
+OF_ONE_SITE = (
+    "system_id",
+    "node_id",
+    "person_id",
+    "window_id",
+    "patch_id",
+    "set_id",
+    "run_id",
+    "check_id",
+    "report_id",
+)
 
 
 def may(role: str, endpoint: Endpoint) -> bool:
