@@ -249,6 +249,7 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
         "path": folder,
         "check_id": check["id"],
         "report_id": report["id"],
+        "alert_id": report["alert_id"],
         "subject": ids["node_id"],
     }
 
