@@ -5,9 +5,8 @@ The numbers of results are those of PS3.8 Table 9-18; SOP classes are listed by 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydicom.uid import UID
 
 from services.probes.kinds.storage_classes import (
@@ -23,6 +22,7 @@ from services.probes.kinds.storage_classes import (
     VERIFICATION,
     WORKLIST_FIND,
     Modality,
+    Uid,
     classes_of,
 )
 from shared.events import Instant
@@ -64,15 +64,6 @@ USUAL_SYNTAXES = (
     *("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80"),
     *("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"),
 )
-
-
-def _uid(text: str) -> str:
-    if not UID(text).is_valid:
-        raise ValueError("must be a UID, for example 1.2.840.10008.1.2.1")
-    return text
-
-
-Uid = Annotated[str, AfterValidator(_uid), Field(max_length=64)]
 
 
 class Profile(BaseModel):

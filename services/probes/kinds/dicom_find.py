@@ -15,10 +15,13 @@ from services.probes.kinds.attempt import Attempt
 from services.probes.kinds.dicom_nodes import DicomAsking, DicomNode, check_status, step
 from services.probes.kinds.dicom_statuses import STATUS_FAILURES, printed
 from services.probes.kinds.domain import Measure, Observation
-from services.probes.kinds.storage_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND, WORKLIST_FIND
+from services.probes.kinds.storage_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND, WORKLIST_FIND, Uid
 from services.probes.kinds.synthetic import PATIENT_ID
 
 Model = Literal["study_root", "patient_root", "worklist"]
+
+TEXTS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
+"""Value representations in which every text is a value that can be sent (PS3.5 §6.2)."""
 
 MODELS: Mapping[Model, str] = {
     "study_root": STUDY_ROOT_FIND,
@@ -34,7 +37,7 @@ class DicomFindSettings(DicomNode):
     """
 
     model: Model = "study_root"
-    study_uid: str | None = Field(None, pattern=r"^[0-9.]{1,64}$")
+    study_uid: Uid | None = None
     query: dict[str, str] | None = Field(None, min_length=1, max_length=20, examples=[{"StudyDate": "20260301"}])
     at_least: int | None = Field(None, ge=0, description="matches below which it fails; 1 for a study, or else 0")
 
@@ -43,8 +46,8 @@ class DicomFindSettings(DicomNode):
     def _are_keywords(cls, query: dict[str, str] | None) -> dict[str, str] | None:
         for keyword in query or ():
             tag = tag_for_keyword(keyword)
-            if tag is None or dictionary_VR(tag) in ("SQ", "OB", "OW", "UN"):
-                raise ValueError(f"{keyword!r} must be the keyword of a DICOM attribute, for example PatientID")
+            if tag is None or dictionary_VR(tag) not in TEXTS:
+                raise ValueError(f"{keyword!r} must be the keyword of a text attribute, for example PatientID")
         return query
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from services.probes.kinds.storage_classes import (
     STUDY_ROOT_MOVE,
     USUAL,
     Modality,
+    Uid,
     classes_of,
 )
 from services.probes.kinds.synthetic import ct_image, series_of, uid_of
@@ -38,12 +39,12 @@ class DicomRetrieveSettings(DicomNode):
     are offered for each.
     """
 
-    study_uid: str | None = Field(None, pattern=r"^[0-9.]{1,64}$")
+    study_uid: Uid | None = None
     images: int = Field(100, ge=1, le=400)
     retrieve: Way = "auto"
     destination: AeTitle | None = None
     modalities: tuple[Modality, ...] = USUAL
-    transfer_syntaxes: tuple[str, ...] = Field(UNCOMPRESSED, min_length=1, max_length=20)
+    transfer_syntaxes: tuple[Uid, ...] = Field(UNCOMPRESSED, min_length=1, max_length=20)
 
 
 @dataclass

@@ -1,12 +1,17 @@
 """The storage SOP classes of each modality (PS3.4 §B.5) and the models of query and retrieval (PS3.4 §C, §K)."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 Modality = Literal[
     "CT", "MR", "CR", "DX", "MG", "US", "XA", "RF", "NM", "PT", "IO", "SC", "SR", "KO", "PR", "DOC", "ES", "GM", "XC",
     "OP", "SM", "RT", "SEG", "ECG",
 ]  # fmt: skip
+
+Uid = Annotated[str, StringConstraints(max_length=64, pattern=r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*$")]
+"""A unique identifier (PS3.5 §9)."""
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 STORAGE: Mapping[Modality, tuple[str, ...]] = {

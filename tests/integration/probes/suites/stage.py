@@ -40,14 +40,19 @@ class Hospital:
 
     async def add(self, name: str, role: NodeRole, peer: Peer) -> str:
         """A node more; returns its id when probes knows it."""
+        self.nodes[name] = new_id()
+        await self.tell(name, role, peer)
+        return self.nodes[name]
+
+    async def tell(self, name: str, role: NodeRole, peer: Peer, version: int = 1) -> None:
+        """Publishes how a node is; returns when probes has taken it over."""
         address = DicomAddress(ae_title=peer.ae_title, host=peer.host, port=peer.port, role=role)
         node = AssetChanged(
-            kind="node", name=name, state="in_service", version=1, system_id=self.system_id, dicom=address
+            kind="node", name=name, state="in_service", version=version, system_id=self.system_id, dicom=address
         )
-        self.nodes[name] = new_id()
         await self.inventory.say(node, subject=self.nodes[name], site_id=SITE)
-        await until(self.steward.pools["probes"], "SELECT count(*) = 1 FROM assets WHERE id = $1", self.nodes[name])
-        return self.nodes[name]
+        query = "SELECT count(*) = 1 FROM assets WHERE id = $1 AND version = $2"
+        await until(self.steward.pools["probes"], query, self.nodes[name], version)
 
     async def ask(self, suite_id: str, **more: Any) -> dict[str, Any]:
         """Asks for a run and returns it as it is planned."""
