@@ -14,14 +14,13 @@ async def insert_check(conn: Connection, check: Check) -> None:
     """Adds a check. Raises Conflict where the asset has one of that name."""
     row = _row(check)
     places = ", ".join(f"${place}" for place in range(1, len(row) + 1))
-    try:
-        async with conn.transaction():
-            await conn.execute(
-                f"INSERT INTO checks ({', '.join(row)}) VALUES ({places})",  # noqa: S608 -- the names are our own model's
-                *row.values(),
-            )
-    except asyncpg.UniqueViolationError as exc:
-        raise _name_taken(check) from exc
+    added = await conn.fetchval(
+        f"""INSERT INTO checks ({", ".join(row)}) VALUES ({places})
+            ON CONFLICT (subject, name) DO NOTHING RETURNING true""",  # noqa: S608 -- the names are our own model's
+        *row.values(),
+    )
+    if not added:
+        raise _name_taken(check)
 
 
 async def update_check(conn: Connection, check: Check) -> None:
