@@ -1,8 +1,9 @@
 """The log in a database, as one moment shows it to all processes that read it."""
 
-from asyncio import Runner
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import suppress
+import asyncio
+from asyncio import Runner, Task
+from collections.abc import Awaitable, Coroutine, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -36,6 +37,9 @@ from services.compliance.verify.sums import (
 )
 from shared.database import CLOSE_SECONDS, connect
 from shared.errors import Unavailable
+
+STEP = 2048
+"""How many index rows are asked for at a time."""
 
 T = TypeVar("T")
 Conn: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -106,13 +110,27 @@ class DatabaseReader:
             yield from self._hashes(first, end)
             return
         chunks = self._ask(store.select_chunks(self._conn, first, end))
-        events = RowReader(self._ask(store.copy_events(self._conn, first, end)), EVENT.size)
         mentions = RowReader(self._ask(store.copy_mentions(self._conn, first, end)), MENTION.size)
-        for start in range(first, end, CHUNK):
-            until = min(start + CHUNK, end)
-            body, hashes, recorded_at = self._chunk(start, until, chunks)
-            recorded = None if recorded_at is None else format_time(recorded_at)
-            yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
+        with closing(self._events(first, end)) as steps:
+            for begin, stop, events in steps:
+                for start in range(begin, stop, CHUNK):
+                    until = min(start + CHUNK, end)
+                    body, hashes, recorded_at = self._chunk(start, until, chunks)
+                    recorded = None if recorded_at is None else format_time(recorded_at)
+                    yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
+
+    def _events(self, first: int, end: int) -> Generator[tuple[int, int, RowReader], None, None]:
+        """The index rows, so many at a time as a socket holds: PostgreSQL makes the next while these are looked at."""
+        sent = self._send(store.copy_events(self._conn, first, min(first + STEP, end)))
+        try:
+            for start in range(first, end, STEP):
+                stop = min(start + STEP, end)
+                rows = self._ask(sent)
+                if stop < end:
+                    sent = self._send(store.copy_events(self._conn, stop, min(stop + STEP, end)))
+                yield start, stop, RowReader(rows, EVENT.size)
+        finally:
+            self._ask(_ended(sent))
 
     def _hashes(self, first: int, end: int) -> Iterator[Piece]:
         """What is left of pruned entries."""
@@ -201,7 +219,17 @@ class DatabaseReader:
         """Ends the transaction and the connection."""
         _end(self._runner, self._conn)
 
-    def _ask(self, question: Coroutine[Any, Any, T]) -> T:
+    def _send(self, question: Coroutine[Any, Any, T]) -> "Task[T]":
+        """Puts a question to which ``_ask`` gets the answer; nothing else may be asked between."""
+
+        async def send() -> "Task[T]":
+            task = asyncio.create_task(question)
+            await asyncio.sleep(0)
+            return task
+
+        return self._runner.run(send())
+
+    def _ask(self, question: Awaitable[T]) -> T:
         answers: list[T] = []
 
         async def answer() -> None:
@@ -226,6 +254,12 @@ async def _begin(conn: Conn, source: DatabaseSource) -> DatabaseSource:
         return replace(source, snapshot=await store.export_snapshot(conn))
     await store.use_snapshot(conn, source.snapshot)
     return source
+
+
+async def _ended(task: "Task[T]") -> None:
+    """Returns when nothing is under way any more, whatever comes of it."""
+    await asyncio.wait([task])
+    _ = task.cancelled() or task.exception()
 
 
 def _end(runner: Runner, conn: "Conn | None") -> None:

@@ -129,7 +129,7 @@ Gap = tuple[int, int]
 """The entries from the first index up to the second were pruned: only their leaf hashes are there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
     """The numbers by which an index names sites and types, and how many entries a partition has."""
 

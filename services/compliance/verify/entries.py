@@ -99,23 +99,45 @@ def check_entries(
     """
     if not entries:
         return
-    headers, _, raws = zip(*[entry.partition(b"\n") for entry in entries], strict=True)
-    following: Iterator[E] = map(read, raws)
-    done = 0
+    lines = Lines.of(entries)
     try:
-        told = list(following)
+        told = list(map(read, lines.events))
     except UNREADABLE:
-        following = map(read, raws)
+        following = map(read, lines.events)
+        for index, entry in enumerate(entries, first):
+            events.append(_check_entry(index, entry, order, following))
     else:
-        for run, landmark in _runs(told):
-            if not _pass_run(headers[done : done + len(run)], run, order):
-                break
-            done += len(run)
-            events += run[: len(run) - landmark]
-            if landmark:
-                order.pass_landmark(run[-1].type, first + done - 1, raws[done - 1], run[-1].siteid)
-                events.append(run[-1])
-        following = iter(told[done:])
+        check_order(entries, lines, told, first, order, events)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The headers of entries, and what follows them."""
+
+    headers: Sequence[bytes]
+    events: Sequence[bytes]
+
+    @classmethod
+    def of(cls, entries: Sequence[bytes]) -> "Lines":
+        """Divides entries, of which there is one at least, at their first line feeds."""
+        headers, _, events = zip(*[entry.partition(b"\n") for entry in entries], strict=True)
+        return cls(headers, events)
+
+
+def check_order(
+    entries: Sequence[bytes], lines: Lines, told: Sequence[E], first: int, order: Order, events: list[E]
+) -> None:
+    """Does what `check_entries` does for entries whose events, ``told``, can be read."""
+    done = 0
+    for run, landmark in _runs(told):
+        if not _pass_run(lines.headers[done : done + len(run)], run, order):
+            break
+        done += len(run)
+        events += run[: len(run) - landmark]
+        if landmark:
+            order.pass_landmark(run[-1].type, first + done - 1, lines.events[done - 1], run[-1].siteid)
+            events.append(run[-1])
+    following = iter(told[done:])
     for at in range(done, len(entries)):
         events.append(_check_entry(first + at, entries[at], order, following))
 

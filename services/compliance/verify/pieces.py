@@ -3,12 +3,22 @@
 Ranges are checked in any order and in any process. Within a range the first fault ends the reading.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from services.compliance.log.index import StoredEvent, read_event
 from services.compliance.log.tree import HASH_BYTES, fold, leaf_hashes
+from services.compliance.verify.derived import Derived, derive
 from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Totals
-from services.compliance.verify.entries import Order, check_entries, read_glance, recorded_at_of
+from services.compliance.verify.entries import (
+    UNREADABLE,
+    Lines,
+    Order,
+    check_entries,
+    check_order,
+    read_glance,
+    recorded_at_of,
+)
 from services.compliance.verify.rows import check_rows
 
 LENGTH_BYTES = 2
@@ -49,17 +59,80 @@ def check_range(reader: Reader, task: Task) -> Range:
     seen = Range(task)
     hashes = b""
     try:
-        for piece in reader.pieces(task.first, task.end):
-            check_piece(piece, reader.numbers, seen)
-            seen.reached = piece.end
-            hashes += piece.hashes
-            seen.roots += piece.root
-            if piece.end % BUNDLE == 0 or piece.end == task.end:
-                _close_bundle((piece.end - 1) // BUNDLE * BUNDLE, hashes, seen)
+        for pieces in _by_bundle(reader.pieces(task.first, task.end)):
+            is_checked = _check_at_once(pieces, reader.numbers, seen)
+            for piece in pieces:
+                if not is_checked:
+                    check_piece(piece, reader.numbers, seen)
+                seen.reached = piece.end
+                hashes += piece.hashes
+                seen.roots += piece.root
+            if seen.reached % BUNDLE == 0 or seen.reached == task.end:
+                _close_bundle((seen.reached - 1) // BUNDLE * BUNDLE, hashes, seen)
                 hashes = b""
     except Faulty as exc:
         seen.fault = exc.fault
     return seen
+
+
+def _by_bundle(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+    """The pieces of one bundle together; of one whose reading fails, those that were read come before the failure."""
+    there: list[Piece] = []
+    try:
+        for piece in pieces:
+            there.append(piece)
+            if piece.end % BUNDLE == 0:
+                yield there
+                there = []
+    except Faulty:
+        if there:
+            yield there
+        raise
+    if there:
+        yield there
+
+
+def _check_at_once(pieces: Sequence[Piece], numbers: Numbers | None, seen: Range) -> bool:
+    """Checks the pieces of a bundle with its index rows together, which takes less time than one after the other.
+
+    Returns False, with ``seen`` as it was, when something is wrong with a piece or a row: what that is, the checks of
+    each piece tell. Raises Faulty for what is wrong with the order of entries.
+    """
+    if numbers is None or not seen.task.ours or seen.task.gap or numbers.partition_entries % BUNDLE:
+        return False
+    entries: list[bytes] = []
+    for piece in pieces:
+        part, damage = divide(piece.body, piece.first, piece.end)
+        if damage is not None or leaf_hashes(part) != piece.hashes:
+            return False
+        entries += part
+    first, lines = pieces[0].first, Lines.of(entries)
+    try:
+        events = list(map(read_event, lines.events))
+        derived = derive(events, first, numbers)
+    except (*UNREADABLE, Faulty):
+        return False
+    if not _has_rows(pieces, derived, lines.headers):
+        return False
+    try:
+        check_order(entries, lines, events, first, seen.order, [])
+    except Faulty as exc:
+        seen.reached = max([seen.reached, *(piece.end for piece in pieces if piece.end <= exc.fault.first)])
+        raise
+    derived.add_to(seen.totals, (recorded_at_of(entries[0]), seen.order.last_recorded), numbers)
+    return True
+
+
+def _has_rows(pieces: Sequence[Piece], derived: Derived, headers: Sequence[bytes]) -> bool:
+    """Whether what is stored beside the entries with these headers is what follows from them."""
+    events = mentions = b""
+    for piece in pieces:
+        rows, last = piece.rows, headers[piece.end - 1 - pieces[0].first]
+        if rows is None or not last.endswith((rows.recorded_at or "").encode()):
+            return False
+        events += rows.events
+        mentions += rows.mentions
+    return derived.events == events and derived.mentions == mentions
 
 
 def _close_bundle(first: int, hashes: bytes, seen: Range) -> None:

@@ -4,17 +4,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from struct import Struct
 
-from services.compliance.log.index import (
-    EVENT_COLUMNS,
-    MENTION_COLUMNS,
-    StoredEvent,
-    index_row,
-    mention_rows,
-    microseconds,
-)
-from services.compliance.verify.domain import Faulty, Kind, Numbers, Piece, Span, Totals
+from services.compliance.log.bundle import CHUNK
+from services.compliance.log.index import EVENT_COLUMNS, MENTION_COLUMNS, StoredEvent
+from services.compliance.verify.derived import derive
+from services.compliance.verify.domain import Faulty, Kind, Numbers, Piece, Totals
 
-DAY = 86_400_000_000
 EVENT = Struct(">hiqiqiqiqiqihihih")
 MENTION = Struct(">hiqiqiqih")
 INDEX_AT = 6
@@ -30,26 +24,11 @@ def check_rows(
     """
     if piece.rows is None or not events:
         return
-    rows, mentions, times, days = [], [], [], []
-    sites, types = numbers.sites, numbers.types
-    for index, event in enumerate(events, piece.first):
-        site, kind = sites.get(event.siteid), types.get(event.type)
-        if site is None or kind is None:
-            raise _unnumbered(index, event.siteid if site is None else event.type)
-        time = microseconds(event.time)
-        rows.append(index_row(index, time, site, kind, event, event.data))
-        mentions.append(mention_rows(index, time, site, event.data))
-        times.append(time)
-        days.append((time // DAY, site, kind))
+    derived = derive(events, piece.first, numbers)
     end = piece.first + len(events)
-    _compare(b"".join(rows), piece.rows.events, end, EVENT, EVENT_COLUMNS)
-    _compare(b"".join(mentions), piece.rows.mentions, end, MENTION, MENTION_COLUMNS)
-    totals.days.update(days)
-    totals.extend(piece.first // numbers.partition_entries, Span(min(times), max(times), *recorded))
-
-
-def _unnumbered(index: int, name: str) -> Faulty:
-    return Faulty("name", index, index + 1, f"the index has no number for {name}")
+    _compare(derived.events, piece.rows.events, end, EVENT, EVENT_COLUMNS)
+    _compare(derived.mentions, piece.rows.mentions, end, MENTION, MENTION_COLUMNS)
+    derived.add_to(totals, recorded, numbers)
 
 
 class RowReader:
@@ -62,17 +41,21 @@ class RowReader:
 
     def upto(self, end: int) -> bytes:
         """The rows of entries before ``end`` that were not taken yet."""
-        first, self._taken = self._taken, _count(self._rows, self._width, end, self._taken)
+        first, self._taken = self._taken, self._before(end)
         return self._rows[first * self._width : self._taken * self._width]
 
+    def _before(self, end: int) -> int:
+        """How many rows are of entries before ``end``; of a chunk, there mostly is one of each entry, or none."""
+        total = len(self._rows) // self._width
+        for guess in (self._taken, self._taken + CHUNK):
+            is_behind = guess == self._taken or (guess <= total and self._index(guess - 1) < end)
+            if is_behind and (guess == total or self._index(guess) >= end):
+                return guess
+        return bisect_left(range(total), end, lo=self._taken, key=self._index)
 
-def _count(rows: bytes, width: int, end: int, known: int = 0) -> int:
-    """How many rows are of entries before ``end``, of which ``known`` are known to be."""
-    return bisect_left(range(len(rows) // width), end, lo=known, key=lambda number: _index_at(rows, number * width))
-
-
-def _index_at(rows: bytes, at: int) -> int:
-    return int.from_bytes(rows[at + INDEX_AT : at + INDEX_AT + INDEX_BYTES], signed=True)
+    def _index(self, number: int) -> int:
+        at = number * self._width + INDEX_AT
+        return int.from_bytes(self._rows[at : at + INDEX_BYTES], signed=True)
 
 
 def _compare(due: bytes, stored: bytes, end: int, layout: Struct, columns: Sequence[str]) -> None:

@@ -87,13 +87,15 @@ class Grown:
         return [growth.manifest.size for growth in self.growths if growth.manifest is not None]
 
 
-def grown(batches: int = 8, seed: int = 1, sites: Sequence[str] = ("north", "south", "west-2")) -> Grown:
-    """A log that grew in batches of 1 to 60 events; manifests close every third batch and the last."""
+def grown(
+    batches: int = 8, seed: int = 1, sites: Sequence[str] = ("north", "south", "west-2"), most: int = 60, every: int = 3
+) -> Grown:
+    """A log that grew in batches of 1 to ``most`` events; manifests close each ``every``th batch and the last."""
     random = Random(seed)
     state, growths = State(types={"probe.result": 0}), []
     for batch in range(batches):
-        arrivals = [arrival(state.size + n, random.choice(sites)) for n in range(random.randint(1, 60))]
-        seal = f"manifest-{batch}" if batch % 3 == 2 or batch == batches - 1 else None
+        arrivals = [arrival(state.size + n, random.choice(sites)) for n in range(random.randint(1, most))]
+        seal = f"manifest-{batch}" if batch % every == every - 1 or batch == batches - 1 else None
         growths.append(grow(state, arrivals, BEGIN + timedelta(minutes=batch), seal))
         state = growths[-1].after
     return Grown(growths)
