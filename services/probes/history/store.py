@@ -33,10 +33,10 @@ async def share_kept_period(conn: Connection) -> KeptPeriod:
 
 
 async def insert_results(conn: Connection, results: Sequence[Result], first: datetime, last: datetime) -> None:
-    """Keeps those that are due in the period. Raises UniqueViolationError for a run that has one."""
+    """Keeps those that are due in the period. Of a due time that comes twice, by a clock set back, the first stays."""
     await conn.execute(
         """INSERT INTO results SELECT * FROM jsonb_populate_recordset(NULL::results, $1::text::jsonb)
-           WHERE due_at >= $2 AND due_at <= $3""",
+           WHERE due_at >= $2 AND due_at <= $3 ON CONFLICT DO NOTHING""",
         RESULTS.dump_json(results).decode(),
         first,
         last,

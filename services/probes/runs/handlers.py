@@ -76,6 +76,7 @@ async def stop_probe(tx: Transaction, probe_id: str, why: str) -> None:
 
 async def wait_for_turn(tx: Transaction) -> datetime:
     """The time by the database's clock once no other replica is claiming; none does until the transaction ends."""
+    await store.end_if_silent(tx.conn)
     return await store.wait_for_turn(tx.conn)
 
 
@@ -111,6 +112,7 @@ async def finish_runs(tx: Transaction, finished: Sequence[Finished], rules: RunR
 
     A result whose lease has passed to another replica, or whose probe was stopped or changed, is dropped.
     """
+    await store.end_if_silent(tx.conn)
     leases = await store.select_leases(tx.conn, [f.run.probe.id for f in finished])
     ours = [f for f in finished if leases.get(f.run.probe.id) == f.run.lease]
     ended = await _keep_results(tx, ours, rules)

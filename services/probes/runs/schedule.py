@@ -136,8 +136,7 @@ class Runner:
             work.plan(run, clock)
         if len(work.claimed) >= self.settings.probe_concurrency or seconds is None:
             return LONGEST_SLEEP
-        # Replicas that looked in step would leave all runs to the same one of them.
-        pause = CLAIM_SECONDS * random.uniform(0.4, 1)  # noqa: S311 -- it spreads, and guards nothing
+        pause = _pause()
         return min(max(pause, seconds - pause), LONGEST_SLEEP)
 
     def _was_set_back(self, clock: Clock) -> bool:
@@ -166,11 +165,15 @@ class Runner:
         return ended
 
     def _look_again(self, work: "Work", ended: Sequence[Ended]) -> None:
-        """Wakes the claiming where slots are free again, or something is due before it would look by itself."""
+        """Has the claiming look again where slots are free now, and before anything is due that has ended."""
         assert self._clock is not None  # noqa: S101 -- what has ended was claimed
-        earliest = min((self._clock.loop_time_of(one.next_due) for one in ended), default=float("inf"))
-        if len(work.claimed) >= self.settings.probe_concurrency or earliest - CLAIM_SECONDS < self._looks_again_at:
+        if len(work.claimed) >= self.settings.probe_concurrency:
             self._news.set()
+        elif ended:
+            at = self._clock.loop_time_of(min(one.next_due for one in ended)) - _pause()
+            if at < self._looks_again_at:
+                self._looks_again_at = at
+                asyncio.get_running_loop().call_at(at, self._news.set)
 
     async def _release(self, work: "Work") -> None:
         with suppress(Exception):
@@ -242,6 +245,11 @@ class Work:
                 raise
             log.error("probe.broken", probe=run.probe.id, exc_info=exc)
             return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+
+
+def _pause() -> float:
+    """Replicas that looked in step would leave all runs to the same one of them."""
+    return CLAIM_SECONDS * random.uniform(0.4, 1)  # noqa: S311 -- it spreads, and guards nothing
 
 
 def _key(run: Run) -> tuple[str, str]:

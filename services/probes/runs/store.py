@@ -12,6 +12,7 @@ from shared.database import Connection
 
 CHANNEL = "steward_probes"
 SLACK = timedelta(seconds=60)
+SILENT = "5s"
 
 ASKED = ("kind", "settings", "interval", "retry_interval", "timeout", "vantage")
 IS_ANOTHER = "({}) IS DISTINCT FROM ({})".format(
@@ -71,6 +72,11 @@ async def delete_probe(conn: Connection, probe_id: str) -> Probe | None:
     return None if row is None else _probe(row)
 
 
+async def end_if_silent(conn: Connection) -> None:
+    """Has the database end the transaction where its replica is stopped in it: others wait for its locks."""
+    await conn.execute("SELECT set_config('idle_in_transaction_session_timeout', $1, true)", SILENT)
+
+
 async def wait_for_turn(conn: Connection) -> datetime:
     """Waits until no other transaction is claiming, keeps the turn until this one ends, and returns the time."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('probes claims', 0))")
@@ -128,11 +134,12 @@ async def lease(conn: Connection, runs: Sequence[Run], now: datetime, spare: tim
 
 
 async def select_seconds_until_due(conn: Connection) -> float | None:
-    """Seconds until the next probe is due or a lease ends; None when there is no probe."""
+    """Seconds until the next probe is due, or may be due again or free after a run; None when there is no probe."""
     seconds: float | None = await conn.fetchval(
         """SELECT extract(epoch FROM least(
                (SELECT min(next_due) FROM probes WHERE vantage IS NULL AND leased_until IS NULL),
-               (SELECT min(greatest(next_due, leased_until)) FROM probes
+               (SELECT min(least(greatest(next_due, leased_until), next_due + least(interval, retry_interval)))
+                FROM probes
                 WHERE vantage IS NULL AND leased_until IS NOT NULL)) - clock_timestamp())::float8"""
     )
     return seconds

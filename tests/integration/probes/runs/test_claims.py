@@ -8,10 +8,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from asyncpg import InterfaceError
 
 from services.probes.kinds.domain import Observation
 from services.probes.runs.domain import Cadence, Probe, Run, slot_after
-from services.probes.runs.handlers import align_schedule, release_runs, start_probe, stop_probe
+from services.probes.runs.handlers import align_schedule, release_runs, start_probe, stop_probe, wait_for_turn
 from shared.database import Pool
 from shared.transactions import begin
 from tests.integration.probes.runs.replica import CAPS, MINUTE, SECOND, claim, due_times, finish, plant, probe_of
@@ -218,3 +219,28 @@ async def test_shorter_interval_that_was_set_holds_at_once(pool: Pool) -> None:
         await align_schedule(tx, Cadence(MINUTE, 20 * SECOND, 10 * SECOND))
     [run] = await claim(pool)
     assert run.probe.interval == MINUTE
+
+
+async def test_due_time_that_comes_twice_is_kept_once(pool: Pool) -> None:
+    """After the clock was set back, probing goes on over the times that were probed before."""
+    await plant(pool, probe_of("a"))
+    [first] = await claim(pool)
+    await finish(pool, [first])
+    await pool.execute("UPDATE probes SET next_due = $1", first.due_at)
+    [again] = await claim(pool)
+    assert again.due_at == first.due_at
+    assert len(await finish(pool, [again])) == 1
+    assert await pool.fetchval("SELECT count(*) FROM results") == 1
+
+
+async def test_replica_that_was_stopped_in_the_middle_holds_up_no_other(pool: Pool) -> None:
+    """The database ends its transaction after some seconds of silence; the others then claim."""
+    await plant(pool, probe_of("a"), probe_of("b"))
+
+    async def stop_while_claiming() -> None:
+        async with begin(pool, "probes") as stopped:
+            await wait_for_turn(stopped)
+            assert len(await claim(pool)) == 2
+
+    with pytest.raises(InterfaceError):
+        await stop_while_claiming()
