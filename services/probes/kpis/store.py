@@ -110,8 +110,8 @@ async def select_values(
                 FROM {TABLES[steps.source]} CROSS JOIN LATERAL jsonb_each(numbers) AS each
                 WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3 AND ($4::text IS NULL OR each.key = $4)
             ), counts AS (
-                SELECT probe, name, bin.key AS bin, sum(bin.value::integer) AS count
-                FROM named CROSS JOIN LATERAL jsonb_each_text(part -> 4) AS bin GROUP BY probe, name, bin.key
+                SELECT probe, name, bin, sum(count) AS count
+                FROM named CROSS JOIN LATERAL bins_of(part ->> 4) GROUP BY probe, name, bin
             ), bins AS (
                 SELECT probe, name, jsonb_object_agg(bin, count) AS bins FROM counts GROUP BY probe, name
             ), sums AS (SELECT probe, name, {SUMS} FROM named GROUP BY probe, name)
@@ -142,8 +142,8 @@ async def select_steps(conn: Connection, numbers: Collection[int], steps: Steps,
                 SELECT *, numbers -> $4 AS part, date_bin($5, starts_at, {EPOCH}) AS at FROM {TABLES[steps.source]}
                 WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3
             ), counts AS (
-                SELECT probe, at, bin.key AS bin, sum(bin.value::integer) AS count
-                FROM parts CROSS JOIN LATERAL jsonb_each_text(part -> 4) AS bin GROUP BY probe, at, bin.key
+                SELECT probe, at, bin, sum(count) AS count
+                FROM parts CROSS JOIN LATERAL bins_of(part ->> 4) GROUP BY probe, at, bin
             ), bins AS (
                 SELECT probe, at, jsonb_object_agg(bin, count) AS bins FROM counts GROUP BY probe, at
             ), sums AS (SELECT probe, at, {outcomes}, {SUMS} FROM parts GROUP BY probe, at)

@@ -43,7 +43,7 @@ CREATE INDEX histories_of_site ON histories (site_id);
 
 -- Results in sum: counts of outcomes; seconds that results have accounted for, outside windows and, "planned", in
 -- them; how often the target was lost (no longer reachable) and broke (no longer usable) outside windows; and by phase
--- or measure [count, sum, least, greatest, {bin: count}], the bins as log_bin makes them.
+-- or measure [count, sum, least, greatest, bins], the bins as log_bin makes them: '1047 1052:3' are one and three values.
 CREATE TABLE rollups_5m (
     probe        integer          NOT NULL,
     starts_at    timestamptz      NOT NULL,
@@ -62,16 +62,20 @@ CREATE TABLE rollups_5m (
     numbers      jsonb            NOT NULL,
     PRIMARY KEY (probe, starts_at)
 ) PARTITION BY RANGE (starts_at);
-ALTER TABLE rollups_5m ALTER numbers SET STORAGE MAIN;
 CREATE INDEX rollups_5m_by_time ON rollups_5m USING brin (starts_at) WITH (pages_per_range = 32, autosummarize = on);
 
-CREATE TABLE rollups_1h (LIKE rollups_5m INCLUDING STORAGE, PRIMARY KEY (probe, starts_at))
+CREATE TABLE rollups_1h (LIKE rollups_5m, PRIMARY KEY (probe, starts_at))
     PARTITION BY RANGE (starts_at);
 
 -- A value's bin: each is 2 % wide, so its middle is within 1 % of every value in it. Bins sort as their values do.
 CREATE FUNCTION log_bin(value double precision) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN abs(value) < 1e-9 THEN 0
                 ELSE sign(value)::integer * (ceil(ln(abs(value)) / ln(1.02::double precision))::integer + 1047) END
+$$;
+
+CREATE FUNCTION bins_of(bins text) RETURNS TABLE (bin integer, count integer) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT split_part(one, ':', 1)::integer, coalesce(nullif(split_part(one, ':', 2), ''), '1')::integer
+    FROM string_to_table(bins, ' ') AS one
 $$;
 
 -- "closed": results due before it come late, and are noted in late_results by who keeps them; who does reads it FOR
@@ -117,10 +121,7 @@ BEGIN
             part := kind.parent || '_' || to_char(starts, kind.naming);
             IF NOT EXISTS (SELECT FROM partitions WHERE name = part) THEN
                 -- A table that is attached, not made in its place, waits for nobody who reads or writes the others.
-                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING STORAGE)', part, kind.parent);
-                IF kind.parent <> 'results' THEN
-                    EXECUTE format('ALTER TABLE %I SET (toast_tuple_target = 128)', part);
-                END IF;
+                EXECUTE format('CREATE TABLE %I (LIKE %I)', part, kind.parent);
                 EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                                kind.parent, part, starts, starts + ('1 ' || kind.unit)::interval);
                 INSERT INTO partitions VALUES (part, kind.parent, starts, starts + ('1 ' || kind.unit)::interval);

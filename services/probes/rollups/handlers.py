@@ -1,5 +1,6 @@
 """Making rollups: each step is a transaction, and made again it writes the same rows."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from services.probes.history.handlers import forget_old_results, forget_old_rollups, provide_partitions
@@ -9,6 +10,10 @@ from services.probes.rollups.domain import DAY, HOUR, closable, floor, hours_end
 from shared.transactions import Transaction
 
 LATE_AT_ONCE = 2000
+STEPS_AT_ONCE = 2000
+HOURS_AT_ONCE = 500
+"""What one statement sums up: some seconds at most, on a machine that has other work too."""
+
 AHEAD = timedelta(days=3)
 
 
@@ -34,9 +39,9 @@ async def roll_next(tx: Transaction) -> bool:
         return False
     starts_at, ends_at = period
     await store.refresh_histories(tx.conn)
-    await store.roll_steps(tx.conn, await store.select_steps(tx.conn, starts_at, ends_at), UNREACHABLE)
+    await _roll_steps(tx, await store.select_steps(tx.conn, starts_at, ends_at))
     for hour in hours_ending(starts_at, ends_at):
-        await store.roll_hours(tx.conn, await store.select_probes_of_hour(tx.conn, hour))
+        await _roll_hours(tx, await store.select_probes_of_hour(tx.conn, hour))
     await store.update_mark(tx.conn, "rolled", ends_at)
     return True
 
@@ -54,10 +59,20 @@ async def roll_late(tx: Transaction) -> bool:
     rolled = (await store.select_marks(tx.conn)).rolled
     steps = await store.select_steps_changed_by(tx.conn, late, rolled)
     for day in sorted({floor(step.starts_at, DAY) for step in steps}):
-        await store.roll_steps(tx.conn, [s for s in steps if floor(s.starts_at, DAY) == day], UNREACHABLE)
+        await _roll_steps(tx, [step for step in steps if floor(step.starts_at, DAY) == day])
     hours = {(step.probe_id, floor(step.starts_at, HOUR)) for step in steps}
-    await store.roll_hours(tx.conn, [store.Step(*hour) for hour in hours if hour[1] + HOUR <= rolled])
+    await _roll_hours(tx, [store.Step(*hour) for hour in hours if hour[1] + HOUR <= rolled])
     return True
+
+
+async def _roll_steps(tx: Transaction, steps: Sequence[store.Step]) -> None:
+    for start in range(0, len(steps), STEPS_AT_ONCE):
+        await store.roll_steps(tx.conn, steps[start : start + STEPS_AT_ONCE], UNREACHABLE)
+
+
+async def _roll_hours(tx: Transaction, hours: Sequence[store.Step]) -> None:
+    for start in range(0, len(hours), HOURS_AT_ONCE):
+        await store.roll_hours(tx.conn, hours[start : start + HOURS_AT_ONCE])
 
 
 async def keep_within_history(tx: Transaction, results: timedelta, fine: timedelta, coarse: timedelta) -> None:

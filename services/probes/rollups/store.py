@@ -18,6 +18,7 @@ COLUMNS = (
     "probe, starts_at, ok, degraded, failed, probe_error, skipped, "
     "observed, reachable, usable, planned, planned_down, losses, breakdowns, numbers"
 )
+BINS = "string_agg(bin || CASE count WHEN 1 THEN '' ELSE ':' || count END, ' ' ORDER BY bin)"
 REPLACE = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS.split(", ")[2:])
 
 
@@ -208,7 +209,7 @@ WITH touched AS (
     FROM named WHERE value IS NOT NULL GROUP BY probe, starts_at, name, log_bin(value)
 ), sums AS (
     SELECT probe, starts_at, name, jsonb_build_array(
-               sum(count), sum(sum), min(least), max(greatest), jsonb_object_agg(bin, count)) AS numbers
+               sum(count), sum(sum), min(least), max(greatest), {BINS}) AS numbers
     FROM bins GROUP BY probe, starts_at, name
 ), numbers AS (
     SELECT probe, starts_at, jsonb_object_agg(name, numbers) AS numbers FROM sums GROUP BY probe, starts_at
@@ -232,10 +233,10 @@ WITH touched AS (
 ), named AS (
     SELECT probe, hour, each.key AS name, each.value AS part FROM parts CROSS JOIN LATERAL jsonb_each(numbers) AS each
 ), counts AS (
-    SELECT probe, hour, name, bin.key AS bin, sum(bin.value::integer) AS count
-    FROM named CROSS JOIN LATERAL jsonb_each_text(part -> 4) AS bin GROUP BY probe, hour, name, bin.key
+    SELECT probe, hour, name, bin, sum(count) AS count
+    FROM named CROSS JOIN LATERAL bins_of(part ->> 4) GROUP BY probe, hour, name, bin
 ), bins AS (
-    SELECT probe, hour, name, jsonb_object_agg(bin, count) AS bins FROM counts GROUP BY probe, hour, name
+    SELECT probe, hour, name, {BINS} AS bins FROM counts GROUP BY probe, hour, name
 ), sums AS (
     SELECT probe, hour, name, sum((part ->> 0)::bigint) AS count, sum((part ->> 1)::double precision) AS sum,
            min((part ->> 2)::double precision) AS least, max((part ->> 3)::double precision) AS greatest

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.probes.kpis.availability import UNREACHABLE, Account
 from services.probes.history.domain import Result
+from services.probes.kpis.availability import UNREACHABLE, Account
 from services.probes.rollups.domain import floor
 
 JUDGED = ("ok", "degraded", "failed")
@@ -20,9 +20,7 @@ class Expected:
     values: dict[str, list[float]] = field(default_factory=dict)
 
 
-def rollups_of(
-    results: Sequence[Result], interval: timedelta, step: timedelta
-) -> dict[tuple[str, datetime], Expected]:
+def rollups_of(results: Sequence[Result], interval: timedelta, step: timedelta) -> dict[tuple[str, datetime], Expected]:
     """By probe and step, what the results come to."""
     expected: dict[tuple[str, datetime], Expected] = {}
     for probe_id in {result.probe_id for result in results}:
