@@ -38,8 +38,43 @@ def make_certificate(folder: Path, host: str = "127.0.0.1") -> Certificate:
     return paths
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+class Authority:
+    """A certificate authority whose certificates are for 127.0.0.1, in files below ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Test CA {folder.name}")])
+        builder = _builder(self._name, self._name, self._key.public_key())
+        root = builder.add_extension(x509.BasicConstraints(True, 0), critical=True).sign(self._key, hashes.SHA256())
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(root.public_bytes(serialization.Encoding.PEM))
+
+    def issue(
+        self, name: str, host: str = "127.0.0.1", *, is_expired: bool = False, is_self_signed: bool = False
+    ) -> Certificate:
+        """A certificate and its key; a self-signed one is of no authority."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = _builder(subject, subject if is_self_signed else self._name, key.public_key(), is_expired)
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
+        signed = builder.add_extension(names, critical=False).sign(
+            key if is_self_signed else self._key, hashes.SHA256()
+        )
+        paths = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key", self.ca)
+        paths.chain.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        paths.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return paths
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, is_expired: bool = False
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC) - timedelta(days=2 if is_expired else 0)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

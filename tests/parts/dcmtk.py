@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.parts.certificates import Certificate
 from tests.parts.process import Part, accepts_connections, find_program, free_port
 
 CONFIGURATION = """
@@ -55,12 +56,16 @@ class Dcmqrscp(Part):
 
 
 class Storescp(Part):
-    """A receiver of images, each a file in ``storage``; the target of a C-MOVE or a modality's C-STORE."""
+    """A receiver of images, each a file in ``storage``; the target of a C-MOVE or a modality's C-STORE.
+
+    With a certificate it speaks TLS, and wants one of the same authority.
+    """
 
     name = "storescp"
 
-    def __init__(self, directory: Path, ae_title: str = "STORESCP") -> None:
+    def __init__(self, directory: Path, ae_title: str = "STORESCP", certificate: Certificate | None = None) -> None:
         super().__init__(directory)
+        self._certificate = certificate
         self.ae_title = ae_title
         self.port = free_port()
         self.storage = directory / "received"
@@ -70,7 +75,13 @@ class Storescp(Part):
 
     def command(self) -> Sequence[str]:
         program = find_program("storescp", package="dcmtk")
-        return [program, "--aetitle", self.ae_title, "--output-directory", str(self.storage), str(self.port)]
+        tls = tls_options(self._certificate) if self._certificate else []
+        return [program, *tls, "--aetitle", self.ae_title, "--output-directory", str(self.storage), str(self.port)]
 
     def answers(self) -> bool:
         return accepts_connections(self.port)
+
+
+def tls_options(certificate: Certificate) -> list[str]:
+    """What DCMTK's programs need to speak TLS, both sides with a certificate of one authority."""
+    return ["+tls", str(certificate.key), str(certificate.chain), "+cf", str(certificate.ca), "+px"]

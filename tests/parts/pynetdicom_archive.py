@@ -96,7 +96,8 @@ class Served:
         entity.start_server(("127.0.0.1", port), evt_handlers=handlers, ssl_context=context)
 
     def _identify(self, event: Event) -> tuple[bool, bytes | None]:
-        given = (event.primary_field.decode(), event.secondary_field.decode())
+        item = event.assoc.requestor.user_identity
+        given = (item.primary_field.decode(), item.secondary_field.decode())
         return self._user is None or given == tuple(self._user), None
 
     def _store(self, event: Event) -> int:
@@ -122,7 +123,7 @@ class Served:
             yield 0xFF00, ds
 
     def _move(self, event: Event) -> Iterator[Any]:
-        address = self._peers.get(event.move_destination)
+        address = self._peers.get(event.move_destination or "")
         if address is None:
             yield None, None
             return

@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
             await asyncio.shield(self._lost)
         finally:
             cut.cancel()
-            self._transport.abort()
+            self.abort()
 
     def hold(self) -> None:
         """Reads nothing before TLS is begun."""
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Cuts the connection at once."""
-        if self._transport is not None:
+        if self._transport is not None and not self._lost.done():
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -236,5 +236,6 @@ class _Within:
         phases = self._connection.phases
         phases[self._phase] = phases.get(self._phase, 0.0) + (perf_counter() - self._begun) * 1000
         self._connection._within = None
-        if isinstance(error, DicomFailure) and error.phase is None:
+        # What is found out after a message came, outside of any block, is of DIMSE; within one, it is of the block.
+        if isinstance(error, DicomFailure) and error.phase in (None, "dimse"):
             error.phase = self._phase

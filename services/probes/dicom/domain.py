@@ -199,7 +199,8 @@ def aborted(abort: Abort) -> DicomFailure:
 def context_rejected(what: str, result: int) -> DicomFailure:
     """An association without the presentation context that is needed (PS3.8 §9.3.3.2, Table 9-18)."""
     text = _CONTEXT_RESULTS.get(result, "reserved")
-    return DicomFailure("context_rejected", f"The peer accepted the association but not {what} ({text}).")
+    detail = f"The peer accepted the association but not {what} ({text})."
+    return DicomFailure("context_rejected", detail, phase="association")
 
 
 def not_released(why: DicomFailure) -> DicomFailure:
@@ -210,7 +211,7 @@ def not_released(why: DicomFailure) -> DicomFailure:
 
 def passed_limit(what: str) -> DicomFailure:
     """The peer sent more than we take."""
-    return DicomFailure("limit", f"The peer sends more than is taken: {what}.")
+    return DicomFailure("limit", f"The peer sends more than is taken: {what}.", phase="dimse")
 
 
 def timed_out(phase: Phase, timeout: float) -> DicomFailure:

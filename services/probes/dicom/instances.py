@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -19,6 +20,7 @@ _PREAMBLE = bytes(128) + b"DICM"
 # After the preamble, and with the length of what follows, every file says this (PS3.10 Table 7.1-1).
 _MAGIC = b"DICM\x02\x00\x00\x00UL\x04\x00"
 _HEAD_LENGTH = 144
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 _SOP_CLASS, _SOP_INSTANCE, _TRANSFER_SYNTAX = 0x0002, 0x0003, 0x0010
 _element = struct.Struct("<2xH2sH")
 
@@ -139,11 +141,22 @@ def decode_data(data: bytes, transfer_syntax: str) -> Dataset:
     try:
         if uid == DeflatedExplicitVRLittleEndian:
             data = zlib.decompress(data, -zlib.MAX_WBITS)
+        file = BytesIO(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return read_dataset(BytesIO(data), uid.is_implicit_VR, uid.is_little_endian)
+            ds = read_dataset(file, uid.is_implicit_VR, uid.is_little_endian)
     except Exception as exc:
         raise BadReply("a data set of its can't be decoded.") from exc
+    # pydicom takes what is cut short, or followed by other things, for the whole.
+    if file.tell() != len(data) or not ds or any(map(_is_cut, ds.values())):
+        raise BadReply("a data set of its is cut short or no data set.")
+    return ds
+
+
+def _is_cut(element: DataElement | RawDataElement) -> bool:
+    if not isinstance(element, RawDataElement) or element.value is None:
+        return False
+    return element.length not in (len(element.value), _UNDEFINED_LENGTH)
 
 
 def decode_identifier(data: bytes, transfer_syntax: str, most: int) -> Dataset:

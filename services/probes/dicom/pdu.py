@@ -37,7 +37,7 @@ class BadReply(DicomFailure):
     """The peer sent what no conforming DICOM application sends; the fault is a sentence's end for a person."""
 
     def __init__(self, fault: str) -> None:
-        super().__init__("protocol", f"The peer broke the DICOM protocol: {fault}")
+        super().__init__("protocol", f"The peer broke the DICOM protocol: {fault}", phase="dimse")
 
 
 def release_request() -> bytes:

@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from typing import cast
 
 from services.probes.dicom import Peer
 
@@ -94,6 +95,27 @@ def echo_response(status: int = 0x0000, message_id: int = 1, command_field: int 
     return struct.pack("<HHII", 0x0000, 0x0000, 4, len(elements)) + elements
 
 
+def response(field: int, message_id: int = 1, status: int = 0x0000, *, has_data: bool = False, **more: int) -> bytes:
+    """The command set of a response; ``more`` are the numbers of sub-operations."""
+    counts = {"remaining": 0x1020, "completed": 0x1021, "failed": 0x1022, "warnings": 0x1023}
+    data_type = 0x0001 if has_data else 0x0101
+    elements = {0x0100: field, 0x0120: message_id, 0x0800: data_type, 0x0900: status}
+    return command_set(elements | {counts[name]: number for name, number in more.items()})
+
+
+def command_set(elements: Mapping[int, int | bytes]) -> bytes:
+    """A command set of numbers and of texts, which are padded already."""
+    packed = [(element, v if isinstance(v, bytes) else struct.pack("<H", v)) for element, v in sorted(elements.items())]
+    body = b"".join(struct.pack("<HHI", 0x0000, element, len(value)) + value for element, value in packed)
+    return struct.pack("<HHII", 0x0000, 0x0000, 4, len(body)) + body
+
+
+def data_fragment(data: bytes, context_id: int = 1, is_last: bool = True) -> bytes:
+    """A P-DATA-TF with one fragment of a data set."""
+    value = bytes([context_id, 2 if is_last else 0]) + data
+    return pdu(0x04, len(value).to_bytes(4, "big") + value)
+
+
 def answering(*replies: bytes) -> Behaviour:
     """Answer each PDU of the requestor with the next of these, then say nothing until it leaves."""
 
@@ -150,6 +172,51 @@ async def talk_without_end(reader: asyncio.StreamReader, writer: asyncio.StreamW
     while True:
         writer.write(fragment(bytes(8_000), is_last=False))
         await writer.drain()
+
+
+def repeating(first: bytes, again: bytes) -> Behaviour:
+    """Accept, answer the first message with ``first``, then say ``again`` for ever, as fast as it is read."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_pdu(reader)
+        writer.write(acceptance())
+        await read_pdu(reader)
+        writer.write(first)
+        while True:
+            writer.write(again)
+            await writer.drain()
+
+    return behave
+
+
+def trickling(first: bytes, again: bytes, seconds: float) -> Behaviour:
+    """Accept, say ``first``, then ``again`` for ever, with a pause after each."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_pdu(reader)
+        writer.write(acceptance() + first)
+        while True:
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(seconds)
+
+    return behave
+
+
+async def accept_and_read_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept, then leave all that comes unread."""
+    await read_pdu(reader)
+    writer.write(acceptance())
+    cast(asyncio.Transport, writer.transport).pause_reading()
+    await asyncio.get_running_loop().create_future()
+
+
+async def half_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept, say that nothing more will come, and listen on."""
+    await read_pdu(reader)
+    writer.write(acceptance())
+    writer.write_eof()
+    await reader.read()
 
 
 def _item(item_type: int, body: bytes) -> bytes:
