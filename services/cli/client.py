@@ -26,6 +26,8 @@ RESOURCES = {
     "conformance": "/probes/v1/conformance",
     "results": "/probes/v1/results",
     "alerts": "/probes/v1/alerts",
+    "transitions": "/probes/v1/transitions",
+    "standings": "/probes/v1/standings",
     "history": "/probes/v1/history",
     "availability": "/probes/v1/availability",
     "reliability": "/probes/v1/reliability",

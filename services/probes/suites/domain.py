@@ -125,7 +125,6 @@ class RunRequest(Body):
         json_schema_extra={
             "examples": [
                 {
-                    "id": "0199c3f2-7a51-7c3e-9d55-3f1f2f6f8c01",
                     "suite_id": "acceptance",
                     "system_id": "0199c3f2-7a51-7c3e-9d55-3f1f2f6f8a10",
                     "reason": "The archive was installed.",

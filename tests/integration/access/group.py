@@ -19,8 +19,10 @@ from services.inventory.__main__ import build as build_inventory
 from services.inventory.settings import InventorySettings
 from services.maintenance.__main__ import build as build_maintenance
 from services.maintenance.settings import MaintenanceSettings
+from shared.database import Pool
 from shared.grants import Role
 from shared.http.call import RoleRequired
+from shared.transactions import new_id
 from tests.harness import Harness
 from tests.integration.backup.machine import Machine
 from tests.integration.compliance.log.live import signed
@@ -39,6 +41,9 @@ HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, q
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
 AGENT = """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost)
            VALUES ($1, $2, now(), 0, 0, 0)"""
+MATRIX = """INSERT INTO conformance
+           SELECT $1, id, 0, NULL, 'Secret node ' || site_id, site_id, 'SECRET', 'STEWARD', now(), 0, 0, 0, '[]'
+           FROM suite_runs WHERE id = $2"""
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
 EXPECTED: Mapping[str, str] = {
     "maintenance": "SELECT count(*) = 2 FROM systems",
@@ -104,7 +109,7 @@ class Group:
     @staticmethod
     def names(site_id: str) -> list[str]:
         """How the things of a site are called, and none of another."""
-        things = ("hospital", "archive", "version", "node", "person", "work", "contact", "fix", "check")
+        things = ("hospital", "archive", "version", "node", "person", "work", "contact", "fix", "check", "suite")
         return [f"Secret {thing} {site_id}" for thing in things]
 
     async def ask(
@@ -203,6 +208,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             ids[site] |= {"date": "ge2026-01-01", "old": "1", "resource": "entries/000.p/1"}
             ids[site] |= {"agent": f"agent-{site}"}
             await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])
+            ids[site] |= await _tried(steward.pools["probes"], ids[site]["suite_run_id"])
             ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
             await until(steward.pools["compliance"], "SELECT max(size) > $1 FROM checkpoints", int(index))
         yield Group(steward, ids)
@@ -241,6 +247,12 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
     noticed = {"site_id": site, "system_id": system_id, "summary": f"Secret work {site}"}
     report = await _post(root, "/probes/v1/reports", noticed)
     run = await _post(root, f"/backup/v1/sets/{made['id']}/runs", None)
+    item = {"name": "answers", "function": "connectivity", "interface": "archive", "kind": "dicom-echo"}
+    sought = {"site_id": site, "name": f"Secret suite {site}", "purpose": "other", "items": [item]}
+    suite = await _post(root, "/probes/v1/suites", sought)
+    tried = await _post(
+        root, "/probes/v1/suite-runs", {"suite_id": suite["id"], "system_id": system_id, "reason": f"Secret fix {site}"}
+    )
     return {
         "window_id": window["id"],
         "patch_id": patch["id"],
@@ -251,7 +263,18 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
         "report_id": report["id"],
         "alert_id": report["alert_id"],
         "subject": ids["node_id"],
+        "suite_id": suite["id"],
+        "suite_run_id": tried["id"],
     }
+
+
+async def _tried(probes: Pool, run_id: str) -> dict[str, str]:
+    """The run of a suite once it is over: its report, and a matrix."""
+    await until(probes, "SELECT state = 'done' FROM suite_runs WHERE id = $1", run_id)
+    matrix_id = new_id()
+    await probes.execute(MATRIX, matrix_id, run_id)
+    report = await probes.fetchval("SELECT report FROM suite_runs WHERE id = $1", run_id)
+    return {"sha256": report, "matrix_id": matrix_id}
 
 
 async def _post(root: httpx.AsyncClient, url: str, body: Any) -> dict[str, Any]:

@@ -50,7 +50,7 @@ async def test_what_another_site_has_does_not_exist(group: Group) -> None:
         "path": north["path"],
         "resource": north["resource"],
     }
-    absent |= {"site_id": "nowhere", "id": "nowhere"}
+    absent |= {"site_id": "nowhere", "id": "nowhere", "sha256": "0" * 64}
     for role in ROLES:
         async with group.steward.as_("sam", f"{role}:south") as sam:
             for endpoint in group.endpoints:
@@ -77,7 +77,10 @@ def _status(endpoint: Endpoint, answer: httpx.Response) -> int:
 
 
 def _without(answer: httpx.Response, ids: Mapping[str, str]) -> str:
-    detail: str = answer.json().get("detail", answer.text)
+    told = answer.json()
+    for row in told.get("rows", ()):
+        told = row["problem"]
+    detail: str = told["detail"]
     # Longest first: an index of one digit also stands in other ids.
     for value in sorted(ids.values(), key=len, reverse=True):
         detail = detail.replace(value, "…")
