@@ -66,6 +66,7 @@ CREATE TABLE alert_transitions (
 );
 CREATE INDEX alert_transitions_of_subject ON alert_transitions (subject, id);
 CREATE INDEX alert_transitions_of_alert ON alert_transitions (alert_id, id);
+CREATE INDEX alert_transitions_age ON alert_transitions USING brin (at);
 
 -- When a result last said something about a probe's target, by the database's clock, and which vantage made it.
 CREATE TABLE heard (

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.probes.alerts.handlers import forget_old_alerts
 from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Observation
 from services.probes.runs.handlers import stop_probe
@@ -230,6 +231,18 @@ async def test_two_replicas_that_find_the_vantage_cut_off_at_once_raise_one_aler
         runs = await claim(pool)
         await asyncio.gather(finish(pool, runs[:6], FAILED), finish(pool, runs[6:], FAILED))
     assert await open_alerts(pool) == [("vantage:first", "vantage", "critical")]
+
+
+async def test_old_steps_and_alerts_are_forgotten_but_not_what_is_open(pool: Pool) -> None:
+    """The audit log keeps their events."""
+    await plant(pool, probe_of("a", vantage=VANTAGE), probe_of("b", vantage=VANTAGE))
+    await bring(pool, *series("a", "fffoo"), *series("b", "fff"))
+    await pool.execute("UPDATE alerts SET resolved_at = resolved_at - interval '2 days'")
+    async with begin(pool, "probes") as tx:
+        await forget_old_alerts(tx, timedelta(days=1))
+    assert await pool.fetchval("SELECT array_agg(subject) FROM alerts") == ["b"]
+    assert await pool.fetchval("SELECT count(*) FROM alert_transitions") == 0
+    assert len(await open_alerts(pool)) == 1
 
 
 async def test_two_replicas_that_watch_at_once_tell_each_thing_once(pool: Pool) -> None:
