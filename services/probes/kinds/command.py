@@ -107,8 +107,17 @@ def _program(folder: str | None, name: str) -> Path:
 
 
 async def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    process = await _started(command, environment)
     try:
-        process = await asyncio.create_subprocess_exec(
+        said, complained = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
+        return await process.wait(), said if said.strip() else complained
+    finally:
+        await _end(process)
+
+
+async def _started(command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -117,13 +126,16 @@ async def _run(command: list[str], environment: dict[str, str]) -> tuple[int, st
             cwd="/",
             start_new_session=True,
         )
+    )
+    try:
+        return await asyncio.shield(starting)
     except OSError as exc:
         raise our_fault("command", f"{command[0]} can't be started: {exc.strerror}.") from exc
-    try:
-        said, complained = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
-        return await process.wait(), said if said.strip() else complained
-    finally:
-        await _end(process)
+    except asyncio.CancelledError:
+        # A start that is cancelled before its pipes are connected waits for them for ever.
+        with suppress(OSError):
+            await _end(await starting)
+        raise
 
 
 async def _all_of(stream: asyncio.StreamReader | None) -> str:

@@ -17,7 +17,7 @@ from services.probes.kinds.secrets import Secret
 from services.probes.kinds.tls_faults import TLS_FAILURES, Trust, context_of
 
 LARGEST_HEAD = 65_536
-READ_AT_ONCE = 65_536
+READ_AT_ONCE = 16_384
 MOST_INTERIM_ANSWERS = 10
 HTTP_FAILURES = TLS_FAILURES | {
     "http_status": "the server answers with another status than expected",
@@ -28,7 +28,7 @@ HTTP_FAILURES = TLS_FAILURES | {
 
 def _http_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or " " in url:
         raise ValueError("must be an http:// or https:// URL, for example https://pacs.example.org/")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must hold no user and no password: name them in their own fields")
@@ -187,7 +187,18 @@ class Connection:
 
     async def _next(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(await self._reader.read(READ_AT_ONCE))
+            more = await self._reader.read(READ_AT_ONCE)
+            self._http.receive_data(more)
+            if not more:
+                return self._end()
+        return event
+
+    def _end(self) -> object:
+        """What it means that the peer has closed: the end of a body without a length, or an answer cut short."""
+        try:
+            event = self._http.next_event()
+        except h11.RemoteProtocolError as exc:
+            raise EOFError from exc
         if isinstance(event, h11.ConnectionClosed):
             raise EOFError
         return event

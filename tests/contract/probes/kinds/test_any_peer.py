@@ -4,8 +4,6 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from services.probes.kinds import KINDS
 from tests.integration.probes.dicom import peers
 from tests.integration.probes.kinds.asked import OVER_TCP, OVER_UDP, Asked, kind_of
+from tests.integration.probes.kinds.datagrams import answering_datagrams
 from tests.parts.process import refusing_port
 
 SHORT = 0.5
@@ -52,26 +51,6 @@ async def next_moment() -> None:
     await moment
 
 
-@asynccontextmanager
-async def datagrams(answer: bytes | None) -> AsyncIterator[int]:
-    """A port that answers each datagram with this one, or with none."""
-
-    class Peer(asyncio.DatagramProtocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.DatagramTransport)
-            self.transport = transport
-
-        def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-            if answer is not None:
-                self.transport.sendto(answer, addr)
-
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Peer, local_addr=("127.0.0.1", 0))
-    try:
-        yield transport.get_extra_info("sockname")[1]
-    finally:
-        transport.close()
-
-
 def sockets() -> set[str]:
     """The sockets of this process."""
     links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
@@ -103,7 +82,7 @@ async def test_silent_peer_is_left_in_time(kind: str, ask: Asked) -> None:
 @pytest.mark.parametrize("answer", [None, b"", b"\x30\x82\xff\xff", b"\xff" * 48, bytes(2000)], ids=repr)
 async def test_no_useful_datagram_is_a_timeout(kind: str, answer: bytes | None, ask: Asked) -> None:
     """A datagram that does not answer our question is passed over; anyone can send one."""
-    async with datagrams(answer) as port:
+    async with answering_datagrams(lambda _: [] if answer is None else [answer]) as port:
         began = time.monotonic()
         seen = await ask(kind, OVER_UDP[kind]("127.0.0.1", port), SHORT)
         assert time.monotonic() - began < SHORT + SLACK
@@ -124,7 +103,7 @@ async def test_datagram_port_where_nothing_listens_refuses(kind: str, ask: Asked
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-    seen = await ask(kind, OVER_UDP[kind]("127.0.0.1", port), SHORT)
+    seen = await ask(kind, OVER_UDP[kind]("127.0.0.1", port))
     assert (seen.outcome, seen.failure) == ("failed", "refused")
 
 
