@@ -117,9 +117,9 @@ async def get_availability(
 ) -> AvailabilityReport:
     """How much of the period (by default, the last 30 days) targets were reachable and usable.
 
-    *Reachable*: something answered, if only with a refusal. *Usable*: the probe's outcome was ok; for whether users can
-    work, ask for a kind that works as they do, such as `kind=dicom-roundtrip` or `kind=web-login`. Maintenance windows
-    are planned and stand apart, and what no probe saw is unknown, not down.
+    *Reachable*: it took a connection, or answered, whatever came of it. *Usable*: the probe's outcome was ok; for whether
+    users can work, ask for a kind that works as they do, such as `kind=dicom-roundtrip` or `kind=web-login`. Maintenance
+    windows are planned and stand apart, and what no probe saw is unknown, not down.
     """
     asked = probes.asked(call, time.period(LAST_MONTH), limit)
     async with call.read() as conn:

@@ -1,23 +1,22 @@
 """How much of a period a target was there, and how long it holds and is away: from what its results account for.
 
 A result that says something of the target (``ok``, ``degraded``, ``failed``) accounts for the time until the next such
-one, for three intervals at most. What no result accounts for is unknown, never down. *Reachable*: something answered,
-at the level of the network or the association at least. *Usable*: the outcome was ``ok``. Time in maintenance windows
-is planned and stands apart.
+one, for three intervals at most. What no result accounts for is unknown, never down. *Reachable*: it took a connection,
+or answered, whatever came of it. *Usable*: the outcome was ``ok``. Time in maintenance windows is planned and stands
+apart.
 """
 
 from dataclasses import dataclass, fields
 from typing import Self
 
+from services.probes.alerts.upstream import OUT_OF_REACH
 from services.probes.kpis.domain import Availability, Reliability
 
-UNREACHABLE = frozenset(
-    {
-        *("dns", "unreachable", "refused", "closed", "no_answer", "timeout"),
-        *("timeout_connect", "timeout_tls", "timeout_association"),
-    }
-)
-"""The classes of failure in which nothing that could serve has answered; any other tells of a peer that did."""
+UNREACHABLE = OUT_OF_REACH
+"""The classes of failure that lie below all connections; any other tells of a peer that took one."""
+
+UNREACHABLE_UNCONNECTED = frozenset({"timeout_answer"})
+"""Those that do so only where no connection was made before: over UDP there is none, and silence is all there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.probes.history.handlers import forget_old_results, forget_old_rollups, provide_partitions
-from services.probes.kpis.availability import UNREACHABLE
 from services.probes.rollups import store
 from services.probes.rollups.domain import DAY, HOUR, closable, floor, hours_ending, next_roll
 from shared.transactions import Transaction
@@ -67,7 +66,7 @@ async def roll_late(tx: Transaction) -> bool:
 
 async def _roll_steps(tx: Transaction, steps: Sequence[store.Step]) -> None:
     for start in range(0, len(steps), STEPS_AT_ONCE):
-        await store.roll_steps(tx.conn, steps[start : start + STEPS_AT_ONCE], UNREACHABLE)
+        await store.roll_steps(tx.conn, steps[start : start + STEPS_AT_ONCE])
 
 
 async def _roll_hours(tx: Transaction, hours: Sequence[store.Step]) -> None:

@@ -1,10 +1,11 @@
 """SQL of rollups."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from services.probes.kpis.availability import UNREACHABLE, UNREACHABLE_UNCONNECTED
 from services.probes.rollups.domain import HOUR, STEP, Marks
 from shared.database import Connection
 
@@ -112,7 +113,7 @@ async def select_probes_of_hour(conn: Connection, hour: datetime) -> list[Step]:
     return [Step(row["probe_id"], hour) for row in rows]
 
 
-async def roll_steps(conn: Connection, steps: Sequence[Step], unreachable: Collection[str]) -> None:
+async def roll_steps(conn: Connection, steps: Sequence[Step]) -> None:
     """Sums up the results of each of these steps, anew where that was done before."""
     if not steps:
         return
@@ -124,7 +125,8 @@ async def roll_steps(conn: Connection, steps: Sequence[Step], unreachable: Colle
         max(step.starts_at for step in steps) + STEP,
         STEP,
         LOOK_BACK,
-        list(unreachable),
+        list(UNREACHABLE),
+        list(UNREACHABLE_UNCONNECTED),
     )
     await conn.execute(
         """WITH told AS (
@@ -163,16 +165,17 @@ WITH touched AS (
     WHERE r.due_at >= $3 AND r.due_at < $4
 ), before AS (
     SELECT t.probe, t.starts_at, t.hold, r.* FROM touched t CROSS JOIN LATERAL (
-        SELECT due_at, outcome, failure, window_id FROM results
+        SELECT due_at, outcome, failure, window_id, phases FROM results
         WHERE probe_id = t.probe_id AND due_at < t.starts_at AND due_at >= t.starts_at - $6::interval
           AND due_at >= $3::timestamptz - $6::interval AND due_at < $4 AND outcome IN {JUDGED}
         ORDER BY due_at DESC LIMIT 1) r
 ), told AS (
-    SELECT probe, starts_at, hold, due_at, outcome, failure, window_id FROM runs WHERE outcome IN {JUDGED}
+    SELECT probe, starts_at, hold, due_at, outcome, failure, window_id, phases FROM runs WHERE outcome IN {JUDGED}
     UNION ALL SELECT * FROM before
 ), judged AS (
     SELECT probe, starts_at, hold, due_at, outcome = 'ok' AS usable, window_id IS NOT NULL AS planned,
-           outcome <> 'failed' OR coalesce(failure, '') <> ALL ($7::text[]) AS reachable
+           outcome <> 'failed' OR NOT (coalesce(failure, '') = ANY ($7::text[])
+               OR coalesce(failure, '') = ANY ($8::text[]) AND NOT phases ? 'tcp') AS reachable
     FROM told
 ), stretches AS (
     SELECT *, lag(usable) OVER one AS was_usable, lag(reachable) OVER one AS was_reachable,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.probes.history.domain import Result
-from services.probes.kpis.availability import UNREACHABLE, Account
+from services.probes.kpis.availability import UNREACHABLE, UNREACHABLE_UNCONNECTED, Account
 from services.probes.rollups.domain import floor
 
 JUDGED = ("ok", "degraded", "failed")
@@ -60,4 +60,6 @@ def accounted(before: Result | None, result: Result, hold: timedelta) -> Account
 
 
 def _is_reachable(result: Result) -> bool:
-    return result.outcome != "failed" or result.failure not in UNREACHABLE
+    if result.outcome != "failed" or result.failure in UNREACHABLE:
+        return result.outcome != "failed"
+    return result.failure not in UNREACHABLE_UNCONNECTED or "tcp" in result.phases

@@ -37,14 +37,16 @@ def a_past(chance: random.Random, starts_at: datetime, hours: int) -> list[Resul
 
 def _a_result(chance: random.Random, at: datetime, probe_id: str) -> Result:
     outcome = chance.choice(["ok", "ok", "ok", "degraded", "failed", "probe_error", "skipped"])
-    failure = chance.choice(["refused", "dimse_status", "tls_expired"]) if outcome == "failed" else None
+    failure = chance.choice(["refused", "dimse_status", "timeout_answer"]) if outcome == "failed" else None
     return result(
         at,
         probe_id,
         outcome=outcome,
         failure=failure,
         window_id=chance.choice([None, None, "w"]),
-        phases={} if outcome == "skipped" else {"tcp": chance.lognormvariate(0, 2), "dimse": chance.expovariate(1)},
+        phases=chance.choice(
+            [{}, {"dimse": chance.expovariate(1)}, {"tcp": chance.lognormvariate(0, 2), "dimse": 1.5}]
+        ),
         measures={"offset_seconds": chance.gauss(0, 1)} if probe_id.startswith("ntp") else {},
     )
 
