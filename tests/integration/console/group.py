@@ -17,7 +17,7 @@ from services.inventory.assets.domain import Node, Software, System
 from services.inventory.sites.domain import Site
 from services.maintenance.windows.domain import Window
 from services.probes.alerts.records import Alert
-from services.probes.runs.domain import Result
+from services.probes.history.domain import Result
 from services.probes.targets.domain import Target
 from shared.events.maintenance import SystemRef
 from shared.transactions import new_id
@@ -123,6 +123,7 @@ def _target(node: Node, *last: Result, reason: str | None = None) -> Target:
     return Target(
         id=node.id,
         site_id=node.site_id,
+        kind="node",
         name=node.name,
         system_id=node.system_id,
         dicom=None,
@@ -147,6 +148,8 @@ def _result(node: Node, seconds: int, outcome: Any, detail: str) -> Result:
         detail=detail,
         phases={"tcp": 0.4},
         rejection=None,
+        measures={},
+        facts={},
         status=None,
         lag_ms=1.0,
         vantage="north-dc1",
