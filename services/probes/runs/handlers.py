@@ -56,6 +56,11 @@ class Caps:
     spare: timedelta
 
 
+async def find_systems_under_load(conn: Connection) -> list[str]:
+    """The systems at which a heavy run is under way."""
+    return await store.select_systems_under_load(conn)
+
+
 async def align_schedule(tx: Transaction, usual: Cadence) -> None:
     """Gives the probes that nodes get by themselves the cadence that is set; what is due too far ahead is due now."""
     await store.update_cadence(tx.conn, usual)

@@ -20,6 +20,14 @@ IS_ANOTHER = "({}) IS DISTINCT FROM ({})".format(
 )
 
 
+async def select_systems_under_load(conn: Connection) -> list[str]:
+    """The systems at which a heavy run is under way."""
+    rows = await conn.fetch(
+        "SELECT DISTINCT heavy_at FROM probes WHERE heavy_at IS NOT NULL AND leased_until > clock_timestamp()"
+    )
+    return [row["heavy_at"] for row in rows]
+
+
 async def upsert_probe(conn: Connection, probe: Probe) -> None:
     """Keeps a probe; a new one is due at once. Tells the runners.
 

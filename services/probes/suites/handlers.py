@@ -12,6 +12,7 @@ from services.probes.conformance.domain import Matrix
 from services.probes.conformance.handlers import is_new_address, keep_matrix
 from services.probes.kinds import KINDS
 from services.probes.kinds.domain import Kind
+from services.probes.runs.handlers import find_systems_under_load
 from services.probes.suites import store
 from services.probes.suites.builtin import BUILT_IN
 from services.probes.suites.domain import (
@@ -180,7 +181,7 @@ async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[It
 
 async def lease_items(tx: Transaction, slack: float, limit: int) -> list[Leased]:
     """Takes items to run, each for its time-out and ``slack`` seconds."""
-    return await store.lease_items(tx.conn, new_id(), slack, limit)
+    return await store.lease_items(tx.conn, new_id(), slack, limit, await find_systems_under_load(tx.conn))
 
 
 async def finish_item(tx: Transaction, leased: Leased, seen: Seen) -> bool:

@@ -193,8 +193,11 @@ async def select_items(conn: Connection, run_id: str) -> list[ItemRun]:
     return [_item(row) for row in rows]
 
 
-async def lease_items(conn: Connection, lease: str, slack: float, limit: int) -> list[Leased]:
-    """Takes up to ``limit`` items that are free, for their time-out and ``slack`` seconds; one heavy one a system."""
+async def lease_items(conn: Connection, lease: str, slack: float, limit: int, loaded: Collection[str]) -> list[Leased]:
+    """Takes up to ``limit`` items that are free, for their time-out and ``slack`` seconds.
+
+    Of heavy ones a system gets one at a time, and those that are ``loaded`` otherwise get none.
+    """
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('probes suite items', 0))")
     rows = await conn.fetch(
         """WITH free AS (
@@ -204,6 +207,7 @@ async def lease_items(conn: Connection, lease: str, slack: float, limit: int) ->
                FROM suite_items i JOIN suite_runs r ON r.id = i.run_id
                WHERE r.state = 'running' AND r.deadline > now()
                  AND (i.state = 'planned' OR (i.state = 'leased' AND i.leased_until <= now()))
+                 AND NOT (i.is_heavy AND r.system_id = ANY($4))
                  AND NOT (i.is_heavy AND EXISTS (
                      SELECT 1 FROM suite_items o JOIN suite_runs s ON s.id = o.run_id
                      WHERE s.system_id = r.system_id AND o.is_heavy AND o.state = 'leased' AND o.leased_until > now())))
@@ -216,6 +220,7 @@ async def lease_items(conn: Connection, lease: str, slack: float, limit: int) ->
         lease,
         slack,
         limit,
+        list(loaded),
     )
     return [Leased(row["run_id"], row["site_id"], row["system_id"], _item(row), lease) for row in rows]
 

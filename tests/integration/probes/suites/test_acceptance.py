@@ -2,15 +2,44 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
 
+from services.probes.kinds.storage_classes import WORKLIST_FIND
 from tests.integration.conftest import Run, Speak
 from tests.integration.probes.suites.stage import RUNS, Hospital, items_of, whole_hospital
 
 SPEED = {"Images come fast": {"images": 4}}
 RIS = "RIS/EHR answers a worklist query"
+
+
+def answer_worklist(event: Any) -> Iterator[tuple[int, Dataset]]:
+    """One procedure, for the patient that is asked for."""
+    scheduled = Dataset()
+    scheduled.Modality = "CT"
+    answer = Dataset()
+    answer.PatientID = event.identifier.PatientID
+    answer.ScheduledProcedureStepSequence = [scheduled]
+    yield 0xFF00, answer
+
+
+@contextmanager
+def serving_worklist() -> Iterator[int]:
+    """A RIS that answers worklist queries; its port."""
+    entity = AE(ae_title="RIS")
+    entity.add_supported_context(WORKLIST_FIND)
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, answer_worklist)])
+    assert server is not None
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
 
 
 async def evidence_of(system: Hospital, run_id: str, sha256: str) -> bytes:
@@ -44,14 +73,19 @@ async def test_suite_on_a_real_archive_has_a_result_per_item(run: Run, speak: Sp
 
 @pytest.mark.seed("74")
 async def test_suite_has_a_result_per_interface(run: Run, speak: Speak, tmp_path: Path) -> None:
-    """Modality, workstation and RIS/EHR each have a verdict of their own: of two that answer and one that does not."""
+    """Modality, workstation and RIS/EHR each have a verdict of their own; a RIS that is gone fails its own alone."""
     async with whole_hospital(run, speak, tmp_path / "archive") as system:
-        nobody = {"host": "127.0.0.1", "port": 1, "ae_title": "RIS"}
-        done = await system.run("post-change", settings=SPEED | {RIS: nobody})
-        told = (await system.told(done["id"])).data
-        expected = {"archive": "passed", "modality": "passed", "workstation": "passed", "ris_ehr": "failed"}
-        assert done["interfaces"] == told.interfaces == expected
-        assert done["outcome"] == told.outcome == "failed"
+        with serving_worklist() as ris:
+            settings = SPEED | {RIS: {"host": "127.0.0.1", "port": ris, "ae_title": "RIS"}}
+            before = await system.run("post-change", settings=settings)
+        done = await system.run("post-change", settings=settings)
+        expected = dict.fromkeys(("archive", "modality", "workstation", "ris_ehr"), "passed")
+        for one, outcome, of_the_ris in ((before, "passed", "passed"), (done, "failed", "failed")):
+            told = (await system.told(one["id"])).data
+            assert one["interfaces"] == told.interfaces == expected | {"ris_ehr": of_the_ris}
+            assert one["outcome"] == told.outcome == outcome, one["detail"]
+        [answered] = items_of(before, interface="ris_ehr")
+        assert (answered["status"], answered["measures"]["matches"]) == ("0x0000", 1)
         [refused] = items_of(done, interface="ris_ehr")
         assert (refused["verdict"], refused["failure"]) == ("failed", "refused")
         by_interface = {one.interface: one for one in told.items if one.function == "connectivity"}

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 from services.probes.__main__ import build
 from services.probes.conformance.dicom_conformance import DicomConformance
 from services.probes.kinds.dicom_echo import DicomEcho
+from services.probes.runs.domain import Probe
+from services.probes.runs.handlers import start_probe
 from services.probes.settings import ProbesSettings
 from services.probes.suites import handlers
 from services.probes.suites.domain import Seen
@@ -20,7 +23,7 @@ from shared.transactions import begin
 from tests.harness import Harness
 from tests.integration.conftest import Run, Speak, login
 from tests.integration.probes.dicom.peers import listening
-from tests.integration.probes.fleet import DAY, FAST, listening_node, tell_system
+from tests.integration.probes.fleet import DAY, FAST, SITE, listening_node, tell_system
 from tests.integration.probes.suites.stage import Hospital
 from tests.news import until
 
@@ -175,8 +178,14 @@ async def test_late_result_of_a_lost_lease_is_dropped(run: Run, speak: Speak, da
         assert await system.get(asked["id"]) == before
 
 
+def heavy_probe(system_id: str) -> Probe:
+    """A probe that moves much at that system."""
+    hour = timedelta(hours=1)
+    return Probe("heavy", "dicom-retrieve", system_id, SITE, None, "n", {}, hour, hour, hour, is_heavy=True)
+
+
 async def test_one_heavy_item_of_a_system_at_a_time(run: Run, speak: Speak) -> None:
-    """Of two runs on one system, only one moves much at once; light items go on beside it."""
+    """Of two runs on one system, and a heavy probe beside them, one moves much at once; light items go on."""
     async with unstaffed(run, speak) as system:
         pool = system.steward.pools["probes"]
         heavy = {**echoes(1, 1)[0], "name": "speed", "kind": "dicom-retrieve"}
@@ -186,6 +195,13 @@ async def test_one_heavy_item_of_a_system_at_a_time(run: Run, speak: Speak) -> N
             async with begin(pool, "probes") as tx:
                 assert await handlers.begin_next_run(tx)
         taken = []
+        async with begin(pool, "probes") as tx:
+            await start_probe(tx, heavy_probe(system.system_id))
+            await tx.conn.execute("UPDATE probes SET leased_until = now() + interval '1 hour'")
+        async with begin(pool, "probes") as tx:
+            taken += await handlers.lease_items(tx, 5, 10)
+        assert [leased.item.name for leased in taken] == ["answer 0", "answer 0"]
+        await pool.execute("DELETE FROM probes")
         for _ in range(2):
             async with begin(pool, "probes") as tx:
                 taken += await handlers.lease_items(tx, 5, 10)
