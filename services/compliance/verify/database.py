@@ -110,12 +110,13 @@ class DatabaseReader:
             yield from self._hashes(first, end)
             return
         chunks = self._ask(store.select_chunks(self._conn, first, end))
+        strays = [start for start in chunks if start % CHUNK]
         mentions = RowReader(self._ask(store.copy_mentions(self._conn, first, end)), MENTION.size)
         with closing(self._events(first, end)) as steps:
             for begin, stop, events in steps:
                 for start in range(begin, stop, CHUNK):
                     until = min(start + CHUNK, end)
-                    body, hashes, recorded_at = self._chunk(start, until, chunks)
+                    body, hashes, recorded_at = self._chunk(start, until, chunks, strays)
                     recorded = None if recorded_at is None else format_time(recorded_at)
                     yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
 
@@ -140,10 +141,10 @@ class DatabaseReader:
                 raise Faulty("tile-missing", start, start + CHUNK, "no leaf hashes are kept of these pruned entries")
             yield Piece(start, start + CHUNK, b"", hashes[start])
 
-    def _chunk(self, start: int, end: int, chunks: Mapping[int, store.Chunk]) -> store.Chunk:
-        for stray in range(start + 1, end):
-            if stray in chunks:
-                raise Faulty("unexpected", stray, end, f"a chunk begins at {stray}, within the one at {start}")
+    def _chunk(self, start: int, end: int, chunks: Mapping[int, store.Chunk], strays: Sequence[int]) -> store.Chunk:
+        stray = min([place for place in strays if start < place < end], default=None)
+        if stray is not None:
+            raise Faulty("unexpected", stray, end, f"a chunk begins at {stray}, within the one at {start}")
         if end - start == CHUNK:
             if start not in chunks:
                 raise Faulty("bundle-missing", start, end, "there is no such chunk")
