@@ -13,6 +13,7 @@ from services.probes.kpis.domain import (
     PercentileReport,
     ReliabilityReport,
     Selection,
+    SystemAvailabilityReport,
 )
 from services.probes.kpis.forecast import Scenario, read_addition
 from services.probes.kpis.handlers import Asked, Filling, Found, page_end
@@ -117,15 +118,31 @@ async def get_availability(
 ) -> AvailabilityReport:
     """How much of the period (by default, the last 30 days) targets were reachable and usable.
 
-    *Reachable*: it took a connection, or answered, whatever came of it. *Usable*: the probe's outcome was ok; for whether
-    users can work, ask for a kind that works as they do, such as `kind=dicom-roundtrip` or `kind=web-login`. Maintenance
-    windows are planned and stand apart, and what no probe saw is unknown, not down.
+    *Reachable*: it took a connection, or answered, whatever came of it. *Usable*: the probe's outcome was ok; for
+    whether users can work, ask for a kind that works as they do, such as `kind=dicom-roundtrip` or `kind=web-login`.
+    Maintenance windows are planned and stand apart, and what no probe saw is unknown, not down.
     """
     asked = probes.asked(call, time.period(LAST_MONTH), limit)
     async with call.read() as conn:
         found = await handlers.find_summed(conn, asked)
         items = await handlers.find_availability(conn, found)
     return AvailabilityReport(**_covered(found, limit), items=items[:limit])
+
+
+@router.get("/availability/systems")
+async def get_availability_of_systems(
+    call: Annotated[Call, requires("viewer")], probes: Probes, time: Time, limit: Many = 100
+) -> SystemAvailabilityReport:
+    """The same by system, by all of its probes, or those that are chosen, together.
+
+    In each 5 minutes (each hour, for more than two days) the worst of them counts, so what several saw counts once.
+    """
+    asked = probes.asked(call, time.period(LAST_MONTH), limit)
+    async with call.read() as conn:
+        steps, items = await handlers.find_availability_of_systems(conn, asked)
+    more = items[limit - 1].id if len(items) > limit else None
+    covered = {"from_": steps.period.starts_at, "to": steps.period.ends_at, "source": steps.source}
+    return SystemAvailabilityReport.model_validate(covered | {"items": items[:limit], "next": more})
 
 
 @router.get("/reliability")

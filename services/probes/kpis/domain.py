@@ -123,6 +123,21 @@ class PercentilesOfProbe(Known):
     p99: float
 
 
+class AvailabilityOfSystem(Availability):
+    """How much of the period a system, or an asset that belongs to none, was there by all of its probes together."""
+
+    id: str
+    site_id: str = Field(examples=["north"])
+    probes: int = Field(description="how many looked at it")
+
+
+class SystemAvailabilityReport(Covered):
+    """By system."""
+
+    items: list[AvailabilityOfSystem]
+    next: str | None
+
+
 class AvailabilityReport(Covered):
     """By probe."""
 

@@ -9,6 +9,7 @@ from services.probes.kpis import store
 from services.probes.kpis.availability import Account, availability_of, reliability_of
 from services.probes.kpis.domain import (
     AvailabilityOfProbe,
+    AvailabilityOfSystem,
     ForecastOfProbe,
     PercentilesOfProbe,
     Point,
@@ -71,6 +72,19 @@ async def find_availability(conn: Connection, found: Found) -> list[Availability
     return [
         AvailabilityOfProbe(**one.probe.model_dump(), **availability_of(account, seconds).model_dump())
         for one, account in await find_accounts(conn, found)
+    ]
+
+
+async def find_availability_of_systems(conn: Connection, asked: Asked) -> tuple[Steps, list[AvailabilityOfSystem]]:
+    """How much of the period each system was there, one more than asked for where there are more."""
+    steps = summed(asked.period, (await store.select_marks(conn)).rolled)
+    page = store.ProbePage(steps, None, asked.after, asked.limit + 1)
+    seconds = steps.period.length.total_seconds()
+    return steps, [
+        AvailabilityOfSystem(
+            id=one.id, site_id=one.site_id, probes=one.probes, **availability_of(one.account, seconds).model_dump()
+        )
+        for one in await store.select_system_accounts(conn, asked.selection, page)
     ]
 
 

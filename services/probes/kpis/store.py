@@ -72,16 +72,7 @@ async def select_probes(conn: Connection, selection: Selection, page: ProbePage)
     """The probes behind ``after``, by their ids."""
     rows = await conn.fetch(
         f"""SELECT * FROM histories h WHERE {CHOSEN} AND {SEEN[page.steps.source]} ORDER BY probe_id LIMIT $11""",  # noqa: S608 -- constants
-        None if selection.sites is None else list(selection.sites),
-        selection.site_id,
-        selection.system_id,
-        selection.subject,
-        selection.kind,
-        selection.probe_id,
-        page.after,
-        page.measure,
-        page.steps.period.starts_at,
-        page.steps.period.ends_at,
+        *_chosen(selection, page.after, page.measure, page.steps.period),
         page.limit,
     )
     return [Chosen(row["number"], Known(**{name: row[name] for name in Known.model_fields})) for row in rows]
@@ -98,6 +89,46 @@ async def select_accounts(conn: Connection, numbers: Collection[int], steps: Ste
         steps.period.ends_at,
     )
     return {row["probe"]: Account(*(row[name] for name in ACCOUNT)) for row in rows}
+
+
+@dataclass(frozen=True)
+class SystemAccount:
+    """What the results of all probes of a system account for."""
+
+    id: str
+    site_id: str
+    probes: int
+    account: Account
+
+
+async def select_system_accounts(conn: Connection, selection: Selection, page: ProbePage) -> list[SystemAccount]:
+    """By system behind ``after``: in each step of the sums the worst of its probes counts."""
+    rows = await conn.fetch(
+        f"""WITH chosen AS (
+                SELECT number, coalesce(system_id, subject) AS id, site_id FROM histories h
+                WHERE {CHOSEN} AND {SEEN[page.steps.source]}
+            ), page AS (
+                SELECT id, site_id, count(*) AS probes FROM chosen WHERE $11::text IS NULL OR id > $11
+                GROUP BY id, site_id ORDER BY id LIMIT $12
+            ), steps AS (
+                SELECT id, max(observed) AS observed, max(planned) AS planned, max(planned_down) AS planned_down,
+                       max(observed) * coalesce(min(reachable / nullif(observed, 0)), 0) AS reachable,
+                       max(observed) * coalesce(min(usable / nullif(observed, 0)), 0) AS usable
+                FROM page JOIN chosen USING (id, site_id) JOIN {TABLES[page.steps.source]} r ON r.probe = number
+                WHERE r.starts_at >= $9 AND r.starts_at < $10 GROUP BY id, r.starts_at
+            )
+            SELECT id, site_id, probes, sum(observed) AS observed, sum(reachable) AS reachable, sum(usable) AS usable,
+                   sum(planned) AS planned, sum(planned_down) AS planned_down
+            FROM steps JOIN page USING (id) GROUP BY id, site_id, probes ORDER BY id""",  # noqa: S608 -- constants
+        *_chosen(selection, None, page.measure, page.steps.period),
+        page.after,
+        page.limit,
+    )
+    seconds = ("observed", "reachable", "usable", "planned", "planned_down")
+    return [
+        SystemAccount(row["id"], row["site_id"], row["probes"], Account(*(row[name] for name in seconds)))
+        for row in rows
+    ]
 
 
 async def select_values(
@@ -199,6 +230,12 @@ async def select_daily_means(
     for row in rows:
         fills.setdefault(row["probe"], []).append(DailyFill(row["day"] + NOON, row["sum"] / row["count"]))
     return fills
+
+
+def _chosen(selection: Selection, after: str | None, measure: str | None, period: Period) -> list[object]:
+    sites = None if selection.sites is None else list(selection.sites)
+    named = [selection.site_id, selection.system_id, selection.subject, selection.kind, selection.probe_id]
+    return [sites, *named, after, measure, period.starts_at, period.ends_at]
 
 
 def _values(row: asyncpg.Record) -> Values:

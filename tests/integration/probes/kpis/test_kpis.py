@@ -84,6 +84,32 @@ async def test_an_hour_by_hand(run: Run) -> None:
         assert held["mttr_seconds"] == 7 * 60 / 2
 
 
+async def test_system_is_there_as_long_as_none_of_its_probes_misses_it(run: Run) -> None:
+    """One misses minutes 10 to 14, both 20 to 24, the other 40 to 44: of the 55 that are seen, 40 are left."""
+    system_id = new_id()
+    async with asking(run, "viewer:north") as (vera, pool):
+        starts_at = await next_hour(pool)
+        for probe_id, gone in ((ECHO, (10, 20)), (FIND, (20, 40))):
+            bad = {minute + n for minute in gone for n in range(5)}
+            down = {"outcome": "failed", "failure": "refused"}
+            minutes = [starts_at + minute * MINUTE for minute in range(56)]
+            await keep(
+                pool, [result(due_at, probe_id, **(down if n in bad else {})) for n, due_at in enumerate(minutes)]
+            )
+        await keep(pool, [result(starts_at, f"ntp:{SOUTH}", subject=SOUTH)], starts_at + HOUR)
+        await pool.execute("UPDATE histories SET system_id = $1 WHERE subject = $2", system_id, SUBJECT)
+        await roll(pool, starts_at + 2 * HOUR)
+        period = {"from": at(starts_at), "to": at(starts_at + HOUR)}
+        by_id = {one["id"]: one for one in (await ask(vera, "availability/systems", **period))["items"]}
+        assert by_id.keys() == {system_id, SOUTH}
+        shown = by_id[system_id]
+        assert (shown["probes"], shown["observed_seconds"]) == (2, 55 * 60)
+        assert shown["usable_seconds"] == pytest.approx(40 * 60)
+        assert (await ask(vera, "availability/systems", **period, limit=1))["next"] == min(by_id)
+        [only] = (await ask(vera, "availability/systems", **period, kind="dicom-echo"))["items"]
+        assert (only["probes"], only["usable_seconds"]) == (1, 45 * 60)
+
+
 async def test_history_is_as_fine_as_the_period_is_short(run: Run) -> None:
     """Single results for an hour; steps of any length give the same sums."""
     async with asking(run, "viewer:*") as (vera, pool):

@@ -5,6 +5,7 @@ import hashlib
 from typing import Any
 
 import httpx
+import pytest
 
 from services.probes.reports.domain import OF_PERSON
 from services.probes.rollups.domain import HOUR
@@ -46,6 +47,7 @@ async def known_system(steward: Harness, inventory: Any) -> str:
     return system_id
 
 
+@pytest.mark.seed("34")
 async def test_report_keeps_what_the_probes_saw_and_calls_somebody(run: Run, speak: Speak) -> None:
     """The moment's results and the hour's sums, as bytes whose digest is told; an alert, resolved when it is closed."""
     async with run(**probes()) as steward, speak("inventory") as inventory:
