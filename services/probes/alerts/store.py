@@ -279,15 +279,16 @@ async def select_reach(conn: Connection, vantage: str, since: datetime | None, w
     return Reach(row["asked"], row["mute"]) if row else Reach(0, 0)
 
 
-async def lock_lost(conn: Connection, watching_since: datetime, intervals: int) -> list[Watched]:
+async def lock_lost(conn: Connection, watching_since: datetime, intervals: int, limit: int) -> list[Watched]:
     """Probes that were not heard for so many intervals and are not known to be lost; none that is locked."""
     rows = await conn.fetch(
         """SELECT probes.*, '' AS measure, NULL AS suppressed_by FROM probes JOIN heard ON heard.probe_id = probes.id
            WHERE greatest(heard_at, $1) < now() - $2 * interval AND NOT EXISTS (
                SELECT FROM alert_states WHERE probe_id = probes.id AND measure = '' AND phase = 'unknown')
-           ORDER BY id FOR UPDATE OF probes SKIP LOCKED""",
+           ORDER BY id LIMIT $3 FOR UPDATE OF probes SKIP LOCKED""",
         watching_since,
         intervals,
+        limit,
     )
     return [_watched(row) for row in rows]
 

@@ -59,7 +59,8 @@ async def resolve_vantages(tx: Transaction) -> None:
         about = about_vantage(vantage, site_id)
         change = Change("resolved", state.phase, "ok", state.alert_id)
         await store.delete_states(tx.conn, [(about.probe_id, "")])
-        await keep_steps(tx, [Step(about, change, OK, "It reaches its targets again.", tx.now)])
+        told = "Its probes are heard again." if state.failure == SILENT else "It reaches its targets again."
+        await keep_steps(tx, [Step(about, change, OK, told, tx.now)])
 
 
 async def _still_fails(tx: Transaction, vantage: str, state: AlertState) -> bool:

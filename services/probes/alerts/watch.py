@@ -18,6 +18,9 @@ from shared.transactions import Transaction
 UNKNOWN_AFTER = 3
 """Intervals without a result after which a probe is unknown."""
 
+AT_ONCE = 1000
+"""The most that one turn does: what is left is the next one's."""
+
 
 async def find_lost(tx: Transaction, watching_since: datetime) -> None:
     """Probes that were not heard for three intervals become unknown; a vantage none of whose probes is heard fails.
@@ -25,7 +28,7 @@ async def find_lost(tx: Transaction, watching_since: datetime) -> None:
     All times are the database's. Nothing is lost before it was watched for as long.
     """
     await store.insert_unheard(tx.conn)
-    lost = await store.lock_lost(tx.conn, watching_since, UNKNOWN_AFTER)
+    lost = await store.lock_lost(tx.conn, watching_since, UNKNOWN_AFTER, AT_ONCE)
     if not lost:
         return
     states = await store.select_states(tx.conn, [watched.about.probe_id for watched in lost])
@@ -42,7 +45,7 @@ async def release_kept_back(tx: Transaction, policy: Policy) -> None:
     kept_back = await store.select_kept_back(tx.conn)
     if not kept_back:
         return
-    free = await _free(tx, kept_back, policy)
+    free = (await _free(tx, kept_back, policy))[:AT_ONCE]
     locked = await store.lock_probes(tx.conn, [one.about.probe_id for one in free])
     states = await store.select_states(tx.conn, locked)
     released = {
