@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydicom.uid import UID
@@ -19,7 +19,7 @@ from services.probes.dicom import (
     UserIdentity,
     associate,
 )
-from services.probes.kinds.asking import Asking
+from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
 from services.probes.kinds.dicom_statuses import Operation, meaning, printed
 from services.probes.kinds.domain import Configuration, Observation
@@ -65,11 +65,33 @@ class DicomNode(BaseModel):
     user: NodeUser | None = None
 
 
+DICOM_FAILURES = {
+    **NETWORK_FAILURES,
+    "timeout_association": "the node did not answer the association request within the timeout",
+    "timeout_dimse": "the node did not answer a request within the timeout",
+    "timeout_tls": "the node did not complete the TLS handshake within the timeout",
+    "tls": "the TLS handshake failed",
+    "tls_expired": "the node's certificate has expired",
+    "tls_untrusted": "the node's certificate is not from an authority that we trust",
+    "tls_name": "the node's certificate is for another name",
+    "tls_version": "the node offers no version of TLS that we take",
+    "tls_client_certificate": "the node does not take our certificate",
+    "rejected": "the node rejected the association",
+    "rejected_ae_title": "the node does not know one of the two AE titles",
+    "rejected_busy": "degraded: the node is running, and too busy for an association",
+    "aborted": "the node aborted the association",
+    "context_rejected": "the node does not offer the service",
+    "limit": "the node sends more than is taken",
+    "release": "degraded: the node answered, and did not release the association",
+}
+
 N = TypeVar("N", bound=DicomNode)
 
 
 class DicomAsking(Asking[N], Generic[N]):
-    """A kind that asks over associations of its own. ``step`` names what the node was at when it failed."""
+    """A kind that asks over associations of its own. The fact ``step`` names what the node was at when it failed."""
+
+    failures: ClassVar = DICOM_FAILURES
 
     def __init__(self, secrets: Secrets, calling_ae_title: str, listen_host: str, listen_port: int) -> None:
         super().__init__(secrets)
