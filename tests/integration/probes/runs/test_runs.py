@@ -5,6 +5,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
+
 from services.probes.__main__ import build
 from services.probes.alerts.domain import Policy
 from services.probes.history.handlers import forget_old_results
@@ -90,6 +92,24 @@ async def test_hung_peer_delays_no_other(run: RunServices, speak: Speak) -> None
             healthy = await tell_node(inventory, node)
             answered = await steward.heard.until("probe.result")
             assert (answered.subject, answered.data.outcome) == (healthy, "ok")
+
+
+async def test_replica_that_stops_gives_up_the_runs_under_way(run: RunServices, speak: Speak, database: str) -> None:
+    """Another need not wait for the end of their leases."""
+    reached = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+
+    async with listening(hang) as hung:
+        async with run(**probes(probe_interval=DAY, probe_timeout=600)) as steward, speak("inventory") as inventory:
+            await tell_node(inventory, hung)
+            await reached.wait()
+            assert await steward.pools["probes"].fetchval("SELECT count(*) FROM probes WHERE lease IS NOT NULL") == 1
+        conn = await asyncpg.connect(database)
+        assert await conn.fetchval("SELECT count(*) FROM probes.probes WHERE leased_until IS NOT NULL") == 0
+        await conn.close()
 
 
 async def test_runs_that_were_missed_are_told_and_not_made_up_for(run: RunServices, speak: Speak) -> None:

@@ -1,12 +1,15 @@
 """When probes are due."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.probes.runs.domain import Probe, left_out, next_due, slot_after, slot_until, take_turn
+from services.probes.kinds.domain import Observation
+from services.probes.runs.domain import Probe, Turn, left_out, next_due, receive, slot_after, slot_until, take_turn
 
 
 def probe_of(probe_id: str, interval: timedelta, retry_interval: timedelta) -> Probe:
@@ -85,3 +88,54 @@ def test_a_run_that_is_a_little_late_is_made_and_one_that_is_too_late_is_left_ou
     assert left_out(3).outcome == "skipped"
     assert left_out(3).detail.startswith("3 runs were")
     assert left_out(1).detail.startswith("1 run was")
+
+
+zones = st.sampled_from(("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC")).map(ZoneInfo)
+
+
+@given(probe_ids, intervals, instants, zones)
+def test_no_zone_and_no_summer_time_moves_a_slot(
+    probe: str, interval: timedelta, now: datetime, zone: ZoneInfo
+) -> None:
+    """The same instant, told by any clock of the world, lies in the same slot."""
+    assert slot_until(probe, interval, now.astimezone(zone)) == slot_until(probe, interval, now)
+
+
+@given(probe_ids, intervals, instants, st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_clock_that_was_set_back_changes_no_due_time(
+    probe: str, interval: timedelta, now: datetime, back: timedelta
+) -> None:
+    """What is due later than now stays due then, and nothing is told as left out."""
+    due_at = slot_after(probe, interval, now)
+    made = probe_of(probe, interval, interval / 3)
+    assert take_turn(made, due_at, now - back) == Turn(due_at, 0)
+
+
+@given(probe_ids, intervals, instants, st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_clock_that_leaps_ahead_leaves_one_run_and_a_count(
+    probe: str, interval: timedelta, now: datetime, leap: timedelta
+) -> None:
+    """The run is that of the last regular time, less than an interval ago; the others are counted, not queued."""
+    due_at = slot_after(probe, interval, now)
+    turn = take_turn(probe_of(probe, interval, interval / 3), due_at, due_at + leap)
+    assert turn.due_at <= due_at + leap < turn.due_at + interval
+    assert due_at + turn.left_out * interval == turn.due_at
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an agent brings."""
+
+    probe_id: str
+    due_at: datetime
+    started_at: datetime = ORIGIN
+    observation: Observation = Observation("ok", None, "it answered")  # noqa: RUF009 -- it is frozen
+
+
+def test_agents_result_is_taken_once_and_in_order() -> None:
+    """What is not later than the last is a repeat; what is not known is not taken."""
+    last = {"p": ORIGIN}
+    assert receive(Seen("p", ORIGIN + HOUR), last) == "taken"
+    assert receive(Seen("p", ORIGIN), last) == "repeated"
+    assert receive(Seen("p", ORIGIN - HOUR), last) == "repeated"
+    assert receive(Seen("q", ORIGIN + HOUR), last) == "unknown"
