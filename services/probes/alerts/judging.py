@@ -148,7 +148,7 @@ class Judge:
         if not reading.limits.baseline:
             return None
         usual = usual_at(self._baseline(key), self._slot(judged))
-        return limits_from(usual, reading.worse, reading.limits.clear_ratio) if usual else None
+        return limits_from(usual, reading.worse, reading.unit, reading.limits.clear_ratio) if usual else None
 
     def _learn(self, key: Key, judged: Judged, reading: Reading) -> None:
         """Only what is well is learned: an outage must not become usual."""

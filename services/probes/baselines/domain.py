@@ -24,6 +24,9 @@ APART = timedelta(minutes=10)
 
 WARNING_FACTOR, CRITICAL_FACTOR = 2.0, 4.0
 MADS = 3.0
+NOTICEABLE: Mapping[str, float] = {"ms": 500, "s": 0.5, "seconds": 0.5}
+"""By unit, the least difference that a person notices: ten milliseconds that become thirty are nobody's alert."""
+
 MAD_TO_SIGMA = 1.4826
 """What makes a MAD comparable with a standard deviation."""
 
@@ -72,9 +75,9 @@ def usual_at(baseline: Baseline, slot: int) -> Usual | None:
     return None
 
 
-def limits_from(usual: Usual, worse: Worse, clear_ratio: float) -> Limits:
-    """Twice and four times as bad as usual, and in any case further away than values usually lie."""
-    spread = MADS * MAD_TO_SIGMA * usual.mad
+def limits_from(usual: Usual, worse: Worse, unit: str, clear_ratio: float) -> Limits:
+    """Twice and four times as bad as usual, but never nearer than values usually lie, or than anybody notices."""
+    spread = max(MADS * MAD_TO_SIGMA * usual.mad, NOTICEABLE.get(unit, 0))
     if worse == "higher":
         warning, critical = (max(usual.median * f, usual.median + spread) for f in (WARNING_FACTOR, CRITICAL_FACTOR))
     else:

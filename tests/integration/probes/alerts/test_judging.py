@@ -74,13 +74,13 @@ async def test_limits_of_a_check_are_alerts_of_their_own(pool: Pool) -> None:
 
 
 async def test_what_is_usual_is_learned_and_judged_by(pool: Pool) -> None:
-    """After some hours of 10 ms, 25 ms are a warning; they are not learned while they last."""
+    """After some hours of one second, two and a half are a warning; they are not learned while they last."""
     await plant(pool, probe_of("a", vantage=VANTAGE, limits={"dimse": Limits(baseline=True)}))
-    await bring(pool, *[Seen("a", 20 * n, "o", {"dimse": 10 + n % 2}) for n in range(20)])
-    await bring(pool, *[Seen("a", 400 + n, "o", {"dimse": 25}) for n in range(30)])
+    await bring(pool, *[Seen("a", 20 * n, "o", {"dimse": 1000 + n % 2}) for n in range(20)])
+    await bring(pool, *[Seen("a", 400 + n, "o", {"dimse": 2500}) for n in range(30)])
     assert await open_alerts(pool) == [("a", "dicom-echo:dimse", "warning")]
     kept = await pool.fetchval("SELECT values FROM baselines WHERE slot = -1")
-    assert (len(kept), max(kept)) == (20, 11)
+    assert (len(kept), max(kept)) == (20, 1001)
 
 
 async def test_a_stopped_probe_leaves_nothing_open_and_nothing_behind(pool: Pool) -> None:

@@ -67,9 +67,17 @@ def test_limits_are_multiples_of_the_median_and_lie_outside_of_what_varies(
     usual: Usual, worse: str, warning: float, critical: float
 ) -> None:
     """Twice and four times as bad, and at least three deviations away."""
-    limits = limits_from(usual, "higher" if worse == "higher" else "lower", 0.94)
+    limits = limits_from(usual, "higher" if worse == "higher" else "lower", "B/s", 0.94)
     assert limits.warning == pytest.approx(warning)
     assert limits.critical == pytest.approx(critical)
+
+
+@pytest.mark.parametrize(("unit", "noticed"), [("ms", 500), ("s", 0.5), ("seconds", 0.5)])
+def test_what_no_person_notices_is_no_alert(unit: str, noticed: float) -> None:
+    """Thirty milliseconds are three times ten, and still nothing."""
+    limits = limits_from(Usual(noticed / 50, 0), "higher", unit, 0.94)
+    assert limits.warning == limits.critical == pytest.approx(noticed / 50 + noticed)
+    assert limits_from(Usual(10 * noticed, 0), "higher", unit, 0.94).warning == pytest.approx(20 * noticed)
 
 
 def test_one_hour_never_fills_its_slot() -> None:
