@@ -135,7 +135,6 @@ class Served:
         asked = event.action_information
         report = Dataset()
         report.TransactionUID = asked.TransactionUID
-        held = [item.ReferencedSOPInstanceUID in self._instances for item in asked.ReferencedSOPSequence]
         asked_for = list(asked.ReferencedSOPSequence)
         held = [item for item in asked_for if item.ReferencedSOPInstanceUID in self._instances]
         report.ReferencedSOPSequence = Items(held)

@@ -31,6 +31,7 @@ class Association:
         self._timeout = timeout
         self._limits = limits
         self._is_established = False
+        self._context = client_context(peer.tls) if peer.tls is not None else None
         self.connection = Connection(self._loop, limits.slowest)
         if total is not None:
             self.connection.ends_at = self._loop.time() + total
@@ -42,9 +43,10 @@ class Association:
             addresses = await self._resolve()
         with connection.within("tcp", self._timeout):
             await self._connect(addresses)
-        if peer.tls is not None:
+        if self._context is not None:
+            name = (peer.tls.server_name if peer.tls else None) or peer.host
             with connection.within("tls", self._timeout):
-                await connection.secure(client_context(peer.tls), peer.tls.server_name or peer.host, self._timeout)
+                await connection.secure(self._context, name, self._timeout)
 
     async def negotiate(self, request: bytes, contexts: Sequence[Context]) -> tuple[NegotiatedContext, ...]:
         """Sends the A-ASSOCIATE-RQ; what the peer makes of its contexts (PS3.8 §7.1)."""

@@ -68,7 +68,8 @@ class Connection(asyncio.Protocol):
                 )
         except BaseException as exc:
             plain.abort()
-            # Two turns of the loop are what a transport takes to close its socket.
+            # TLS tells of no end before its handshake is over. Two turns are what closing a socket takes.
+            self.connection_lost(None)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             if isinstance(exc, OSError):
