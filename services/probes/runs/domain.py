@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -170,11 +170,19 @@ def take_turn(probe: Probe, due_at: datetime, now: datetime) -> Turn:
     return Turn(slot, math.ceil((slot - due_at) / probe.interval))
 
 
-def receive(one: Brought, last: Mapping[str, datetime]) -> Reception:
-    """What becomes of a result where the last runs of the known probes were due at ``last``."""
-    if one.probe_id not in last:
-        return "unknown"
-    return "taken" if one.due_at > last[one.probe_id] else "repeated"
+def receive(brought: Iterable[Brought], last: Mapping[str, datetime]) -> list[Reception]:
+    """What becomes of results, in their order, where the last runs of the known probes were due at ``last``."""
+    latest = dict(last)
+    receptions: list[Reception] = []
+    for one in brought:
+        if one.probe_id not in latest:
+            receptions.append("unknown")
+        elif one.due_at <= latest[one.probe_id]:
+            receptions.append("repeated")
+        else:
+            receptions.append("taken")
+            latest[one.probe_id] = one.due_at
+    return receptions
 
 
 def left_out(count: int) -> Observation:

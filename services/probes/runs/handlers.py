@@ -142,17 +142,13 @@ async def take_results(tx: Transaction, brought: Sequence[Brought], rules: RunRu
     """
     probe_ids = {one.probe_id for one in brought}
     known = {found.probe.id: found for found in await store.select_known(tx.conn, rules.vantage, probe_ids)}
-    taken: dict[tuple[str, datetime], Finished] = {}
-    receptions: list[Reception] = []
-    last = {probe_id: found.last_due or EPOCH for probe_id, found in known.items()}
-    for one in brought:
-        reception: Reception = receive(one, last)
-        receptions.append(reception)
-        if reception == "taken":
-            last[one.probe_id] = one.due_at
-            run = Run(known[one.probe_id].probe, one.due_at, one.started_at)
-            taken[one.probe_id, one.due_at] = Finished(run, one.observation)
-    ended = {one.probe.id: one for one in await _keep_results(tx, list(taken.values()), rules)}
+    receptions = receive(brought, {probe_id: found.last_due or EPOCH for probe_id, found in known.items()})
+    taken = [
+        Finished(Run(known[one.probe_id].probe, one.due_at, one.started_at), one.observation)
+        for one, reception in zip(brought, receptions, strict=True)
+        if reception == "taken"
+    ]
+    ended = {one.probe.id: one for one in await _keep_results(tx, taken, rules)}
     await store.end_leases(tx.conn, list(ended.values()))
     soon = {(one.probe.id, one.due_at) for one in ended.values() if one.is_undecided}
     return [

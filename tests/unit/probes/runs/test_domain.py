@@ -134,8 +134,5 @@ class Seen:
 
 def test_agents_result_is_taken_once_and_in_order() -> None:
     """What is not later than the last is a repeat; what is not known is not taken."""
-    last = {"p": ORIGIN}
-    assert receive(Seen("p", ORIGIN + HOUR), last) == "taken"
-    assert receive(Seen("p", ORIGIN), last) == "repeated"
-    assert receive(Seen("p", ORIGIN - HOUR), last) == "repeated"
-    assert receive(Seen("q", ORIGIN + HOUR), last) == "unknown"
+    brought = [Seen("p", ORIGIN), Seen("p", ORIGIN + HOUR), Seen("q", ORIGIN), Seen("p", ORIGIN + HOUR)]
+    assert receive(brought, {"p": ORIGIN}) == ["repeated", "taken", "unknown", "repeated"]
