@@ -75,7 +75,7 @@ class Target(BaseModel):
 
 
 class Alert(BaseModel):
-    """An alert that is open until it has ``resolved_at``."""
+    """An alert that is open until it has ``resolved_at``; ``acknowledged_by`` has taken it over."""
 
     site_id: str
     asset_name: str
@@ -84,6 +84,8 @@ class Alert(BaseModel):
     summary: str
     since: AwareDatetime
     resolved_at: AwareDatetime | None = None
+    acknowledged_by: str | None = None
+    acknowledgement: str | None = None
 
 
 class SystemRef(BaseModel):

@@ -171,6 +171,8 @@ def _alert(node: Node, system_id: str) -> Alert:
         raised_at=NOW - timedelta(minutes=2),
         persisted_past_window=False,
         probe_id=f"dicom-echo:{node.id}",
+        acknowledged_by="ben",
+        acknowledgement="The vendor is on the way.",
     )
 
 
