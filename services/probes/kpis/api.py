@@ -1,9 +1,10 @@
 """KPIs over HTTP: history, availability, reliability, percentiles and forecasts of the probes of your sites."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from services.probes.kpis import handlers
 from services.probes.kpis.domain import (
@@ -91,15 +92,15 @@ def _covered(found: Found, limit: int) -> dict[str, Any]:
     return {"from_": period.starts_at, "to": period.ends_at, "source": found.steps.source, "next": next_page}
 
 
-@router.get("/history")
+@router.get("/history", response_model=History)
 async def get_history(
     call: Annotated[Call, requires("viewer")],
     probes: Probes,
     time: Time,
     measure: MeasureName = "total",
     step: StepName | None = None,
-    limit: Few = 10,
-) -> History:
+    limit: Annotated[int, Query(ge=1, le=10)] = 5,
+) -> Response:
     """A phase or measure over time, by default the time of all phases together in the last day.
 
     Short periods are shown result by result, longer ones in steps that suit their length; `step` sets another. The
@@ -109,7 +110,9 @@ async def get_history(
     async with call.read() as conn:
         found, series = await handlers.find_history(conn, asked, measure, step)
     seconds = found.steps.length.total_seconds()
-    return History(**_covered(found, limit), step_seconds=seconds, items=series[:limit])
+    history = History(**_covered(found, limit), step_seconds=seconds, items=series[:limit])
+    text = await asyncio.to_thread(history.model_dump_json, by_alias=True)
+    return Response(text, media_type="application/json")
 
 
 @router.get("/availability")

@@ -20,7 +20,7 @@ from services.probes.kpis.domain import (
 from services.probes.kpis.forecast import DailyFill, Scenario, forecast, trend_of
 from services.probes.kpis.sketch import Values
 from services.probes.kpis.steps import MOST_POINTS, Period, StepName, Steps, only_fine, steps_for, summed
-from services.probes.kpis.store import Chosen
+from services.probes.kpis.store import Chosen, Single, Summed
 from shared.database import Connection
 from shared.errors import Malformed
 from shared.events.probes import Outcome
@@ -130,8 +130,14 @@ async def _choose(conn: Connection, asked: Asked, steps: Steps, measure: str | N
 
 
 async def _summed_series(conn: Connection, found: Found, measure: str) -> list[Series]:
+    steps = await store.select_steps(conn, found.numbers, found.steps, measure)
+    # Of many points the percentiles take a while: other requests and probes must not wait for them.
+    return await asyncio.to_thread(_series_of_steps, found, steps, measure)
+
+
+def _series_of_steps(found: Found, steps: Sequence[Summed], measure: str) -> list[Series]:
     points: dict[int, list[Point]] = {}
-    for one in await store.select_steps(conn, found.numbers, found.steps, measure):
+    for one in steps:
         points.setdefault(one.number, []).append(_point(one.at, one.outcomes, one.values))
     return [_series(one, measure, points.get(one.number, [])) for one in found.chosen]
 
@@ -143,10 +149,14 @@ async def _single_series(conn: Connection, found: Found, measure: str, limit: in
     rows = await store.select_single(conn, ids, found.steps.period, measure, most + 1)
     if len(rows) > most:
         return None
+    return await asyncio.to_thread(_series_of_results, found, rows, measure)
+
+
+def _series_of_results(found: Found, rows: Sequence[Single], measure: str) -> list[Series]:
     points: dict[str, list[Point]] = {}
-    for probe_id, at, outcome, value in rows:
-        values = Values(0, 0.0, None, None, {}) if value is None else Values.of(value)
-        points.setdefault(probe_id, []).append(_point(at, {outcome: 1}, values))
+    for one in rows:
+        values = Values(0, 0.0, None, None, {}) if one.value is None else Values.of(one.value)
+        points.setdefault(one.probe_id, []).append(_point(one.at, {one.outcome: 1}, values))
     return [_series(one, measure, points.get(one.probe.probe_id, [])) for one in found.chosen]
 
 

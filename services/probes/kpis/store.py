@@ -26,6 +26,9 @@ SEEN: Mapping[Source, str] = {
     "1h": "EXISTS (SELECT FROM rollups_1h r WHERE r.probe = h.number AND r.starts_at >= $9 AND r.starts_at < $10)",
 }
 ACCOUNT = tuple(field.name for field in fields(Account))
+ROWS_AT_ONCE = 200
+"""How many rows are taken from the database at a time: between them other requests and probes have their turn."""
+
 OUTCOMES: tuple[Outcome, ...] = ("ok", "degraded", "failed", "probe_error", "skipped")
 EPOCH = "'1970-01-01 00:00:00+00'"
 SUMS = """sum((part ->> 0)::bigint)::bigint AS count, sum((part ->> 1)::double precision) AS sum,
@@ -168,7 +171,7 @@ class Summed:
 async def select_steps(conn: Connection, numbers: Collection[int], steps: Steps, measure: str) -> list[Summed]:
     """By probe and step, in their order, how runs ended and what values they had."""
     outcomes = ", ".join(f"sum({name})::integer AS {name}" for name in OUTCOMES)
-    rows = await conn.fetch(
+    rows = conn.cursor(
         f"""WITH parts AS (
                 SELECT *, numbers -> $4 AS part, date_bin($5, starts_at, {EPOCH}) AS at FROM {TABLES[steps.source]}
                 WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3
@@ -184,18 +187,29 @@ async def select_steps(conn: Connection, numbers: Collection[int], steps: Steps,
         steps.period.ends_at,
         measure,
         steps.length,
+        prefetch=ROWS_AT_ONCE,
     )
     return [
         Summed(row["probe"], row["at"], {name: row[name] for name in OUTCOMES if row[name]}, _values(row))
-        for row in rows
+        async for row in rows
     ]
+
+
+@dataclass(frozen=True)
+class Single:
+    """How one run ended, with the value that is asked for."""
+
+    probe_id: str
+    at: datetime
+    outcome: Outcome
+    value: float | None
 
 
 async def select_single(
     conn: Connection, probe_ids: Collection[str], period: Period, measure: str, limit: int
-) -> list[tuple[str, datetime, Outcome, float | None]]:
+) -> list[Single]:
     """By probe, in their order, the outcomes of single results with the phase's or measure's value."""
-    rows = await conn.fetch(
+    rows = conn.cursor(
         """SELECT probe_id, due_at, outcome, CASE
                WHEN (measures || phases) ? $4 THEN ((measures || phases) ->> $4)::double precision
                WHEN $4 = 'total' AND outcome IN ('ok', 'degraded')
@@ -207,8 +221,9 @@ async def select_single(
         period.ends_at,
         measure,
         limit,
+        prefetch=ROWS_AT_ONCE,
     )
-    return [(row["probe_id"], row["due_at"], row["outcome"], row["value"]) for row in rows]
+    return [Single(row["probe_id"], row["due_at"], row["outcome"], row["value"]) async for row in rows]
 
 
 async def select_daily_means(

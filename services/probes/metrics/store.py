@@ -5,10 +5,13 @@ from collections.abc import Collection
 from services.probes.metrics.exposition import Standing
 from shared.database import Connection
 
+ROWS_AT_ONCE = 200
+"""How many rows are taken from the database at a time: between them other requests and probes have their turn."""
+
 
 async def select_standings(conn: Connection, visible: Collection[str] | None, site_id: str | None) -> list[Standing]:
     """Every probe with what it saw last in the last three days; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
+    rows = conn.cursor(
         """SELECT p.id AS probe_id, p.kind, p.site_id, p.name, p.subject, p.system_id,
                   extract(epoch FROM p.interval)::double precision AS interval_seconds,
                   last.outcome, last.due_at, last.window_id IS NOT NULL AS in_window,
@@ -24,5 +27,6 @@ async def select_standings(conn: Connection, visible: Collection[str] | None, si
            ORDER BY p.id""",
         None if visible is None else list(visible),
         site_id,
+        prefetch=ROWS_AT_ONCE,
     )
-    return [Standing(**dict(row)) for row in rows]
+    return [Standing(**dict(row)) async for row in rows]
