@@ -113,7 +113,7 @@ class DicomRetrieve(DicomAsking[DicomRetrieveSettings]):
                 query = study_of(study_uid)
                 query.NumberOfStudyRelatedInstances = None
                 found = [ds for ds in await _found(assoc, query) if ds.get("StudyInstanceUID") == study_uid]
-                told = [int(ds.NumberOfStudyRelatedInstances) for ds in found if ds.get(HOW_MANY)]
+                told = [count for ds in found if (count := told_of(ds)) is not None]
                 if found and not told and settings.study_uid is None:
                     return len(await _found(assoc, images_of(study_uid)))
         return max(told, default=len(found))
@@ -186,6 +186,14 @@ def images_of(study_uid: str) -> Dataset:
     query = study_of(study_uid)
     query.QueryRetrieveLevel, query.SeriesInstanceUID, query.SOPInstanceUID = "IMAGE", series_of(study_uid, "CT"), ""
     return query
+
+
+def told_of(ds: Dataset) -> int | None:
+    """How many images an answer says that the study has; None where it says nothing that is a number."""
+    try:
+        return int(ds[HOW_MANY].value)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def observed(delivered: Delivered, expected: int, study_uid: str, attempt: Attempt) -> Observation:

@@ -1,6 +1,7 @@
 """Query, round trip, retrieval and commitment on real archives, and on some that lie, lack a service or are full."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -143,6 +144,12 @@ def changes_a_pixel(ds: Dataset) -> Dataset:
     return ds
 
 
+def loses_the_pixels(ds: Dataset) -> Dataset:
+    """Keeps an image without its picture."""
+    del ds.PixelData
+    return ds
+
+
 def changes_a_word(ds: Dataset) -> Dataset:
     """Keeps a report that says something else."""
     ds.ContentSequence[0].TextValue += "!"
@@ -153,6 +160,7 @@ FAILED_MOVES = ("move_destination_unknown", "unable_to_process", "out_of_resourc
 FAILURES: Mapping[str, tuple[Archive, dict[str, Any], str, str]] = {
     "drops what it says it stored": (Archive(keeps=drops), {}, "not_found", "find"),
     "changes a pixel": (Archive(keeps=changes_a_pixel), {}, "altered", "compare"),
+    "loses the pixels": (Archive(keeps=loses_the_pixels), {}, "altered", "compare"),
     "changes a word": (Archive(keeps=changes_a_word), {"object": "sr"}, "altered", "compare"),
     "does not find what it has": (Archive(finds=False), {}, "not_found", "find"),
     "says that it sent and did not": (Archive(sends=False), {}, "not_retrieved", "retrieve"),
@@ -238,16 +246,31 @@ async def test_port_that_is_taken_is_our_own_fault(stage: Stage) -> None:
     assert (seen.outcome, seen.failure) == ("probe_error", "local"), seen.detail
 
 
-async def test_mute_archive_is_given_up_in_time() -> None:
-    """A peer that takes the connection and says nothing ends in a timeout, told with its step."""
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says nothing."""
+    await reader.read()
 
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
 
-    async with listening(hang) as mute:
-        for kind in ("dicom-find", "dicom-roundtrip", "dicom-retrieve", "dicom-commitment"):
-            seen = await ask(kind, mute, timeout=0.5)
-            assert (seen.outcome, seen.failure) == ("failed", "timeout_association"), seen.detail
+async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says what is no DICOM."""
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await reader.read()
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Ends the connection when it has been asked."""
+    await reader.read(1)
+
+
+@pytest.mark.parametrize("kind", ["dicom-find", "dicom-roundtrip", "dicom-retrieve", "dicom-commitment"])
+async def test_hostile_peer_is_given_up_in_time(kind: str) -> None:
+    """One that says nothing, that speaks something else, or hangs up: each has its word."""
+    for behave, failure in ((hang, "timeout_association"), (babble, "protocol"), (hang_up, "closed")):
+        async with listening(behave) as peer:
+            began = time.monotonic()
+            seen = await ask(kind, peer, timeout=0.5)
+        assert (seen.outcome, seen.failure) == ("failed", failure), seen.detail
+        assert time.monotonic() - began < WAIT_SECONDS
 
 
 async def test_orthanc_without_a_way_to_us(tmp_path: Path) -> None:
