@@ -144,7 +144,7 @@ async def test_agent_without_what_is_asked_is_told(settings: dict[str, Any], ask
 
 async def test_any_object_can_be_asked_for(settings: dict[str, Any], ask: Asked) -> None:
     """A number with its factor, a text, and what values mean."""
-    objects = [
+    objects: list[dict[str, Any]] = [
         {"oid": CHARGE, "name": "charge_ratio", "factor": 0.01},
         {"oid": "1.3.6.1.2.1.1.5.0", "name": "host"},
         {"oid": SOURCE, "name": "source", "outcomes": {"3": "ok", "5": "degraded"}},
