@@ -24,10 +24,12 @@ class DicomCommitmentSettings(DicomNode):
     ``answer_seconds`` is how long its answer may take. The ring is that of the kind dicom-roundtrip.
     """
 
-    answer_seconds: float = Field(30, ge=1, le=3600)
-    ring: int = Field(16, ge=1, le=1000)
-    renew_days: int = Field(30, ge=0, le=3650)
-    label: str = Field("", max_length=64)
+    answer_seconds: float = Field(
+        30, ge=1, le=3600, description="how long the archive's outcome may take", examples=[30]
+    )
+    ring: int = Field(16, ge=1, le=1000, description="instances that are stored again and again", examples=[16])
+    renew_days: int = Field(30, ge=0, le=3650, description="days until their UIDs change; 0 for never", examples=[30])
+    label: str = Field("", max_length=64, description="gives the check a study of its own", examples=["night"])
 
 
 class DicomCommitment(DicomAsking[DicomCommitmentSettings]):

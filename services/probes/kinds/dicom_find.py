@@ -36,10 +36,18 @@ class DicomFindSettings(DicomNode):
     With neither, a study or a worklist entry of the synthetic patient is asked for, which no node needs to have.
     """
 
-    model: Model = "study_root"
-    study_uid: Uid | None = None
-    query: dict[str, str] | None = Field(None, min_length=1, max_length=20, examples=[{"StudyDate": "20260301"}])
-    at_least: int | None = Field(None, ge=0, description="matches below which it fails; 1 for a study, or else 0")
+    model: Model = Field("study_root", description="the information model that is asked", examples=["worklist"])
+    study_uid: Uid | None = Field(None, description="a study that the node has", examples=["1.2.840.113619.2.1"])
+    query: dict[str, str] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="matching keys by their DICOM keywords",
+        examples=[{"StudyDate": "20260301"}],
+    )
+    at_least: int | None = Field(
+        None, ge=0, description="matches below which it fails; by default 1 for a study, or else 0", examples=[1]
+    )
 
     @field_validator("query")
     @classmethod

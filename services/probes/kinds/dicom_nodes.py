@@ -58,11 +58,15 @@ class DicomNode(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: Host
-    port: Port
-    ae_title: AeTitle
-    calling_ae_title: AeTitle | None = None
-    tls: NodeTls | None = None
-    user: NodeUser | None = None
+    port: Port = Field(description="TCP port", examples=[104])
+    ae_title: AeTitle = Field(description="the AE title that the node answers to", examples=["NORTH_PACS"])
+    calling_ae_title: AeTitle | None = Field(
+        None, description="the AE title that we call by; by default that of STEWARD_PROBE_AE_TITLE", examples=["CT_1"]
+    )
+    tls: NodeTls | None = Field(None, description="TLS, with the names of secrets that hold PEM files", examples=[{}])
+    user: NodeUser | None = Field(
+        None, description="the user whom the node is told of", examples=[{"name": "steward", "passcode": "pacs-user"}]
+    )
 
 
 DICOM_FAILURES = {

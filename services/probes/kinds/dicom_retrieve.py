@@ -39,12 +39,24 @@ class DicomRetrieveSettings(DicomNode):
     are offered for each.
     """
 
-    study_uid: Uid | None = None
-    images: int = Field(100, ge=1, le=400)
-    retrieve: Way = "auto"
-    destination: AeTitle | None = None
-    modalities: tuple[Modality, ...] = USUAL
-    transfer_syntaxes: tuple[Uid, ...] = Field(UNCOMPRESSED, min_length=1, max_length=20)
+    study_uid: Uid | None = Field(
+        None, description="a study of 50 to 100 MB that the archive has", examples=["1.2.840.113619.2.1"]
+    )
+    images: int = Field(100, ge=1, le=400, description="images of the synthetic study, 512 KiB each", examples=[100])
+    retrieve: Way = Field("auto", description="by C-GET or C-MOVE; `auto` moves where there is no C-GET")
+    destination: AeTitle | None = Field(
+        None, description="where a C-MOVE sends; by default to our AE title", examples=["STEWARD"]
+    )
+    modalities: tuple[Modality, ...] = Field(
+        USUAL, min_length=1, description="whose images may come by C-GET", examples=[["CT"]]
+    )
+    transfer_syntaxes: tuple[Uid, ...] = Field(
+        UNCOMPRESSED,
+        min_length=1,
+        max_length=20,
+        description="in which they may come by C-GET",
+        examples=[["1.2.840.10008.1.2.1"]],
+    )
 
 
 @dataclass

@@ -49,13 +49,17 @@ class DicomRoundtripSettings(DicomNode):
     UIDs change, after ``renew_days`` (0: never). ``label`` gives a check a study of its own.
     """
 
-    object: Thing = "ct"
-    retrieve: Way = "auto"
-    destination: AeTitle | None = None
-    ring: int = Field(16, ge=1, le=1000)
-    renew_days: int = Field(30, ge=0, le=3650)
-    settle_seconds: float = Field(5, ge=0, le=300, description="how long it may take until what is stored is found")
-    label: str = Field("", max_length=64)
+    object: Thing = Field("ct", description="what is stored: an image (`ct`) or a report (`sr`)", examples=["sr"])
+    retrieve: Way = Field("auto", description="by C-GET or C-MOVE; `auto` moves where there is no C-GET")
+    destination: AeTitle | None = Field(
+        None, description="where a C-MOVE sends; by default to our AE title", examples=["STEWARD"]
+    )
+    ring: int = Field(16, ge=1, le=1000, description="instances that are stored again and again", examples=[16])
+    renew_days: int = Field(30, ge=0, le=3650, description="days until their UIDs change; 0 for never", examples=[30])
+    settle_seconds: float = Field(
+        5, ge=0, le=300, description="how long it may take until what is stored is found", examples=[60]
+    )
+    label: str = Field("", max_length=64, description="gives the check a study of its own", examples=["night"])
 
 
 @dataclass(frozen=True)
