@@ -29,7 +29,8 @@ from shared.events.inventory import AssetChanged, DicomAddress
 from shared.transactions import new_id
 
 MINUTES = float(os.environ.get("STEWARD_BENCH_PROBES", "2"))
-TARGETS, MUTE, REFUSING, SITES = 10_000, 500, 500, 20
+TARGETS, SITES = 10_000, 20
+MUTE = REFUSING = TARGETS // 20
 A_BATCH = 500
 REST_WITHIN = 600.0
 SETTLE_SECONDS = 60
@@ -133,7 +134,7 @@ def _node(number: int, ports: dict[str, list[int] | int]) -> Message:
         source="/services/inventory",
         subject=subject,
         time=datetime.now(UTC),
-        site_id=f"site-{number % SITES}",
+        site_id=f"site-{number // 20 % SITES}",
         actor="benchmark",
         correlation_id=new_id(),
         causation_id=None,
@@ -145,7 +146,8 @@ def _node(number: int, ports: dict[str, list[int] | int]) -> Message:
 def _port(number: int, ports: dict[str, list[int] | int]) -> int:
     echo = ports["echo"]
     assert isinstance(echo, list)
-    port = ports["mute"] if number < MUTE else ports["closed"] if number < MUTE + REFUSING else echo[number % len(echo)]
+    # One of twenty is mute and one refuses, at each site alike.
+    port = {0: ports["mute"], 1: ports["closed"]}.get(number % 20, echo[number % len(echo)])
     assert isinstance(port, int)
     return port
 
