@@ -13,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.probes.metrics.exposition import FAMILIES, MOST_NUMBERS, OUTCOMES, PHASES, Standing, exposition
 
-DASHBOARD = Path(__file__).parents[4] / "deploy/grafana/probes.json"
+ROOT = Path(__file__).parents[4]
+DASHBOARD = ROOT / "deploy/grafana/probes.json"
+GUIDE = ROOT / "docs/guides/operate.md"
 PROBE = Standing(
     probe_id="dicom-echo:1",
     kind="dicom-echo",
@@ -99,6 +101,15 @@ def test_dashboard_names_only_metrics_and_labels_that_exist() -> None:
         assert set(re.findall(r"(\w+)=~?\"", query)) <= labels, query
         assert query.count("(") == query.count(")")
         assert query.count("{") == query.count("}")
+
+
+def test_guide_tells_of_every_metric() -> None:
+    """And of none that is not scraped; its numbers are the metrics' own."""
+    guide = GUIDE.read_text()
+    section = guide[guide.index("### What the probes see") : guide.index("### How long results are kept")]
+    assert set(re.findall(r"steward_probe_\w+", section)) == {family.name for family in FAMILIES}
+    for names in (OUTCOMES, PHASES):
+        assert ", ".join(f"{number} {name}" for name, number in names.items()) in section
 
 
 def test_dashboard_names_each_value_as_the_metric_does() -> None:
