@@ -17,11 +17,12 @@ from services.probes.alerts.judging import (
     judge_batch,
     judged_by_usual,
 )
-from services.probes.alerts.measures import Measures
+from services.probes.alerts.measures import Measures, judged_measures
 from services.probes.alerts.records import Alert
 from services.probes.alerts.telling import Step, keep_moves, keep_steps
 from services.probes.alerts.upstream import vantage_id
 from services.probes.alerts.vantages import raise_if_cut_off
+from services.probes.baselines.domain import Key
 from services.probes.baselines.handlers import find_baselines, find_zones, forget_probe, keep_learned
 from services.probes.kinds import KINDS
 from services.probes.runs.domain import Probe
@@ -58,16 +59,20 @@ async def judge_results(
 
 async def close_alert(tx: Transaction, probe: Probe, why: str) -> None:
     """Forgets where a probe stood and resolves what alerts it has, because it is made no longer."""
-    summary = f"It is no longer probed: {why}."
     states = await store.select_states(tx.conn, [probe.id])
-    ends = [
-        Step(about_probe(probe, measure), Change("resolved", state.phase, "ok", state.alert_id), OK, summary, tx.now)
-        for (_, measure), state in states.items()
-        if state.is_open
-    ]
-    await keep_steps(tx, ends)
+    await _resolve_all(tx, probe, states, f"It is no longer probed: {why}.")
     await store.delete_probe(tx.conn, probe.id)
     await forget_probe(tx, probe.id)
+
+
+async def follow_limits(tx: Transaction, probe: Probe) -> None:
+    """Resolves the alerts of measures that have no limits any more, and forgets where they stood."""
+    judged = judged_measures(probe.limits, MEASURES.get(probe.kind, {}))
+    states = await store.select_states(tx.conn, [probe.id])
+    gone = {key: state for key, state in states.items() if key[1] and key[1] not in judged}
+    if gone:
+        await _resolve_all(tx, probe, gone, "It has no limits any more.")
+        await store.delete_states(tx.conn, gone)
 
 
 async def acknowledge_alert(tx: Transaction, alert_id: str, comment: str, until: datetime | None) -> Alert:
@@ -90,6 +95,15 @@ async def tell_acknowledgement(tx: Transaction, alert: Alert, what: What, summar
 async def forget_old_alerts(tx: Transaction, history: timedelta) -> None:
     """Deletes transitions and resolved alerts that are older than ``history``."""
     await store.delete_before(tx.conn, tx.now - history)
+
+
+async def _resolve_all(tx: Transaction, probe: Probe, states: Mapping[Key, AlertState], why: str) -> None:
+    ends = [
+        Step(about_probe(probe, measure), Change("resolved", state.phase, "ok", state.alert_id), OK, why, tx.now)
+        for (_, measure), state in states.items()
+        if state.is_open
+    ]
+    await keep_steps(tx, ends)
 
 
 async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, windows: Sequence[Window]) -> Knowledge:

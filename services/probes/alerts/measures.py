@@ -46,6 +46,12 @@ def readings_of(
             yield Reading(name, values[name], limits, measure.worse, measure.unit)
 
 
+def judged_measures(set_limits: Mapping[str, Limits], declared: Measures) -> set[str]:
+    """The names of all numbers that have limits."""
+    own = {name for name, limits in set_limits.items() if limits.are_set}
+    return own | {name for name, it in declared.items() if name not in set_limits and _declared_limits(it).are_set}
+
+
 def level_by(reading: Reading, learned: Limits | None, state: AlertState) -> Level:
     """The worse of what the fixed limits say and what was learned; while an alert is open, what fired must clear."""
     before: Level = state.severity if state.is_open and state.severity else "clear"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.probes.alerts.domain import Policy
-from services.probes.alerts.handlers import close_alert, judge_results
+from services.probes.alerts.handlers import close_alert, follow_limits, judge_results
 from services.probes.alerts.judging import Judged
 from services.probes.history.domain import Result
 from services.probes.history.handlers import keep_results
@@ -70,6 +70,7 @@ async def align_schedule(tx: Transaction, usual: Cadence) -> None:
 async def start_probe(tx: Transaction, probe: Probe) -> None:
     """Makes the probe run from now on; one that asks the same as before goes on at its times."""
     await store.upsert_probe(tx.conn, probe)
+    await follow_limits(tx, probe)
 
 
 async def stop_probe(tx: Transaction, probe_id: str, why: str) -> None:

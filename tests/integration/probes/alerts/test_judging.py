@@ -8,7 +8,7 @@ import pytest
 from services.probes.alerts.handlers import forget_old_alerts
 from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Observation
-from services.probes.runs.handlers import stop_probe
+from services.probes.runs.handlers import start_probe, stop_probe
 from shared.database import Pool
 from shared.transactions import begin
 from tests.integration.probes.alerts.stage import (
@@ -81,6 +81,20 @@ async def test_what_is_usual_is_learned_and_judged_by(pool: Pool) -> None:
     assert await open_alerts(pool) == [("a", "dicom-echo:dimse", "warning")]
     kept = await pool.fetchval("SELECT values FROM baselines WHERE slot = -1")
     assert (len(kept), max(kept)) == (20, 1001)
+
+
+async def test_a_measure_that_has_no_limits_any_more_leaves_nothing_open(pool: Pool) -> None:
+    """The check itself, and measures that keep theirs, stand as they did."""
+    limits = {"dimse": Limits(warning=100), "tcp": Limits(warning=100)}
+    await plant(pool, probe_of("a", vantage=VANTAGE, limits=limits))
+    await bring(
+        pool, *[Seen("a", at, "o", {"dimse": 200, "tcp": 200}) for at in range(3)], *series("a", "fff", begin=3)
+    )
+    assert len(await open_alerts(pool)) == 3
+    async with begin(pool, "probes") as tx:
+        await start_probe(tx, probe_of("a", vantage=VANTAGE, limits={"dimse": Limits(), "tcp": limits["tcp"]}))
+    assert [check for _, check, _ in await open_alerts(pool)] == ["dicom-echo", "dicom-echo:tcp"]
+    assert (await transitions(pool, "a", "dimse"))[-1] == "resolved"
 
 
 async def test_a_stopped_probe_leaves_nothing_open_and_nothing_behind(pool: Pool) -> None:
