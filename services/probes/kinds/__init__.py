@@ -25,3 +25,6 @@ KINDS: tuple[type[Kind[Any]], ...] = (
     *(Tcp, Tls, Http, Dicomweb, WebLogin),
     *(Database, Snmp, Redfish, Prometheus, Ntp, Command),
 )
+
+FOR_EVERY_NODE = tuple(kind for kind in KINDS if "settings_for" in vars(kind))
+"""Kinds that a DICOM node gets a probe of without being asked for."""

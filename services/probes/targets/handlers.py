@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from services.probes.kinds import KINDS
+from services.probes.kinds import FOR_EVERY_NODE
 from services.probes.runs.domain import Cadence, Probe, probe_id_of
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets import store
@@ -59,7 +59,7 @@ async def _follow(tx: Transaction, asset_id: str, usual: Cadence) -> None:
 
 
 async def _start_and_stop_probes(tx: Transaction, target: Target, usual: Cadence) -> None:
-    for kind in KINDS:
+    for kind in FOR_EVERY_NODE:
         settings = kind.settings_for(target.dicom) if target.probed and target.dicom else None
         if settings is None:
             await stop_probe(tx, probe_id_of(kind.name, target.id), target.reason or f"{kind.name} has nothing to ask")
