@@ -194,6 +194,22 @@ async def test_an_alert_is_acknowledged_until_it_is_resolved(run: Run, speak: Sp
             assert (await alice.post(path, json={"comment": "too late"})).status_code == 409
 
 
+async def test_what_is_at_another_site_does_not_exist(run: Run, speak: Speak) -> None:
+    """Neither its alerts, nor their steps, nor where its checks stand."""
+    async with run(**probes()) as steward, speak("inventory") as inventory:
+        with listening_node() as node:
+            await asyncio.to_thread(node.stop)
+            await tell_node(inventory, node)
+            alert_id = (await steward.heard.until("alert.raised")).data.alert_id
+            near, far = steward.as_("vic", "viewer:north"), steward.as_("eve", "viewer:south")
+            for path in (ALERTS, "/probes/v1/transitions", "/probes/v1/standings"):
+                assert (await near.get(path)).json()["items"] != []
+                assert (await far.get(path)).json()["items"] == []
+            for path in (f"{ALERTS}/{alert_id}", f"{ALERTS}/{alert_id}/transitions"):
+                assert (await near.get(path)).status_code == 200
+                assert (await far.get(path)).status_code == 404
+
+
 async def test_behind_a_host_that_is_down_a_check_raises_nothing_until_the_host_is_back(run: Run, speak: Speak) -> None:
     """Then what still fails fires, as the one alert that it is."""
     async with run(**probes()) as steward, speak("inventory") as inventory:
