@@ -11,11 +11,28 @@ from typing import cast
 
 import uvloop
 
-from services.probes.dicom.dimse import ANSWERED_ID, C_ECHO, DATA_SET_TYPE, FIELD, NO_DATA, RESPONSE, STATUS
-from services.probes.dicom.dimse import encode_command
+from services.probes.dicom.dimse import (
+    ANSWERED_ID,
+    C_ECHO,
+    DATA_SET_TYPE,
+    FIELD,
+    NO_DATA,
+    RESPONSE,
+    STATUS,
+    encode_command,
+)
 from services.probes.dicom.negotiation import acceptance_reply, decode_request
 from services.probes.dicom.parameters import NegotiatedContext
-from services.probes.dicom.pdu import ASSOCIATE_RQ, COMMAND, HEADER_LENGTH, LAST, P_DATA_TF, body_length, release_reply, whole
+from services.probes.dicom.pdu import (
+    ASSOCIATE_RQ,
+    COMMAND,
+    HEADER_LENGTH,
+    LAST,
+    P_DATA_TF,
+    body_length,
+    release_reply,
+    whole,
+)
 from tests.parts.process import Part, accepts_connections, free_port
 
 

@@ -1,0 +1,184 @@
+"""The user agent beside pynetdicom (C-ECHO) and DCMTK (C-STORE, C-GET), against the same peers, in rounds by turns.
+
+DCMTK's programs and servers run with TCP_NODELAY=1, their best: as they come, they wait 40 ms or more for an image.
+"""
+
+import asyncio
+import os
+import random
+import statistics
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from time import perf_counter
+
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pynetdicom.ae import ApplicationEntity
+
+from benchmarks.dicom_peer import EchoPeer
+from benchmarks.figure import Figure, within
+from benchmarks.ground import Ground
+from demo.images import make_study
+from services.probes.dicom import Context, Peer, associate, echo, read_encoded
+from services.probes.dicom.dimse import VERIFICATION
+from tests.parts.dcmtk import Dcmqrscp, Storescp
+from tests.parts.process import find_program
+
+ROUNDS = 5
+ECHOES, AT_ONCE = 3_000, 16
+THEIR_ECHOES, THREADS = 160, (4, 8, 16)
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Images in files: how many, and how many pixels wide and high."""
+
+    name: str
+    images: int
+    size: int
+
+
+STUDIES = (Study("1,000 small images", 1_000, 64), Study("200 CT slices", 200, 512))
+
+
+async def measure(ground: Ground) -> list[Figure]:
+    """Rates as medians over the rounds, and the processor time of an echo."""
+    folder = ground.folder / "dicom"
+    folder.mkdir()
+    os.environ["TCP_NODELAY"] = "1"
+    return [*await _echoes(folder), *await _images(folder)]
+
+
+async def _echoes(folder: Path) -> list[Figure]:
+    rates: list[float] = []
+    costs: list[float] = []
+    theirs: dict[int, list[float]] = {threads: [] for threads in THREADS}
+    with EchoPeer(folder) as part:
+        for _ in range(ROUNDS):
+            used, began = _processor_seconds(), perf_counter()
+            await _echo_many(Peer("127.0.0.1", part.port, "ECHO"))
+            rates.append(ECHOES / (perf_counter() - began))
+            costs.append((_processor_seconds() - used) / ECHOES)
+            for threads in THREADS:
+                theirs[threads].append(await asyncio.to_thread(_pynetdicom_rate, part.port, threads))
+    best = max(statistics.median(found) for found in theirs.values())
+    rate, cost = statistics.median(rates), statistics.median(costs)
+    return [
+        Figure("C-ECHO with its association", rate, "1/s", "pynetdicom's best", best, 12 * best),
+        within("C-ECHO: processor", cost * 1000, "ms", 0.3),
+        Figure("C-ECHO on one core", 1 / cost, "1/s", "the floor", 3_000, 3_000),
+    ]
+
+
+async def _echo_many(peer: Peer) -> None:
+    left = iter(range(ECHOES))
+
+    async def one_after_another() -> None:
+        for _ in left:
+            assert (await echo(peer, "STEWARD", 10)).outcome == "ok"
+
+    await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
+
+
+def _pynetdicom_rate(port: int, threads: int) -> float:
+    def one_after_another() -> None:
+        entity = ApplicationEntity("STEWARD")
+        entity.add_requested_context(VERIFICATION)
+        for _ in range(THEIR_ECHOES // threads):
+            assoc = entity.associate("127.0.0.1", port, ae_title="ECHO")
+            assert assoc.send_c_echo().Status == 0x0000
+            assoc.release()
+
+    running = [threading.Thread(target=one_after_another) for _ in range(threads)]
+    began = perf_counter()
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return THEIR_ECHOES / (perf_counter() - began)
+
+
+async def _images(folder: Path) -> list[Figure]:
+    figures = []
+    with Storescp(folder / "storescp") as storescp, Dcmqrscp(folder / "dcmqrscp") as archive:
+        for study in STUDIES:
+            files = folder / study.name.replace(" ", "-")
+            query = _write_study(study, files)
+            figures.append(await _compare(f"C-STORE of {study.name}", "storescu", study, *_storing(storescp, files)))
+            await _store(Peer("127.0.0.1", archive.port, archive.ae_title), files)
+            figures.append(await _compare(f"C-GET of {study.name}", "getscu", study, *_getting(archive, query, study)))
+    return figures
+
+
+async def _compare(
+    name: str, program: str, study: Study, ours: Callable[[], Awaitable[None]], theirs: Sequence[str]
+) -> Figure:
+    our_rates, their_rates = [], []
+    for _ in range(ROUNDS):
+        began = perf_counter()
+        await ours()
+        our_rates.append(study.images / (perf_counter() - began))
+        command = [find_program(program, package="dcmtk"), *theirs]
+        began = perf_counter()
+        await asyncio.to_thread(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
+        their_rates.append(study.images / (perf_counter() - began))
+    peer = statistics.median(their_rates)
+    return Figure(name, statistics.median(our_rates), "1/s", f"DCMTK's {program}", peer, 0.8 * peer)
+
+
+def _storing(part: Storescp, files: Path) -> tuple[Callable[[], Awaitable[None]], list[str]]:
+    command = ["-aec", part.ae_title, "+sd", "127.0.0.1", str(part.port), str(files)]
+    return lambda: _store(Peer("127.0.0.1", part.port, part.ae_title), files), command
+
+
+async def _store(peer: Peer, files: Path) -> None:
+    async with associate(peer, [Context(CTImageStorage, [ExplicitVRLittleEndian])]) as assoc:
+        for path in _files_in(files):
+            assert await assoc.store(read_encoded(path)) == 0x0000
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def _getting(part: Dcmqrscp, query: Dataset, study: Study) -> tuple[Callable[[], Awaitable[None]], list[str]]:
+    keys = ["-k", "0008,0052=STUDY", "-k", f"0020,000D={query.StudyInstanceUID}"]
+    command = ["-S", "--ignore", "-aec", part.ae_title, "127.0.0.1", str(part.port), *keys]
+    return lambda: _get(Peer("127.0.0.1", part.port, part.ae_title), query, study), command
+
+
+async def _get(peer: Peer, query: Dataset, study: Study) -> None:
+    contexts = [Context(STUDY_ROOT_GET), Context(CTImageStorage, [ExplicitVRLittleEndian], as_scp=True)]
+    async with associate(peer, contexts, timeout=30) as assoc:
+        count = 0
+        async for instance in assoc.get(STUDY_ROOT_GET, query):
+            assert len(instance.data) > study.size**2 * 2
+            count += 1
+        assert count == study.images
+
+
+def _write_study(study: Study, files: Path) -> Dataset:
+    """Writes the images, and returns the query for them."""
+    files.mkdir()
+    image = make_study(study.name, datetime(2026, 3, 1, tzinfo=UTC), images=1)[0]
+    image.Rows = image.Columns = study.size
+    image.PixelData = random.Random(study.name).randbytes(study.size**2 * 2)
+    for number in range(study.images):
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        image.InstanceNumber = number + 1
+        image.save_as(files / f"{number:05}.dcm", enforce_file_format=True)
+    query = Dataset()
+    query.QueryRetrieveLevel = "STUDY"
+    query.StudyInstanceUID = image.StudyInstanceUID
+    return query
+
+
+def _processor_seconds() -> float:
+    used = getrusage(RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
