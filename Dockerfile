@@ -25,6 +25,9 @@ ARG SERVICE
 RUN test -f "/opt/steward/services/${SERVICE:?say which service: --build-arg SERVICE=inventory}/__main__.py"
 RUN if [ "$SERVICE" = backup ]; then \
         apt-get update && apt-get install -y --no-install-recommends restic && rm -rf /var/lib/apt/lists/*; \
+    elif [ "$SERVICE" = probes ]; then \
+        apt-get update && apt-get install -y --no-install-recommends monitoring-plugins-basic \
+        && rm -rf /var/lib/apt/lists/*; \
     fi
 
 ENV PYTHONPATH=/opt/steward PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

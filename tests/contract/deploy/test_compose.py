@@ -18,7 +18,7 @@ OF_A_SERVICE = {
     *("stop_grace_period", "ports", "healthcheck", "read_only", "cap_drop", "cap_add", "security_opt"),
 }
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
-GIVEN_FOLDERS = {"${ARCHIVE:-./deploy/compose/archive}"}
+GIVEN_FOLDERS = {"${ARCHIVE:-./deploy/compose/archive}", "${PROBE_SECRETS:-./deploy/compose/probe-secrets}"}
 
 Described = dict[str, Any]
 
