@@ -4,9 +4,11 @@ import asyncio
 import os
 import socket
 import time
+from functools import partial
 from typing import Any
 
 import pytest
+import uvloop
 
 from services.probes.kinds import KINDS
 from tests.integration.probes.dicom import peers
@@ -49,6 +51,18 @@ async def next_moment() -> None:
     moment = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_later(0.05, moment.set_result, None)
     await moment
+
+
+async def tasks_left() -> str:
+    """How many tasks there are, when those that were cancelled have had their turn."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return str(len(asyncio.all_tasks()))
+
+
+def always(answer: bytes, _: bytes) -> list[bytes]:
+    """The same answer to whatever was asked."""
+    return [answer]
 
 
 def sockets() -> set[str]:
@@ -179,3 +193,24 @@ def test_settings_hold_no_secret(kind: str) -> None:
         if name in properties:
             with pytest.raises(ValueError, match=name):
                 kind_of(kind).settings.model_validate(NETWORK_KINDS[kind]("host", 1) | {name: "Pa$$word 1"})
+
+
+@pytest.mark.parametrize("kind", NETWORK_KINDS)
+def test_promise_holds_on_the_loop_of_services(kind: str, ask: Asked) -> None:
+    """A service runs on uvloop: a silent peer, one that resets, and one that sends nonsense end there too."""
+
+    async def over_tcp() -> list[str]:
+        seen = []
+        for behave in (peers.answering(), peers.reset, babble):
+            async with peers.listening(behave) as peer:
+                seen.append((await ask(kind, OVER_TCP[kind]("127.0.0.1", peer.port), SHORT)).outcome)
+        return [*seen, await tasks_left()]
+
+    async def over_udp() -> list[str]:
+        seen = []
+        for answer in (b"", b"\x30\x82\xff\xff", b"\xff" * 48):
+            async with answering_datagrams(partial(always, answer)) as port:
+                seen.append((await ask(kind, OVER_UDP[kind]("127.0.0.1", port), SHORT)).outcome)
+        return [*seen, await tasks_left()]
+
+    assert uvloop.run(over_tcp() if kind in OVER_TCP else over_udp()) == ["failed"] * 3 + ["1"]
