@@ -19,9 +19,11 @@ from services.probes.settings import ProbesSettings
 from tests.integration.probes.dicom.peers import listening
 from tests.integration.probes.kinds.dishonest import Archive, serving
 from tests.news import WAIT_SECONDS
+from tests.parts.certificates import make_certificate
 from tests.parts.dcmtk import Dcmqrscp
 from tests.parts.orthanc import Orthanc
 from tests.parts.process import free_port
+from tests.parts.pynetdicom_archive import PynetdicomArchive
 
 
 class Stage(NamedTuple):
@@ -48,10 +50,20 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(orthanc, dcmqrscp, port)
 
 
-async def ask(kind: str, peer: Peer, port: int = 0, timeout: float = WAIT_SECONDS, **settings: Any) -> Observation:
+async def ask(
+    kind: str,
+    peer: Peer,
+    port: int = 0,
+    timeout: float = WAIT_SECONDS,
+    secrets: Path | None = None,
+    **settings: Any,
+) -> Observation:
     """What one run of a kind sees."""
     configuration = ProbesSettings.model_construct(
-        probe_ae_title="STEWARD", probe_listen_host="127.0.0.1", probe_listen_port=port, probe_secrets=None
+        probe_ae_title="STEWARD",
+        probe_listen_host="127.0.0.1",
+        probe_listen_port=port,
+        probe_secrets=str(secrets) if secrets else None,
     )
     [chosen] = [one for one in KINDS if one.name == kind]
     node = {"host": peer.host, "port": peer.port, "ae_title": peer.ae_title}
@@ -244,6 +256,36 @@ async def test_port_that_is_taken_is_our_own_fault(stage: Stage) -> None:
     async with listening(idle) as taken:
         seen = await ask("dicom-roundtrip", stage.peer("orthanc"), taken.port, retrieve="move")
     assert (seen.outcome, seen.failure) == ("probe_error", "local"), seen.detail
+
+
+async def test_archive_behind_tls_that_wants_a_user(tmp_path: Path) -> None:
+    """Certificates, key and passcode are secrets by name; a wrong passcode is rejected, a missing one our own fault."""
+    certificate = make_certificate(tmp_path)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name, file in (("ca.pem", certificate.ca), ("own.pem", certificate.chain), ("own.key", certificate.key)):
+        (secrets / name).write_bytes(file.read_bytes())
+    (secrets / "right").write_text("opensesame\n")
+    (secrets / "wrong").write_text("guess\n")
+    tls = {"ca": "ca.pem", "certificate": "own.pem", "key": "own.key"}
+    with PynetdicomArchive(tmp_path / "part", user=("steward", "opensesame"), certificate=certificate) as archive:
+        peer = Peer("127.0.0.1", archive.port, archive.ae_title)
+
+        async def seen(kind: str, passcode: str, **more: Any) -> Observation:
+            user = {"name": "steward", "passcode": passcode}
+            return await ask(kind, peer, secrets=secrets, tls=tls, user=user, **more)
+
+        fetched = await seen("dicom-retrieve", "right", images=2)
+        assert (fetched.outcome, fetched.measures["instances"]) == ("ok", 2), fetched.detail
+        assert fetched.phases["tls"] > 0
+        kept = await seen("dicom-commitment", "right")
+        assert (kept.outcome, kept.failure) == ("ok", None), kept.detail
+        refused = await seen("dicom-retrieve", "wrong")
+        assert (refused.facts["step"], refused.rejection) == ("find", (2, 2, 1)), refused.detail
+        missing = await seen("dicom-retrieve", "forgotten")
+        assert (missing.outcome, missing.failure) == ("probe_error", "secret"), missing.detail
+        told = [str(one) for one in (fetched, kept, refused, missing)]
+        assert not [text for text in told if "opensesame" in text or "guess" in text]
 
 
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
