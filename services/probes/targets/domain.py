@@ -64,3 +64,8 @@ def why_not_probed(kind: str, asset: Standing, system: Standing | None) -> str |
     if system is not None and not system.is_probed:
         return f"its system is {system.text}"
     return None
+
+
+def why_nothing_is_asked(has_address: bool, is_checked: bool) -> str | None:
+    """The reason why an asset that could answer is asked nothing, or None."""
+    return None if has_address or is_checked else "it has no DICOM address"

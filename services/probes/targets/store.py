@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import asyncpg
 
-from services.probes.targets.domain import Standing, Subject, Target, why_not_probed
+from services.probes.targets.domain import Standing, Subject, Target, why_not_probed, why_nothing_is_asked
 from shared.database import Connection, found
 from shared.events.inventory import AssetChanged, AssetRetired, DicomAddress
 
@@ -98,8 +98,7 @@ async def select_targets(
 
 def _target(row: asyncpg.Record) -> Target:
     dicom = DicomAddress.model_validate(row["dicom"]) if row["dicom"] else None
-    nothing_to_ask = None if dicom or row["is_checked"] else "it has no DICOM address"
-    reason = _subject(row).reason or nothing_to_ask
+    reason = _subject(row).reason or why_nothing_is_asked(dicom is not None, row["is_checked"])
     return Target(
         version=row["version"],
         id=row["id"],
