@@ -13,6 +13,7 @@ from services.probes.suites.expectations import Expectation
 from shared.errors import Conflict
 from shared.events import Instant, SiteId
 from shared.events.inventory import NodeRole
+from shared.events.maintenance import SuiteRequested
 from shared.events.probes import Function, Interface, Outcome, SuiteItemResult, SuiteOutcome, Verdict
 from shared.resource import Body, Id, Line, Prose, Resource
 
@@ -20,6 +21,7 @@ MOST_ITEMS = 50
 MOST_TO_RUN = 200
 MOST_ATTEMPTS = 3
 LONGEST_DETAIL = 1000
+LONGEST_TEXT = 200
 UNKNOWN_FOR = timedelta(seconds=60)
 """For how long a run waits for the system that it is about, which inventory may tell of only after it was asked for."""
 
@@ -245,6 +247,17 @@ def change_suite(suite: Suite, change: SuiteChange) -> Suite:
     """The suite with all that can change replaced."""
     changes = {name: getattr(change, name) for name in SuiteChange.model_fields}
     return suite.model_copy(update={**changes, "version": suite.version + 1})
+
+
+def requested(system_id: str, asked: SuiteRequested) -> RunRequest:
+    """What an event asks for. It was not refused at a door, so what is too long is cut, and all else is answered."""
+    return RunRequest.model_construct(
+        suite_id=asked.suite_id[:LONGEST_TEXT],
+        system_id=system_id,
+        reason=asked.reason[:LONGEST_TEXT],
+        about=asked.about and asked.about[:LONGEST_TEXT],
+        settings=asked.settings,
+    )
 
 
 def new_run(request: RunRequest, run_id: str, site_id: str, actor: str, now: datetime) -> SuiteRun:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from services.probes.checks.handlers import find_checks
 from services.probes.conformance.dicom_conformance import DicomConformance
 from services.probes.conformance.domain import Matrix
@@ -30,6 +32,7 @@ from services.probes.suites.domain import (
     check_same_request,
     draft_suite,
     new_run,
+    requested,
     started,
 )
 from services.probes.suites.planning import Referred, System, check_items, plan_items
@@ -107,11 +110,7 @@ async def request_run(tx: Transaction, request: RunRequest, site_id: str) -> Sui
 
 async def take_request(tx: Transaction, event: Event[SuiteRequested]) -> None:
     """Asks for the run that the event names, unless there is one of that id."""
-    asked = event.data
-    request = RunRequest.model_validate(
-        {"id": asked.run_id, "system_id": event.subject, **asked.model_dump(exclude={"run_id"})}
-    )
-    run = new_run(request, asked.run_id, event.site_id, tx.actor, tx.now)
+    run = new_run(requested(event.subject, event.data), event.data.run_id, event.site_id, tx.actor, tx.now)
     await store.insert_run(tx.conn, run, tx.correlation_id, tx.causation_id)
 
 
@@ -139,6 +138,9 @@ async def begin_next_run(tx: Transaction) -> bool:
         suite = await find_suite(tx.conn, run.suite_id)
     except NotFound as exc:
         await _conclude(tx, run, [], f"It can't be run: {exc.detail}.")
+        return True
+    except ValidationError:
+        await _conclude(tx, run, [], f"It can't be run: suite {run.suite_id} is from another version; save it again.")
         return True
     try:
         system = await find_subject(tx.conn, run.system_id)

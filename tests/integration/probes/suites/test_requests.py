@@ -58,18 +58,24 @@ async def test_event_asks_for_a_run_and_its_answer_joins_the_flow(run: Run, spea
 
 
 async def test_request_that_cannot_be_run_is_answered(run: Run, speak: Speak) -> None:
-    """An unknown suite, a suite of another site, and a system of another site end in an error that says so."""
+    """An unknown suite, a suite of another site or version, a system of another site end in an error that says so."""
     async with hospital(run, speak) as system, speak("maintenance") as maintenance:
         foreign = await system.make_suite(*echoes(1, 1), site_id="south")
         for suite_id, site_id, why in (
             ("no-such-suite", SITE, "no suite no-such-suite"),
+            ("No such name! " * 3000, SITE, "no suite No such name!"),
             (foreign, SITE, "not both of site north"),
             ("network", "south", "not both of site south"),
         ):
-            asked = requested(system, suite_id)
+            asked = requested(system, suite_id, about="x" * 1000)
             await maintenance.say(asked, subject=system.system_id, site_id=site_id)
             told = (await system.told(asked.run_id)).data
             assert (told.outcome, why in told.detail) == ("error", True), told.detail
+        old = await system.make_suite(*echoes(1, 1))
+        await system.steward.pools["probes"].execute("UPDATE suites SET purpose = 'of old' WHERE id = $1", old)
+        asked = requested(system, old)
+        await maintenance.say(asked, subject=system.system_id, site_id=SITE)
+        assert "from another version" in (await system.told(asked.run_id)).data.detail
 
 
 async def test_run_waits_for_the_system_that_it_is_about(run: Run, speak: Speak) -> None:
