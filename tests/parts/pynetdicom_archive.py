@@ -96,7 +96,7 @@ class Served:
         entity.start_server(("127.0.0.1", port), evt_handlers=handlers, ssl_context=context)
 
     def _identify(self, event: Event) -> tuple[bool, bytes | None]:
-        item = event.assoc.requestor.user_identity
+        item: Any = event.assoc.requestor.user_identity
         given = (item.primary_field.decode(), item.secondary_field.decode())
         return self._user is None or given == tuple(self._user), None
 

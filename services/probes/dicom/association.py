@@ -117,7 +117,11 @@ class Association:
             raise timed_out("tcp", self._timeout) if limit.expired() else not_connected(exc) from exc
 
     async def _connect_to(self, address: str) -> None:
-        await self._loop.create_connection(lambda: self.connection, address, self._peer.port)
+        try:
+            await self._loop.create_connection(lambda: self.connection, address, self._peer.port)
+        except BaseException:
+            self.connection.abandon()
+            raise
 
     def _end(self) -> float:
         return min(self._loop.time() + self._timeout, self.connection.ends_at)

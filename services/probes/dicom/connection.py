@@ -115,12 +115,22 @@ class Connection(asyncio.Protocol):
         if farewell and not self._is_writing_paused and not self._has_ended:
             self._transport.write(farewell)
         self._transport.close()
-        cut = self._loop.call_later(_CLOSING, self._transport.abort)
+        cut = self._loop.call_later(_CLOSING, self._cut)
         try:
             await asyncio.shield(self._lost)
         finally:
             cut.cancel()
             self.abort()
+
+    def abandon(self) -> None:
+        """Forgets a connection whose making was cut short, of whose end not every event loop tells."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+
+    def _cut(self) -> None:
+        self.abort()
+        self.connection_lost(None)
 
     def hold(self) -> None:
         """Reads nothing before TLS is begun."""

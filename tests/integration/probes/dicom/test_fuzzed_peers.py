@@ -182,7 +182,7 @@ def test_we_read_pynetdicoms_command_sets(message_id: int, originator: int) -> N
     primitive.DataSet = BytesIO(b"data")
     message.primitive_to_message(primitive)
     first, *_ = message.encode_msg(1, 16_384)
-    (_, _, body), *_ = pdu.values(P_DATA_TF(first).encode()[6:])
+    (_, _, body), *_ = pdu.values(bytes(P_DATA_TF(first).encode() or b"")[6:])
     command = decode_command(bytes(body))
     assert (command.field, command.number(dimse.MESSAGE_ID)) == (dimse.C_STORE, message_id)
     assert command.text(dimse.AFFECTED_SOP_INSTANCE) == "1.2.3"
