@@ -81,6 +81,8 @@ async def delete_check(tx: Transaction, check_id: str, expected_version: int) ->
     """Ends a check, its probe and what alert it has, and returns it as it was. Raises NotFound, Stale."""
     check = await store.select_check(tx.conn, check_id)
     check_version(f"check {check_id}", check, expected_version)
+    # An event that starts the asset's checks must not come between, or the probe would outlive its check.
+    await hold_subject(tx, check.subject)
     await store.delete_check(tx.conn, check)
     await stop_probe(tx, check.probe_id, "the check was deleted")
     _record(tx, check, deleted=True)
