@@ -1,8 +1,8 @@
-"""Probes: how the systems of the group are doing, asked over DICOM from one vantage or several.
+"""Probes: how the systems of the group are doing, asked from one vantage or several, over DICOM and over what surrounds it.
 
 Events in: ``site.changed``, ``asset.changed``, ``asset.retired``, ``window.scheduled``, ``window.rescheduled``,
 ``window.cancelled``, ``window.started``, ``window.ended``, ``suite.requested``. Events out: ``probe.result``,
 ``check.changed``, ``alert.raised``, ``alert.resolved``, ``alert.transitioned``, ``suite.completed``,
 ``report.filed``, ``report.closed``. Effects: DICOM associations with the nodes, which keep a few synthetic images and
-reports.
+reports; what checks ask of other systems, and the plugins that they run.
 """
