@@ -31,7 +31,7 @@ PURE_PARTS = {
     *("orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
-    *("entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
+    *("derived", "entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("perfdata", "statuses"),
     *("flapping", "judging", "limits", "measures", "records", "upstream"),
@@ -97,7 +97,7 @@ SQL_CALL = re.compile(r"\b(conn|connection|pool)\.(execute|executemany|fetch|fet
 DELIVERY = {
     *("shared/api_keys.py", "shared/database.py", "shared/http/idempotency.py", "shared/identity.py"),
     *("shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py", "shared/service.py"),
-    *("shared/transactions.py", "shared/turn.py", "shared/bus/postgres.py"),
+    *("shared/transactions.py", "shared/turn.py", "shared/bus/postgres.py", "services/probes/vantage/spool.py"),
 }
 MAY_SLEEP = {
     "tests/parts/process.py": "a program that starts tells nobody when it is ready",

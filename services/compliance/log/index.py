@@ -4,15 +4,13 @@ Rows are built in the binary form of PostgreSQL's COPY (documentation of COPY, "
 width, so rows are compared and written as bytes, thousands at a time.
 """
 
-import sys
-from array import array
 from binascii import Error, unhexlify
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from itertools import chain, repeat
-from struct import Struct
+from struct import Struct, unpack
 from typing import Annotated, Protocol
 
 import msgspec
@@ -207,10 +205,7 @@ def correlation_digests(texts: Sequence[str]) -> Sequence[int]:
     kept = bytearray(len(raw) // 2)
     for place, taken in enumerate((0, 1, 2, 3, 4, 5, 14, 15)):
         kept[place::8] = raw[taken::16]
-    digests = array("q", bytes(kept))
-    if sys.byteorder == "little":
-        digests.byteswap()
-    return digests
+    return unpack(f">{len(texts)}q", kept)
 
 
 def _uuids(texts: Sequence[str]) -> bytes | None:

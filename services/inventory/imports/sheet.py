@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator
-from io import StringIO
 
 from services.inventory.imports.domain import EXAMPLES, BadList, Listed, check_size, read_rows
 
@@ -18,7 +17,7 @@ def read_sheet(raw: bytes) -> Listed:
     text = _decode(raw)
     header = text.splitlines()[0]
     delimiter = max(DELIMITERS, key=header.count)
-    reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, restkey=EXTRA, strict=True)
+    reader = csv.DictReader(text.split("\n"), delimiter=delimiter, restkey=EXTRA, strict=True)
     try:
         columns = [column.strip().lower() for column in reader.fieldnames or ()]
         _check_columns(columns)

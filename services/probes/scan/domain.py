@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
-from services.probes.dicom import EchoResult
+from services.probes.dicom.domain import EchoResult
 from shared.errors import Malformed
 
 MOST_ADDRESSES = 4096
