@@ -1,9 +1,11 @@
 """Data sets as bytes and back, by pydicom; and a SOP instance as its bytes travel, never decoded on the way."""
 
+import itertools
+import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -11,10 +13,17 @@ from pathlib import Path
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import dsutils
 
 from services.probes.dicom.pdu import BadReply
+
+# An answer to C-FIND has some dozens.
+MOST_ELEMENTS = 256
+
+# It tells of each value that it doubts, and a hostile peer chooses how many of those there are.
+logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 _PREAMBLE = bytes(128) + b"DICM"
 # After the preamble, and with the length of what follows, every file says this (PS3.10 Table 7.1-1).
@@ -135,8 +144,8 @@ def encode_data(ds: Dataset, transfer_syntax: str) -> bytes:
     return data
 
 
-def decode_data(data: bytes, transfer_syntax: str) -> Dataset:
-    """The data set of these bytes, its values not yet looked at. Raises BadReply for none."""
+def decode_data(data: bytes, transfer_syntax: str, most_elements: int | None = None) -> Dataset:
+    """The data set of these bytes, its values not yet looked at. Raises BadReply for none, or one of more elements."""
     uid = UID(transfer_syntax)
     try:
         if uid == DeflatedExplicitVRLittleEndian:
@@ -144,13 +153,28 @@ def decode_data(data: bytes, transfer_syntax: str) -> Dataset:
         file = BytesIO(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ds = read_dataset(file, uid.is_implicit_VR, uid.is_little_endian)
+            ds = read_dataset(file, uid.is_implicit_VR, uid.is_little_endian, stop_when=_counting(most_elements))
+    except BadReply:
+        raise
     except Exception as exc:
         raise BadReply("a data set of its can't be decoded.") from exc
     # pydicom takes what is cut short, or followed by other things, for the whole.
     if file.tell() != len(data) or not ds or any(map(_is_cut, ds.values())):
         raise BadReply("a data set of its is cut short or no data set.")
     return ds
+
+
+def _counting(most: int | None) -> Callable[[BaseTag, str | None, int], bool] | None:
+    if most is None:
+        return None
+    count = itertools.count(1)
+
+    def is_over(_tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        if next(count) > most:
+            raise BadReply(f"an answer of its has over {most} elements.")
+        return False
+
+    return is_over
 
 
 def _is_cut(element: DataElement | RawDataElement) -> bool:
@@ -163,7 +187,7 @@ def decode_identifier(data: bytes, transfer_syntax: str, most: int) -> Dataset:
     """The data set of an answer, every value of it decoded. Raises BadReply for none."""
     if transfer_syntax == DeflatedExplicitVRLittleEndian:
         data, transfer_syntax = _inflated(data, most), ExplicitVRLittleEndian
-    ds = decode_data(data, transfer_syntax)
+    ds = decode_data(data, transfer_syntax, MOST_ELEMENTS)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

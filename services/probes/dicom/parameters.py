@@ -111,7 +111,7 @@ class Limits:
     """
 
     instance_bytes: int = 1 << 30
-    identifier_bytes: int = 1 << 16
+    identifier_bytes: int = 1 << 14
     matches: int = 10_000
     operation_seconds: float = 3600.0
     slowest: int = 16_384

@@ -137,7 +137,7 @@ def test_pynetdicom_reads_our_fragments(message: bytes, most: int, control: int)
         assert value.presentation_context_id == 3
         is_last = offset + 6 + length == len(encoded)
         assert value.message_control_header_byte == f"{control | (2 if is_last else 0):08b}"
-        found += value.presentation_data_value[1:]
+        found += bytes(value.presentation_data_value or b"")[1:]
         offset += 6 + length
     assert found == message
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import uvloop
 
-from services.probes.dicom import Context, DicomFailure, Limits, Peer, associate, echo, listen
+from services.probes.dicom import Calling, Context, DicomFailure, Limits, Peer, associate, echo, listen
 from services.probes.dicom.dimse import VERIFICATION
 from tests.integration.probes.dicom import peers
 from tests.integration.probes.dicom.peers import (
@@ -133,6 +133,9 @@ HEAVY: dict[str, Behaviour] = {
     "sends thousands of values in a PDU": repeating(PENDING, tiny_values(0)),
     "sends commands of one byte at a time": repeating(b"", tiny_values(1)),
     "sends commands of thousands of elements": answering(acceptance(), b"", fragment(SMALL_ELEMENTS[:16_000])),
+    "sends a match of thousands of elements": answering(
+        acceptance(), b"", PENDING + data_fragment(SMALL_ELEMENTS[:16_000])
+    ),
     "matches without end": CASES["matches without end"][1],
     "talks without end": peers.talk_without_end,
 }
@@ -196,6 +199,6 @@ async def test_a_listener_tells_why_it_rejects() -> None:
         assert await rejected("UNKNOWN") == ("rejected_ae_title", 1, 3)
         assert await rejected("KNOWN", "SOMEBODY") == ("rejected_ae_title", 1, 7)
         peer = Peer("127.0.0.1", scp.port, "STEWARD")
-        async with associate(peer, [Context(VERIFICATION), Context("1.2.3")]) as assoc:
+        async with associate(peer, [Context(VERIFICATION), Context("1.2.3")], Calling("KNOWN")) as assoc:
             assert [context.result for context in assoc.contexts] == [0, 3]
             assert await rejected("KNOWN") == ("rejected_busy", 3, 2)
