@@ -28,7 +28,7 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
     *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
-    *("orthanc", "sheet"),
+    *("counters", "orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
     *("derived", "entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),

@@ -1,6 +1,7 @@
 """The kind ``snmp``: storage, load, power, ports and RAID as agents tell of them, and any other object."""
 
 import socket
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal, Self
@@ -9,12 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, failed
+from services.probes.kinds.counters import Counters
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.network import Host, Port, resolve
 from services.probes.kinds.secrets import Secret, Secrets
 from services.probes.kinds.snmp_presets import Findings, Preset, find
 from services.probes.kinds.snmp_session import AuthProtocol, Community, Engines, PrivProtocol, Session, User
 from shared.events.probes import Outcome
+
+COUNTED = frozenset({"in_errors_count", "out_errors_count", "in_discards_count"})
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
@@ -82,7 +86,7 @@ class SnmpSettings(BaseModel):
 
 
 class Snmp(Asking[SnmpSettings]):
-    """The answers of one agent. Counters are told as they are: how fast they grow is for whoever keeps the results."""
+    """The answers of one agent. Counters are told as they are, and from the second run on with how fast they grow."""
 
     name = "snmp"
     summary = "Asks an SNMP agent (v2c, v3) for storage, load, UPS, port errors, RAID, or any object."
@@ -99,6 +103,9 @@ class Snmp(Asking[SnmpSettings]):
         "in_errors_count": Measure("packets", "higher", "ports: received with errors since the agent's start"),
         "out_errors_count": Measure("packets", "higher", "ports: not sent for errors since the agent's start"),
         "in_discards_count": Measure("packets", "higher", "ports: received and discarded since the agent's start"),
+        "in_errors_per_hour": Measure("packets per hour", "higher", "ports: received with errors", 10, 1000),
+        "out_errors_per_hour": Measure("packets per hour", "higher", "ports: not sent for errors", 10, 1000),
+        "in_discards_per_hour": Measure("packets per hour", "higher", "ports: received and discarded"),
         "ports_down": Measure("ports", "higher", "ports: that are enabled, but down"),
         "faulty_parts": Measure("parts", "higher", "dell, hpe, synology: drives and arrays that are not well"),
     }
@@ -113,6 +120,7 @@ class Snmp(Asking[SnmpSettings]):
     def __init__(self, secrets: Secrets) -> None:
         super().__init__(secrets)
         self.engines = Engines()
+        self.counters = Counters()
 
     async def ask(self, settings: SnmpSettings, attempt: Attempt) -> Observation:
         """Asks for the presets one after the other, then for the objects."""
@@ -125,7 +133,15 @@ class Snmp(Asking[SnmpSettings]):
                 for preset in settings.presets:
                     await find(session, preset, settings.names, findings)
                 await _objects(session, settings.objects, findings)
+        self._tell_growth(settings, findings, time.monotonic())
         return _judged(findings)
+
+    def _tell_growth(self, settings: SnmpSettings, findings: Findings, now: float) -> None:
+        place = (settings.host, settings.port, settings.context, *settings.names)
+        for name in COUNTED & findings.measures.keys():
+            growth = self.counters.per_hour((name, *place), findings.measures[name], now)
+            if growth is not None:
+                findings.measures[name.replace("_count", "_per_hour")] = growth
 
 
 def _login(settings: SnmpSettings, attempt: Attempt) -> Community | User:
