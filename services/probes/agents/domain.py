@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Observation
-from services.probes.runs.domain import LONGEST_DETAIL, Probe, Reception
+from services.probes.runs.domain import Probe, Reception
 from shared.events import Instant
 from shared.events.probes import Outcome
 from shared.resource import Body, Moment
@@ -98,15 +99,16 @@ class Brought(BaseModel):
     facts: Annotated[dict[str, Text], Field(max_length=100)] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, probe_id: str, due_at: datetime, started_at: datetime, seen: Observation) -> "Brought":
-        """A run with what it saw."""
+    def of(cls, probe_id: str, due_at: datetime, started_at: datetime, observation: Observation) -> "Brought":
+        """A run with what it saw, as far as it may be kept."""
+        seen = cleaned(observation)
         return cls(
             probe_id=probe_id,
             due_at=due_at,
             started_at=started_at,
             outcome=seen.outcome,
             failure=seen.failure,
-            detail=seen.detail[:LONGEST_DETAIL],
+            detail=seen.detail,
             phases=dict(seen.phases),
             rejection=seen.rejection,
             status=seen.status,

@@ -13,7 +13,6 @@ from shared.events.alerts import Severity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-LONGEST_DETAIL = 1000
 
 
 @dataclass(frozen=True)

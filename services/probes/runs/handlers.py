@@ -9,11 +9,11 @@ from services.probes.alerts.handlers import close_alert, follow_limits, judge_re
 from services.probes.alerts.judging import Judged
 from services.probes.history.domain import Result
 from services.probes.history.handlers import keep_results
+from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Observation
 from services.probes.runs import store
 from services.probes.runs.domain import (
     EPOCH,
-    LONGEST_DETAIL,
     Brought,
     Cadence,
     Ended,
@@ -185,22 +185,23 @@ def _ended(judged: Judged, is_undecided: bool) -> Ended:
 def _record(tx: Transaction, run: Run, observation: Observation, vantage: str, windows: Sequence[Window]) -> Result:
     probe = run.probe
     open_now = open_windows(windows, {probe.subject, probe.system_id}, run.started_at)
+    seen = cleaned(observation)
     event = ProbeResult(
         probe_id=probe.id,
         kind=probe.kind,
         due_at=run.due_at,
         started_at=run.started_at,
-        outcome=observation.outcome,
-        failure=observation.failure,
-        detail=observation.detail[:LONGEST_DETAIL],
-        phases=dict(observation.phases),
+        outcome=seen.outcome,
+        failure=seen.failure,
+        detail=seen.detail,
+        phases=dict(seen.phases),
         lag_ms=round(run.lag.total_seconds() * 1000, 3),
         vantage=vantage,
         window_id=open_now[0].id if open_now else None,
-        rejection=observation.rejection,
-        status=observation.status,
-        measures=dict(observation.measures),
-        facts=dict(observation.facts),
+        rejection=seen.rejection,
+        status=seen.status,
+        measures=dict(seen.measures),
+        facts=dict(seen.facts),
     )
     event_id = tx.record(event, subject=probe.subject, site_id=probe.site_id)
     return Result(id=event_id, subject=probe.subject, site_id=probe.site_id, **event.model_dump())

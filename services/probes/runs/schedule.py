@@ -25,6 +25,7 @@ from services.probes.runs.handlers import (
     wait_for_turn,
 )
 from services.probes.settings import ProbesSettings
+from services.probes.targets.handlers import align_nodes
 from shared.database import Pool, is_transient
 from shared.telemetry import log
 from shared.transactions import begin
@@ -41,6 +42,7 @@ SPARE_SECONDS = 6.0
 RELEASE_SECONDS = 2.0
 JUMP = timedelta(seconds=5)
 ATTEMPTS = 6
+NOT_STORED = Observation("probe_error", "internal", "What the probe saw could not be stored; the log says why.")
 
 RUNS = Counter("steward_probe_runs_total", "Runs of probes", ["kind", "outcome"])
 LAG = Histogram(
@@ -84,6 +86,7 @@ class Runner:
         """Works until the database is lost, or cancelled; runs under way are then left to other replicas."""
         async with begin(self.pool, SERVICE) as tx:
             await align_schedule(tx, self.settings.cadence)
+            await align_nodes(tx, self.settings.defaults)
         try:
             async with (
                 listening(self.settings.database, SERVICE, store.CHANNEL, self._news) as listener,
@@ -143,18 +146,32 @@ class Runner:
         return self._clock is not None and clock.instant < self._clock.at(clock.loop_time) - JUMP
 
     async def _store(self, work: "Work") -> None:
+        while True:
+            finished = await work.take_finished(BATCH)
+            self._look_again(work, await self._keep(finished))
+            work.forget(finished)
+            # A transaction has a price of its own: under a steady load, gather results rather than pay it for each.
+            await asyncio.sleep(STORE_SECONDS)
+
+    async def _keep(self, finished: Sequence[Finished]) -> list[Ended]:
+        """Stores what can be stored. A result that the database will never take must not take others with it."""
         retries = AsyncRetrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=0.1, max=2),
             retry=retry_if_exception(is_transient),
             reraise=True,
         )
-        while True:
-            finished = await work.take_finished(BATCH)
-            self._look_again(work, await retries(self._finish, finished))
-            work.forget(finished)
-            # A transaction has a price of its own: under a steady load, gather results rather than pay it for each.
-            await asyncio.sleep(STORE_SECONDS)
+        try:
+            return await retries(self._finish, finished)
+        except Exception as exc:
+            if is_transient(exc):
+                raise
+            log.error("probe.not_stored", probes=[one.run.probe.id for one in finished], exc_info=exc)
+        if len(finished) > 1:
+            return [ended for one in finished for ended in await self._keep([one])]
+        # Where not even this can be stored, the run is made again once its lease has ended.
+        is_new = finished[0].observation is not NOT_STORED
+        return await self._keep([replace(finished[0], observation=NOT_STORED)]) if is_new else []
 
     async def _finish(self, finished: Sequence[Finished]) -> list[Ended]:
         async with begin(self.pool, SERVICE) as tx:

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from services.probes.conformance.dicom_conformance import Negotiated
+from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.suites import handlers, store
 from services.probes.suites.domain import MOST_ATTEMPTS, Leased, Seen
@@ -125,7 +126,8 @@ class SuiteRunner:
 
 
 def seen_of(leased: Leased, observation: Observation, started_at: datetime) -> Seen:
-    """What was seen, with its evidence as it is kept."""
+    """What was seen, as far as it may be kept, with its evidence as it is kept."""
+    observation = cleaned(observation)
     negotiated = observation if isinstance(observation, Negotiated) else None
     cells = negotiated.cells if negotiated else ()
     evidence = json.dumps(evidence_of(leased, observation, cells, started_at), ensure_ascii=False, sort_keys=True)
