@@ -33,7 +33,7 @@ PURE_PARTS = {
     *("asyncapi", "compatibility", "gates", "reading"),
     *("derived", "entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
-    *("perfdata", "statuses"),
+    *("cleaning", "perfdata", "statuses"),
     *("flapping", "judging", "limits", "measures", "records", "upstream"),
     *("availability", "exposition", "forecast", "sketch", "steps"),
     *("builtin", "dicom_statuses", "expectations", "planning", "report", "storage_classes", "synthetic"),
