@@ -1,5 +1,6 @@
 """Commands of who uses Steward: `get`, `create`, `do` and `env`, over the same REST API that everybody uses."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -50,21 +51,31 @@ RESOURCE = click.Choice(sorted(RESOURCES))
 EPILOG = f"RESOURCE is one of {', '.join(sorted(RESOURCES))}."
 LISTS = frozenset({"roles", "grants", "system_ids", "depends_on"})
 NUMBERS = frozenset({"port", "days"})
+JSON_SIGN = ":"
 
 
 def parse_fields(pairs: Sequence[str]) -> dict[str, object]:
-    """``name=value`` arguments as a JSON body; ``a.b=value`` nests, and lists are separated by commas."""
+    """``name=value`` arguments as a JSON body; ``a.b=value`` nests, ``name:=value`` is JSON. Raises BadParameter."""
     fields: dict[str, Any] = {}
-    for path, value in split_pairs(pairs):
-        *outer, name = path.split(".")
+    for path, text in split_pairs(pairs):
+        *outer, last = path.split(".")
+        name = last.removesuffix(JSON_SIGN)
         inside = fields
         for part in outer:
             inside = inside.setdefault(part, {})
-        inside[name] = _value(name, value)
+            if not isinstance(inside, dict):
+                raise click.BadParameter(f"{path!r} must not lie within {part!r}, which has a value already")
+        inside[name] = _value(name, text, is_json=name != last or text.startswith(("[", "{")))
     return fields
 
 
-def _value(name: str, text: str) -> object:
+def _value(name: str, text: str, *, is_json: bool) -> object:
+    if is_json:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as exc:
+            example = 'settings.presets=\'["storage","load"]\' or enabled:=false'
+            raise click.BadParameter(f"{name}={text!r} must be JSON, for example {example}") from exc
     if name in LISTS:
         return [part for part in text.split(",") if part]
     return int(text) if name in NUMBERS and text.isdecimal() else text
@@ -101,6 +112,9 @@ def create(resource: str, body: tuple[str, ...], key: str | None, fields: list[s
     For example: steward create sites id=north name='Northfield' time_zone=Europe/Berlin
 
     A dot nests, as in software.version=4.1.0, and commas separate what is a list, as in roles=admin,clinician.
+
+    A value is JSON when it begins with [ or {, as in settings.presets='["storage","load"]', and when := stands before
+    it, as in enabled:=false or limits.roundtrip_seconds.warning:=2.5. Everything else is text.
     """
     with api() as client:
         headers = {"Idempotency-Key": key or str(uuid4())}
