@@ -22,13 +22,16 @@ _MESSAGE_ID = 1
 _LIMITS = Limits()
 
 
-async def echo(node: Peer, calling_ae_title: str, timeout: float) -> EchoResult:
+async def echo(node: Peer, calling: Calling | str, timeout: float) -> EchoResult:
     """Verify that the node answers a C-ECHO; return within `timeout` seconds, whatever it does.
+
+    `calling` is who asks; an AE title alone has no identity.
 
     When this returns or is cancelled, the connection is closed. Raises ValueError only for an AE title that can't be
     sent (PS3.5 §6.2: 1 to 16 characters, no backslash, no control characters) and for unusable files of TLS.
     """
-    request = associate_request(node.ae_title, Calling(calling_ae_title), _CONTEXTS)
+    caller = Calling(calling) if isinstance(calling, str) else calling
+    request = associate_request(node.ae_title, caller, _CONTEXTS)
     association = Association(node, timeout, timeout, _LIMITS)
     try:
         result = await _verify(association, request, timeout)

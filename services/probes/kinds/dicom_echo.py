@@ -1,47 +1,39 @@
 """The kind ``dicom-echo``: does a node answer a C-ECHO (Verification, PS3.4 §A)?"""
 
-from typing import Self
+from typing import ClassVar
 
-from pydantic import BaseModel
-
-from services.probes.dicom import EchoResult, Peer, echo
-from services.probes.kinds.domain import Configuration, Kind, Observation
+from services.probes.dicom import EchoResult, echo
+from services.probes.kinds.attempt import Attempt
+from services.probes.kinds.dicom_nodes import DicomAsking, DicomNode
+from services.probes.kinds.domain import Observation
 from shared.events.inventory import DicomAddress
 
 
-class DicomEchoSettings(BaseModel):
-    """The node to ask: host name or address, TCP port, called AE title."""
-
-    host: str
-    port: int
-    ae_title: str
+class DicomEchoSettings(DicomNode):
+    """The node to ask, and, where it must differ, as whom."""
 
 
-class DicomEcho(Kind[DicomEchoSettings]):
+class DicomEcho(DicomAsking[DicomEchoSettings]):
     """A C-ECHO over an association of its own."""
 
     name = "dicom-echo"
     summary = "Opens an association with the node, sends a C-ECHO and releases it."
     settings = DicomEchoSettings
-
-    def __init__(self, calling_ae_title: str) -> None:
-        self._calling_ae_title = calling_ae_title
-
-    @classmethod
-    def configured(cls, configuration: Configuration) -> Self:
-        """Calls by the AE title that was set."""
-        return cls(configuration.probe_ae_title)
+    failures: ClassVar = {
+        **DicomAsking.failures,
+        "dimse_status": "the node answered the C-ECHO with another status than success",
+    }
 
     @classmethod
     def settings_for(cls, address: DicomAddress) -> DicomEchoSettings:
         """Every DICOM node can be asked."""
         return DicomEchoSettings(host=address.host, port=address.port, ae_title=address.ae_title)
 
-    async def run(self, settings: DicomEchoSettings, timeout: float) -> Observation:
-        """One C-ECHO. An AE title that can't be sent is a fault of ours, not of the node."""
-        node = Peer(settings.host, settings.port, settings.ae_title)
+    async def ask(self, settings: DicomEchoSettings, attempt: Attempt) -> Observation:
+        """One C-ECHO. A node that can't be asked as it is set is a fault of ours, not of the node."""
+        peer, calling = self.peer(settings, attempt), self.calling(settings, attempt)
         try:
-            return observed(await echo(node, self._calling_ae_title, timeout))
+            return observed(await echo(peer, calling, attempt.left))
         except ValueError as exc:
             return Observation("probe_error", "settings", f"The node can't be asked: {exc}")
 

@@ -136,7 +136,7 @@ class DicomAsking(Asking[N], Generic[N]):
         self, settings: DicomNode, contexts: Sequence[Context], attempt: Attempt
     ) -> AsyncIterator[UserAgent]:
         """An association whatever of it is accepted."""
-        peer, calling = self._peer(settings, attempt), self._calling(settings, attempt)
+        peer, calling = self.peer(settings, attempt), self.calling(settings, attempt)
         left = attempt.left
         async with associate(peer, contexts, calling, left, total=left, limits=LIMITS) as assoc:
             yield assoc
@@ -144,7 +144,8 @@ class DicomAsking(Asking[N], Generic[N]):
             if phase in assoc.phases:
                 attempt.phases[phase] = round(attempt.phases.get(phase, 0.0) + assoc.phases[phase], 3)
 
-    def _peer(self, settings: DicomNode, attempt: Attempt) -> Peer:
+    def peer(self, settings: DicomNode, attempt: Attempt) -> Peer:
+        """Whom we call, in TLS where it is set. Raises SecretMissing."""
         tls = settings.tls
         if tls is None:
             return Peer(settings.host, settings.port, settings.ae_title)
@@ -152,7 +153,8 @@ class DicomAsking(Asking[N], Generic[N]):
         secured = Tls(ca, certificate, key, tls.server_name)
         return Peer(settings.host, settings.port, settings.ae_title, secured)
 
-    def _calling(self, settings: DicomNode, attempt: Attempt) -> Calling:
+    def calling(self, settings: DicomNode, attempt: Attempt) -> Calling:
+        """As whom we call. Raises SecretMissing."""
         user = settings.user
         if user is None:
             return Calling(self.caller(settings))

@@ -275,6 +275,11 @@ async def test_archive_behind_tls_that_wants_a_user(tmp_path: Path) -> None:
             user = {"name": "steward", "passcode": passcode}
             return await ask(kind, peer, secrets=secrets, tls=tls, user=user, **more)
 
+        echoed = await seen("dicom-echo", "right")
+        assert (echoed.outcome, echoed.failure) == ("ok", None), echoed.detail
+        assert echoed.phases["tls"] > 0
+        strange = await seen("dicom-echo", "wrong")
+        assert strange.rejection == (2, 2, 1), strange.detail
         fetched = await seen("dicom-retrieve", "right", images=2)
         assert (fetched.outcome, fetched.measures["instances"]) == ("ok", 2), fetched.detail
         assert fetched.phases["tls"] > 0
@@ -284,7 +289,7 @@ async def test_archive_behind_tls_that_wants_a_user(tmp_path: Path) -> None:
         assert (refused.facts["step"], refused.rejection) == ("find", (2, 2, 1)), refused.detail
         missing = await seen("dicom-retrieve", "forgotten")
         assert (missing.outcome, missing.failure) == ("probe_error", "secret"), missing.detail
-        told = [str(one) for one in (fetched, kept, refused, missing)]
+        told = [str(one) for one in (echoed, strange, fetched, kept, refused, missing)]
         assert not [text for text in told if "opensesame" in text or "guess" in text]
 
 

@@ -28,6 +28,9 @@ from tests.integration.probes.suites.stage import Hospital
 from tests.news import until
 
 EXPIRE = "UPDATE suite_items SET leased_until = now() WHERE state = 'leased'; NOTIFY steward_suites"
+PROBES = ProbesSettings.model_construct(
+    probe_ae_title="STEWARD", probe_listen_host="127.0.0.1", probe_listen_port=0, probe_secrets=None
+)
 
 
 class Died(Exception):
@@ -66,10 +69,7 @@ async def unstaffed(run: Run, speak: Speak) -> AsyncIterator[Hospital]:
 
 def runner(steward: Harness, database: str, pool: object | None = None) -> SuiteRunner:
     """A runner that knows two kinds, over a pool of its own choice."""
-    configuration = ProbesSettings.model_construct(
-        probe_ae_title="STEWARD", probe_listen_host="127.0.0.1", probe_listen_port=0, probe_secrets=None
-    )
-    kinds = {kind.name: kind.configured(configuration) for kind in (DicomEcho, DicomConformance)}
+    kinds = {kind.name: kind.configured(PROBES) for kind in (DicomEcho, DicomConformance)}
     return SuiteRunner(cast(Pool, pool or steward.pools["probes"]), login(database, "steward_probes"), kinds)
 
 
@@ -173,7 +173,9 @@ async def test_late_result_of_a_lost_lease_is_dropped(run: Run, speak: Speak, da
                 await system.told(asked["id"])
         before = await system.get(asked["id"])
         async with begin(pool, "probes") as tx:
-            observation = await DicomEcho("STEWARD").run(DicomEcho.settings.model_validate(late.item.settings), 1)
+            observation = await DicomEcho.configured(PROBES).run(
+                DicomEcho.settings.model_validate(late.item.settings), 1
+            )
             assert not await handlers.finish_item(tx, late, Seen(observation, tx.now, b"{}"))
         assert await system.get(asked["id"]) == before
 
