@@ -30,7 +30,7 @@ def log_prove(index: int, out: Path | None, entry: Path | None) -> None:
     steward log check-proof INDEX.tlog-proof --entry INDEX.entry --key log.pub
     """
     with api() as client:
-        proof = ask_bytes(client, f"{PROOF_URL}?index={index}")
+        proof = ask_bytes(client, f"{PROOF_URL}/{index}")
         event = ask_bytes(client, f"{EVENT_URL}/{index}")
     for path, body in ((out or Path(f"{index}.tlog-proof"), proof), (entry or Path(f"{index}.entry"), _entry(event))):
         try:

@@ -8,7 +8,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from services.compliance.checkpoints import handlers as checkpoints
@@ -149,9 +149,11 @@ async def prove_consistency(
     )
 
 
-@router.get("/proof/file", response_class=Response)
+@router.get("/proof/file/{index}", response_class=Response)
 async def hand_out_proof_file(
-    call: Annotated[Call, requires("auditor")], given: Annotated[Given, Depends(given_in)], index: Place
+    call: Annotated[Call, requires("auditor")],
+    given: Annotated[Given, Depends(given_in)],
+    index: Annotated[int, Path(ge=0, le=MAX_INDEX)],
 ) -> Response:
     """The proof of an entry of your sites as a file (C2SP tlog-proof), which needs neither network nor database.
 

@@ -90,7 +90,7 @@ async def test_no_file_with_a_bit_flipped_passes(log: LiveLog, monkeypatch: pyte
 
 async def test_go_accepts_the_parts(log: LiveLog) -> None:
     """The checkpoint as a note of the log's key, and the hashes as a proof of the entry's leaf."""
-    answer = await log.get(f"proof/file?index={ENTRY}")
+    answer = await log.get(f"proof/file/{ENTRY}")
     file = parse_proof_file_unverified(answer.content)
     raw = (await log.entries(Bundle(0)))[ENTRY]
     signed = verify_proof_file(answer.content, leaf_hash(raw), [KEY.verifier])
@@ -108,10 +108,10 @@ async def test_a_site_s_auditor_gets_the_proofs_of_its_entries(log: LiveLog) -> 
     sites = [parse_entry(raw).site_id for raw in first]
     north, south = sites.index("north"), sites.index("south")
     auditor = log.steward.as_("nora", "auditor:north")
-    statuses = [(await auditor.get(URL, params={"index": index})).status_code for index in (north, south, 10**6)]
+    statuses = [(await auditor.get(f"{URL}/{index}")).status_code for index in (north, south, 10**6)]
     assert statuses == [200, 404, 404]
-    assert (await log.auditor.get(URL, params={"index": 10**6})).status_code == 404
-    assert (await log.steward.as_("vera", "viewer:*").get(URL, params={"index": north})).status_code == 403
+    assert (await log.auditor.get(f"{URL}/{10**6}")).status_code == 404
+    assert (await log.steward.as_("vera", "viewer:*").get(f"{URL}/{north}")).status_code == 403
     asked = await log.steward.heard.until(
         "log.accessed", lambda event: event.data.parameters == {"index": [str(south)]}
     )

@@ -144,7 +144,7 @@ async def test_after_pruning_every_proof_and_every_kept_checkpoint_holds(
         archived = split_bundle(Bundle(1), (folder / Bundle(1).path).read_bytes())[300 - 256]
         verify_inclusion(300, newest.size, leaf_hashes([archived]), proof, newest.root)
         assert entry["event"]["id"].encode() in archived
-        file = await auditor.get("/compliance/v1/log/proof/file", params={"index": 300})
+        file = await auditor.get("/compliance/v1/log/proof/file/300")
         assert verify_proof_file(file.content, leaf_hashes([archived]), [KEY.verifier]).size == newest.size
         assert (await steward.as_("nora", "auditor:north").get(file.request.url)).status_code == 410
         left = (await auditor.get("/compliance/v1/events", params={"limit": "500", "order": "asc"})).json()["items"]
