@@ -54,7 +54,7 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
             runs_router,
             conformance,
         ],
-        handlers=[asset_handlers(settings.cadence), CHECKS, WINDOWS, SITES, SUITES],
+        handlers=[asset_handlers(settings.defaults), CHECKS, WINDOWS, SITES, SUITES],
         work={
             "runs": runner.run,
             "rollups": Roller(pool).run,

@@ -1,6 +1,7 @@
 """The settings of probes."""
 
 import socket
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.probes.alerts.domain import Policy
 from services.probes.runs.domain import Cadence
+from services.probes.targets.domain import Defaults, parse_vantages
 from shared.resource import Id
 from shared.settings import PREFIX, ServiceSettings
 
@@ -26,6 +28,9 @@ def _split(value: object) -> object:
 
 AssetIds = Annotated[tuple[Id, ...], NoDecode, BeforeValidator(_split)]
 """Ids of assets, separated by commas."""
+
+SiteVantages = Annotated[Mapping[str, str | None], NoDecode, BeforeValidator(parse_vantages)]
+"""By site the agent that asks its nodes: ``south=south-dmz west=none``."""
 
 
 class KindSettings(BaseSettings):
@@ -84,6 +89,12 @@ class ProbesSettings(KindSettings, ServiceSettings):
         description="where the probes are made from, as results tell it; by default the host's name",
         examples=["north-dc1"],
     )
+    probe_site_vantages: SiteVantages = Field(
+        {},
+        description="by site, the agent that makes the probes which nodes get by themselves, or none for no probes;"
+        " those of all other sites are made by the service",
+        examples=["south=south-dmz west=none"],
+    )
     probe_history_days: float = Field(
         30, ge=1, le=3650, description="days for which single results are kept", examples=[30]
     )
@@ -132,6 +143,11 @@ class ProbesSettings(KindSettings, ServiceSettings):
             timedelta(seconds=self.probe_retry_interval),
             timedelta(seconds=self.timeout),
         )
+
+    @property
+    def defaults(self) -> Defaults:
+        """The probes that nodes get by themselves."""
+        return Defaults(self.cadence, self.probe_site_vantages)
 
     @property
     def policy(self) -> Policy:

@@ -1,16 +1,23 @@
 """Rules of targets: an asset is probed while it, and the system it belongs to, are there to answer."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import Field
 
 from services.probes.history.domain import Result
+from services.probes.runs.domain import Cadence
+from shared.events.contract import SITE_ID
 from shared.events.inventory import DicomAddress, LifecycleState
 from shared.resource import Resource
 
 PROBED_STATES: frozenset[LifecycleState] = frozenset(
     {"staged", "commissioning", "in_service", "maintenance", "degraded", "retiring", "migrated"}
 )
+
+SITE_VANTAGE = re.compile(rf"({SITE_ID})=([a-z0-9](?:[a-z0-9.-]{{0,61}}[a-z0-9])?)")
+NOBODY = "none"
 
 
 class Target(Resource):
@@ -25,6 +32,34 @@ class Target(Resource):
     probed: bool
     reason: str | None = Field(examples=["the node is isolated"])
     last: list[Result] = Field(default=[], description="what each of its probes saw last, by kind")
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The probes that nodes get by themselves: how often they are made, and, by site, by which agent; None: by nobody.
+
+    Those of sites that are not named are made by any replica of the service.
+    """
+
+    cadence: Cadence
+    vantages: Mapping[str, str | None] = field(default_factory=dict)
+
+    def are_made_at(self, site_id: str) -> bool:
+        """Whether the nodes of a site get any."""
+        return self.vantages.get(site_id, "") is not None
+
+
+def parse_vantages(value: object) -> object:
+    """Reads ``south=south-dmz west=none``. Raises ValueError with the rule."""
+    if not isinstance(value, str):
+        return value
+    vantages: dict[str, str | None] = {}
+    for part in value.split():
+        pair = SITE_VANTAGE.fullmatch(part)
+        if pair is None or pair[1] in vantages:
+            raise ValueError(f"must be site=agent or site=none, each site once, with spaces between, and has {part!r}")
+        vantages[pair[1]] = None if pair[2] == NOBODY else pair[2]
+    return vantages
 
 
 @dataclass(frozen=True)

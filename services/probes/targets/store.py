@@ -1,6 +1,6 @@
 """SQL of targets: the assets that probes was told of."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import asyncpg
 
@@ -74,6 +74,22 @@ async def select_nodes_touched_by(conn: Connection, asset_id: str) -> list[Targe
     """The node of that id, or the nodes of the system of that id."""
     rows = await conn.fetch(
         ASSETS + "WHERE asset.kind = 'node' AND (asset.id = $1 OR asset.system_id = $1) ORDER BY asset.id", asset_id
+    )
+    return [_target(row) for row in rows]
+
+
+async def select_nodes_asked_otherwise(conn: Connection, vantages: Mapping[str, str | None]) -> list[Target]:
+    """Nodes whose own probe another than the set one makes, and those that have one and should not, or none."""
+    rows = await conn.fetch(
+        f"""SELECT node.* FROM ({ASSETS}) AS node
+            LEFT JOIN unnest($1::text[], $2::text[]) AS told (site_id, vantage) USING (site_id)
+            LEFT JOIN probes ON probes.subject = node.id AND probes.check_name IS NULL
+            WHERE node.kind = 'node' AND node.dicom IS NOT NULL AND NOT node.retired
+              AND ((told.site_id IS NOT NULL AND told.vantage IS NULL) = (probes.id IS NOT NULL)
+                   OR probes.id IS NOT NULL AND probes.vantage IS DISTINCT FROM told.vantage)
+            ORDER BY node.id""",  # noqa: S608 -- our own text
+        list(vantages),
+        list(vantages.values()),
     )
     return [_target(row) for row in rows]
 

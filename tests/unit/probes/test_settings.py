@@ -16,6 +16,14 @@ def test_timeout_follows_the_interval() -> None:
     assert load(ProbesSettings, NEEDED | {"STEWARD_PROBE_TIMEOUT": "48"}).timeout == 48
 
 
+def test_vantages_are_set_by_site() -> None:
+    """An agent, or none at all; what is not named is asked from here."""
+    assert load(ProbesSettings, NEEDED).defaults.vantages == {}
+    set_so = load(ProbesSettings, NEEDED | {"STEWARD_PROBE_SITE_VANTAGES": "south=south-dmz  west=none"}).defaults
+    assert set_so.vantages == {"south": "south-dmz", "west": None}
+    assert [set_so.are_made_at(site) for site in ("north", "south", "west")] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -26,6 +34,12 @@ def test_timeout_follows_the_interval() -> None:
         ("STEWARD_PROBE_AE_TITLE", "BACK\\SLASH"),
         ("STEWARD_PROBE_AE_TITLE", "   "),
         ("STEWARD_ALERT_FAILURES", "0"),
+        ("STEWARD_PROBE_SITE_VANTAGES", "south"),
+        ("STEWARD_PROBE_SITE_VANTAGES", "south="),
+        ("STEWARD_PROBE_SITE_VANTAGES", "South=south-dmz"),
+        ("STEWARD_PROBE_SITE_VANTAGES", "south=South DMZ"),
+        ("STEWARD_PROBE_SITE_VANTAGES", "south=south-dmz,west=none"),
+        ("STEWARD_PROBE_SITE_VANTAGES", "south=south-dmz south=none"),
     ],
 )
 def test_wrong_setting_stops_the_start_with_its_name(variable: str, value: str) -> None:
