@@ -1,6 +1,6 @@
 """One association as acceptor: C-ECHO, C-STORE and commitment's N-EVENT-REPORT as they are asked of us (PS3.8 §7)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from pynetdicom.presentation import AllStoragePresentationContexts
@@ -36,9 +36,13 @@ _FAREWELL = 1.0
 
 @dataclass(frozen=True)
 class House:
-    """What all associations of a listener have in common. ``transfer_syntaxes`` None takes the first proposed."""
+    """What all associations of a listener have in common. ``transfer_syntaxes`` None takes the first proposed.
+
+    ``titles`` are what it may be called.
+    """
 
     ae_title: str
+    titles: Container[str]
     callers: frozenset[str] | None
     transfer_syntaxes: Sequence[str] | None
     timeout: float
@@ -138,7 +142,7 @@ class Acceptor:
 def _refused(request: Request, house: House) -> Rejection | None:
     if not request.versions & 1:
         return Rejection(1, 2, 2)
-    if request.called_ae_title != house.ae_title:
+    if request.called_ae_title not in house.titles:
         return Rejection(1, 1, 7)
     if house.callers is not None and request.calling_ae_title not in house.callers:
         return Rejection(1, 1, 3)

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 
 from services.probes.dicom.acceptor import Acceptor, House
@@ -106,6 +106,7 @@ async def listen(
     port: int = 0,
     *,
     tls: Tls | None = None,
+    titles: Container[str] | None = None,
     callers: Sequence[str] | None = None,
     transfer_syntaxes: Sequence[str] | None = None,
     timeout: float = 30.0,
@@ -116,16 +117,18 @@ async def listen(
 ) -> AsyncIterator[Listener]:
     """A listener while the block lasts; afterwards its port and all its associations are closed.
 
-    ``callers`` are the calling AE titles that are let in (by default all). ``transfer_syntaxes`` are those taken, in
-    order of preference (by default the first that the caller proposes). More than ``associations`` at once are
-    rejected as "local limit exceeded". Whoever sends while ``pending`` instances, or ``limits.instance_bytes`` of them,
-    wait to be taken by ``received()`` waits too, and after ``timeout`` is told "out of resources". ``judge`` gives the
-    status to answer a C-STORE with, by default success; an instance that it refuses is not kept.
+    ``titles`` are the AE titles that it may be called by (by default ``ae_title`` alone), looked up for each
+    association. ``callers`` are the calling AE titles that are let in (by default all). ``transfer_syntaxes`` are those
+    taken, in order of preference (by default the first that the caller proposes). More than ``associations`` at once
+    are rejected as "local limit exceeded". Whoever sends while ``pending`` instances, or ``limits.instance_bytes`` of
+    them, wait to be taken by ``received()`` waits too, and after ``timeout`` is told "out of resources". ``judge`` gives
+    the status to answer a C-STORE with, by default success; an instance that it refuses is not kept.
 
     Raises OSError where the port can't be had, ValueError for TLS files that can't be used.
     """
     house = House(
         ae_title=ae_title,
+        titles=(ae_title,) if titles is None else titles,
         callers=None if callers is None else frozenset(callers),
         transfer_syntaxes=transfer_syntaxes,
         timeout=timeout,

@@ -69,7 +69,7 @@ class DicomCommitment(DicomAsking[DicomCommitmentSettings]):
         contexts = [Context(COMMITMENT_PUSH_MODEL, UNCOMPRESSED)]
         seconds = min(settings.answer_seconds, attempt.left)
         async with (
-            self.receiver(settings).waiting_for(settings.ae_title) as inbox,
+            self.awaiting(settings) as inbox,
             self.associated(settings, contexts, attempt) as assoc,
         ):
             transaction_uid = await assoc.request_commitment([reference])

@@ -1,7 +1,7 @@
 """What all kinds share that ask a DICOM node for more than an echo: its address, who calls, and what failures mean."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Annotated, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -24,7 +24,7 @@ from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
 from services.probes.kinds.dicom_statuses import Operation, meaning, printed
 from services.probes.kinds.domain import Configuration, Observation
 from services.probes.kinds.network import Host, Port
-from services.probes.kinds.receiver import Receiver, receiver_at
+from services.probes.kinds.receiver import Inbox, Receiver, receiver_at
 from services.probes.kinds.secrets import Secret, Secrets
 
 AeTitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$")]
@@ -116,9 +116,14 @@ class DicomAsking(Asking[N], Generic[N]):
         """The AE title that we call by."""
         return settings.calling_ae_title or self.calling_ae_title
 
-    def receiver(self, settings: DicomNode) -> Receiver:
-        """Where the node sends what it is asked to send us; shared by all that wait at that address."""
-        return receiver_at(self.caller(settings), *self._listen)
+    @property
+    def receiver(self) -> Receiver:
+        """Where nodes send what they are asked to send us; shared by all that wait at that address."""
+        return receiver_at(*self._listen)
+
+    def awaiting(self, settings: DicomNode) -> AbstractAsyncContextManager[Inbox]:
+        """An inbox for what the node sends us."""
+        return self.receiver.waiting_for(settings.ae_title, self.caller(settings))
 
     @asynccontextmanager
     async def associated(

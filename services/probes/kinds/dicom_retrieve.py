@@ -159,7 +159,7 @@ class DicomRetrieve(DicomAsking[DicomRetrieveSettings]):
 
     async def _move(self, settings: DicomRetrieveSettings, query: Dataset, attempt: Attempt) -> Delivered:
         destination = settings.destination or self.caller(settings)
-        async with self.receiver(settings).waiting_for(settings.ae_title) as inbox:
+        async with self.awaiting(settings) as inbox:
             coming = arriving(inbox, ARRIVAL_SECONDS)
             async with self.associated(settings, [Context(STUDY_ROOT_MOVE, UNCOMPRESSED)], attempt) as assoc:
                 delivered = Delivered("move", time.perf_counter())

@@ -173,16 +173,15 @@ class DicomRoundtrip(DicomAsking[DicomRoundtripSettings]):
         raise _nothing_came("over the association")
 
     async def _move(self, settings: DicomRoundtripSettings, subject: Subject, attempt: Attempt) -> Encoded:
-        receiver = self.receiver(settings)
         destination = settings.destination or self.caller(settings)
-        async with receiver.waiting_for(settings.ae_title) as inbox:
+        async with self.awaiting(settings) as inbox:
             async with self.associated(settings, [Context(STUDY_ROOT_MOVE, UNCOMPRESSED)], attempt) as assoc:
                 statuses = [one.status async for one in assoc.move(STUDY_ROOT_MOVE, subject.query, destination)]
             check_status(statuses[-1], "move", "retrieve")
             async for encoded in arriving(inbox, min(ARRIVAL_SECONDS, attempt.left)):
                 if encoded.sop_instance == subject.sop_instance:
                     return encoded
-        raise _nothing_came(f"to {destination}, which must be us, at port {receiver.port}")
+        raise _nothing_came(f"to {destination}, which must be us, at port {self.receiver.port}")
 
 
 def chosen(settings: DicomRoundtripSettings, now: datetime, place: int) -> Subject:

@@ -28,38 +28,40 @@ class Inbox:
 class Receiver:
     """The listener of one address, shared by all who wait there."""
 
-    ae_title: str
     host: str
     port: int
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
     _inboxes: dict[str, Inbox] = field(default_factory=dict)
+    _titles: list[str] = field(default_factory=list)
     _open: "asyncio.Task[None] | None" = None
 
     @asynccontextmanager
-    async def waiting_for(self, ae_title: str) -> AsyncIterator[Inbox]:
+    async def waiting_for(self, ae_title: str, ours: str) -> AsyncIterator[Inbox]:
         """An inbox for what the archive of that AE title sends; one who waits for it at a time, others queue.
 
-        What comes from a title that nobody waits for goes to all: an archive may send under another title than it
-        answers to. Raises Ended when the port can't be listened on.
+        While it lasts we may be called ``ours``. What comes from a title that nobody waits for goes to all: an archive
+        may send under another title than it answers to. Raises Ended when the port can't be listened on.
         """
         async with self._turns.setdefault(ae_title, asyncio.Lock()):
             inbox = Inbox()
             self._inboxes[ae_title] = inbox
+            self._titles.append(ours)
             try:
-                await self._ensure_open()
+                await self._ensure_open(ours)
                 yield inbox
             finally:
                 del self._inboxes[ae_title]
+                self._titles.remove(ours)
                 _drain(inbox)
                 await self._close_unless_needed()
 
-    async def _ensure_open(self) -> None:
+    async def _ensure_open(self, ae_title: str) -> None:
         async with self._opening:
             if self._open is not None and not self._open.done():
                 return
             ready = asyncio.get_running_loop().create_future()
-            self._open = asyncio.create_task(self._serve(ready))
+            self._open = asyncio.create_task(self._serve(ae_title, ready))
             try:
                 await ready
             except OSError as exc:
@@ -74,9 +76,12 @@ class Receiver:
                 await asyncio.gather(self._open, return_exceptions=True)
                 self._open = None
 
-    async def _serve(self, ready: "asyncio.Future[None]") -> None:
+    async def _serve(self, ae_title: str, ready: "asyncio.Future[None]") -> None:
         try:
-            async with listen(self.ae_title, self.host, self.port) as listener, asyncio.TaskGroup() as tasks:
+            async with (
+                listen(ae_title, self.host, self.port, titles=self._titles) as listener,
+                asyncio.TaskGroup() as tasks,
+            ):
                 tasks.create_task(self._hand_out_instances(listener))
                 tasks.create_task(self._hand_out_commitments(listener))
                 ready.set_result(None)
@@ -107,10 +112,10 @@ def _drain(inbox: Inbox) -> None:
         inbox.commitments.get_nowait()
 
 
-_RECEIVERS: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str, int], Receiver]]" = WeakKeyDictionary()
+_RECEIVERS: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Receiver]]" = WeakKeyDictionary()
 
 
-def receiver_at(ae_title: str, host: str, port: int) -> Receiver:
-    """The one receiver at that address in this process."""
+def receiver_at(host: str, port: int) -> Receiver:
+    """The one receiver at that address in this process, by whatever titles we are called there."""
     receivers = _RECEIVERS.setdefault(asyncio.get_running_loop(), {})
-    return receivers.setdefault((ae_title, host, port), Receiver(ae_title, host, port))
+    return receivers.setdefault((host, port), Receiver(host, port))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -245,6 +246,17 @@ async def test_round_trips_side_by_side_do_not_mix_up_what_comes() -> None:
             )
         )
     assert [one.outcome for one in seen] == ["ok"] * 3, [one.detail for one in seen]
+
+
+async def test_checks_side_by_side_may_call_by_titles_of_their_own() -> None:
+    """Each archive sends to the title that it was asked for, all of them to the one port."""
+    port = free_port()
+    with serving(Archive(knows={"CT_1": port})) as one, serving(Archive(knows={"CT_2": port})) as other:
+        asked = ((replace(one, ae_title="ONE"), "CT_1"), (replace(other, ae_title="OTHER"), "CT_2"))
+        seen = await asyncio.gather(
+            *(ask("dicom-roundtrip", peer, port, retrieve="move", calling_ae_title=title) for peer, title in asked)
+        )
+    assert [one.outcome for one in seen] == ["ok"] * 2, [one.detail for one in seen]
 
 
 async def test_port_that_is_taken_is_our_own_fault(stage: Stage) -> None:
