@@ -80,7 +80,7 @@ def _without(answer: httpx.Response, ids: Mapping[str, str]) -> str:
     told = answer.json()
     for row in told.get("rows", ()):
         told = row["problem"]
-    detail: str = told["detail"]
+    detail: str = told.get("detail", answer.text)
     # Longest first: an index of one digit also stands in other ids.
     for value in sorted(ids.values(), key=len, reverse=True):
         detail = detail.replace(value, "…")
