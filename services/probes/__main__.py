@@ -34,9 +34,8 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
     """Probes over its database."""
     sweeper = Sweeper(pool, settings.history, settings.fine_history, settings.coarse_history)
     runner = Runner(pool, settings, [kind.configured(settings) for kind in KINDS])
-    suites = SuiteRunner(
-        pool, settings.database, {name: kind.configured(settings) for name, kind in SUITE_KINDS.items()}
-    )
+    suite_kinds = {name: kind.configured(settings) for name, kind in SUITE_KINDS.items()}
+    suites = SuiteRunner(pool, settings.database, suite_kinds, settings.probe_site_vantages)
     watcher = Watcher(pool, settings.policy, settings.alert_history, settings.probe_retry_interval)
     return Service(
         name="probes",

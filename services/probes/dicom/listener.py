@@ -121,8 +121,8 @@ async def listen(
     association. ``callers`` are the calling AE titles that are let in (by default all). ``transfer_syntaxes`` are those
     taken, in order of preference (by default the first that the caller proposes). More than ``associations`` at once
     are rejected as "local limit exceeded". Whoever sends while ``pending`` instances, or ``limits.instance_bytes`` of
-    them, wait to be taken by ``received()`` waits too, and after ``timeout`` is told "out of resources". ``judge`` gives
-    the status to answer a C-STORE with, by default success; an instance that it refuses is not kept.
+    them, wait to be taken by ``received()`` waits too, and after ``timeout`` is told "out of resources". ``judge``
+    gives the status to answer a C-STORE with, by default success; an instance that it refuses is not kept.
 
     Raises OSError where the port can't be had, ValueError for TLS files that can't be used.
     """

@@ -35,7 +35,7 @@ from services.probes.suites.domain import (
     requested,
     started,
 )
-from services.probes.suites.planning import Referred, System, check_items, plan_items
+from services.probes.suites.planning import Referred, System, check_items, left_out, plan_items
 from services.probes.suites.report import completed, concluded, ended, failed_at_start, overdue, report_of
 from services.probes.targets.domain import PROBED_STATES, Target
 from services.probes.targets.handlers import find_nodes_touched_by, find_subject
@@ -55,6 +55,7 @@ ASK_AGAIN_SECONDS = 1.0
 GATHERING_SECONDS = 30.0
 """How long a run that new nodes ask for waits for more of them."""
 
+NOWHERE_ELSE: Mapping[str, str | None] = {}
 NEW_NODE = "A node of the system is new, or has a new address."
 
 
@@ -124,13 +125,20 @@ async def check_new_node(tx: Transaction, event: Event[AssetChanged]) -> None:
     if await store.is_planned(tx.conn, "compatibility", node.system_id):
         return
     request = RunRequest(suite_id="compatibility", system_id=node.system_id, reason=NEW_NODE, about=event.subject)
-    run = new_run(request, new_id(), event.site_id, tx.acting_as(f"service:{tx.service}").actor, tx.now)
+    run = new_run(request, new_id(), event.site_id, _ourselves(tx), tx.now)
     await store.insert_run(tx.conn, run, tx.correlation_id, tx.causation_id)
     await store.postpone_run(tx.conn, run.id, GATHERING_SECONDS)
 
 
-async def begin_next_run(tx: Transaction) -> bool:
-    """Plans the items of the oldest run that waits for it; false when none does."""
+def _ourselves(tx: Transaction) -> str:
+    return f"service:{tx.service}"
+
+
+async def begin_next_run(tx: Transaction, vantages: Mapping[str, str | None] = NOWHERE_ELSE) -> bool:
+    """Plans the items of the oldest run that waits for it; false when none does.
+
+    A run that we asked for ourselves asks no nodes of the sites in ``vantages``: they are left to agents, or to nobody.
+    """
     run = await store.lock_planned_run(tx.conn)
     if run is None:
         return False
@@ -154,6 +162,8 @@ async def begin_next_run(tx: Transaction) -> bool:
         await _conclude(tx, run, [], f"It can't be run: suite and system are not both of site {run.site_id}.")
         return True
     items = plan_items(suite.items, await _system(tx.conn, system.name, run, suite.items), SUITE_KINDS, run.settings)
+    if run.site_id in vantages and run.requested_by == _ourselves(tx):
+        items = left_out(items, f"the settings leave the nodes of {run.site_id} to {vantages[run.site_id] or 'nobody'}")
     running = started(run, suite, tx.now)
     await store.insert_items(tx.conn, run.id, items)
     await store.update_run(tx.conn, running)
@@ -174,7 +184,7 @@ async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[It
         nodes=await find_nodes_touched_by(conn, run.system_id),
         named=named,
         checks={
-            check.id: Referred(check.kind, check.settings, check.subject, check.name)
+            check.id: Referred(check.kind, check.settings, check.subject, check.name, check.vantage)
             for check in checks
             if check.site_id == run.site_id
         },

@@ -44,12 +44,13 @@ def _check_settings(field: str, item: Item, kind: type[Kind[Any]]) -> None:
 
 @dataclass(frozen=True)
 class Referred:
-    """What a check asks, for an item that refers to it."""
+    """What a check asks, for an item that refers to it. With a ``vantage`` only the agent of that name makes it."""
 
     kind: str
     settings: Mapping[str, Any]
     subject: str
     name: str
+    vantage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,19 @@ def plan_items(
     return [run.model_copy(update={"position": position}) for position, run in enumerate(planned)]
 
 
+def left_out(planned: Sequence[ItemRun], why: str) -> list[ItemRun]:
+    """The items, none of which is run."""
+    return [_refused(run, why) if run.state == "planned" else run for run in planned]
+
+
 def _plan(item: Item, system: System, kinds: Kinds, added: Mapping[str, Any]) -> Iterator[ItemRun]:
     if item.check_id is not None:
         check = system.checks.get(item.check_id)
         if check is None:
             yield _not_run(item, "", "the check it refers to is there no more")
+        elif check.vantage is not None:
+            why = f"{check.name} is made by agent {check.vantage}, and suites ask from where the service runs"
+            yield _refused(_run(item, _Place(check.subject, check.name, check.settings), check.kind, {}), why)
         else:
             yield _settled(item, _Place(check.subject, check.name, check.settings), check.kind, kinds, added)
         return

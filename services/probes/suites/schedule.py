@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from prometheus_client import Counter
@@ -42,6 +43,7 @@ class SuiteRunner:
     pool: Pool
     dsn: str
     kinds: Mapping[str, Kind[Any]]
+    vantages: Mapping[str, str | None] = field(default_factory=dict)
     slack: float = LATE_SECONDS + STORE_SECONDS
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -66,7 +68,8 @@ class SuiteRunner:
             raise group.exceptions[0] from group
 
     async def _begin_and_end_runs(self) -> None:
-        for advance in (handlers.end_overdue_run, handlers.begin_next_run):
+        begin_next_run = partial(handlers.begin_next_run, vantages=self.vantages)
+        for advance in (handlers.end_overdue_run, begin_next_run):
             moved = True
             while moved:
                 async with begin(self.pool, SERVICE) as tx:

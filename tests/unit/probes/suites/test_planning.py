@@ -94,6 +94,17 @@ def test_check_lends_kind_settings_and_subject() -> None:
     assert (run.kind, run.subject, run.subject_name, run.state) == ("dicom-echo", f"{NODE}1", "answers", "planned")
 
 
+def test_check_of_an_agent_is_not_run_from_here() -> None:
+    """From here it would be asked over another way, with other secrets: its verdict would say nothing."""
+    check_id = f"{NODE}8"
+    check = Referred("dicom-echo", {"host": "h", "port": 104, "ae_title": "A"}, f"{NODE}1", "answers", "south-dmz")
+    [run] = plan_items(
+        [an_item(kind=None, check_id=check_id)], System("s", "", [], {}, {check_id: check}), SUITE_KINDS, {}
+    )
+    assert (run.kind, run.subject, run.state, run.verdict) == ("dicom-echo", f"{NODE}1", "done", "not_run")
+    assert run.detail.startswith("Not run: answers is made by agent south-dmz")
+
+
 def test_run_has_an_end() -> None:
     """A suite that becomes too many items is cut, which is an error and no pass."""
     many = System("s", "", [node(n, "modality") for n in range(10, 10 + MOST_TO_RUN + 5)], {}, {})
