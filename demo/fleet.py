@@ -3,11 +3,12 @@
 A third one has the same and stands outside the group: whoever tries Steward out can let it join.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.archive import Archive
+from demo.archive import Address, Archive
 from demo.images import make_study
 from demo.modality import Modality
 from demo.node import Node
@@ -31,14 +32,18 @@ class Hospital:
 
 
 class Fleet:
-    """All three hospitals. The archives keep their images below the folder, so a second start finds the first one's."""
+    """All three hospitals. The archives keep their images below the folder, so a second start finds the first one's.
 
-    def __init__(self, folder: Path) -> None:
+    ``destinations`` are those whom every archive knows by AE title, to send to and to report to.
+    """
+
+    def __init__(self, folder: Path, destinations: Mapping[str, Address] | None = None) -> None:
+        known = dict(destinations or {})
         self.hospitals = [
-            _hospital("north", "Northfield General Hospital", "Europe/Berlin", folder),
-            _hospital("south", "Southmoor Children's Hospital", "Europe/London", folder),
+            _hospital("north", "Northfield General Hospital", "Europe/Berlin", folder, known),
+            _hospital("south", "Southmoor Children's Hospital", "Europe/London", folder, known),
         ]
-        self.newcomer = _hospital("east", "Eastbrook Clinic", "Europe/Lisbon", folder)
+        self.newcomer = _hospital("east", "Eastbrook Clinic", "Europe/Lisbon", folder, known)
 
     @property
     def nodes(self) -> list[Node]:
@@ -63,13 +68,13 @@ class Fleet:
             node.stop()
 
 
-def _hospital(site_id: str, name: str, time_zone: str, folder: Path) -> Hospital:
+def _hospital(site_id: str, name: str, time_zone: str, folder: Path, known: Mapping[str, Address]) -> Hospital:
     title = site_id.upper()
     return Hospital(
         site_id=site_id,
         name=name,
         time_zone=time_zone,
-        archive=Archive(f"{site_id}-pacs", f"{title}_PACS", folder / site_id / "archive"),
+        archive=Archive(f"{site_id}-pacs", f"{title}_PACS", folder / site_id / "archive", known),
         modality=Modality(f"{site_id}-ct", f"{title}_CT"),
         workstation=Node(f"{site_id}-workstation", "workstation", f"{title}_WS"),
     )

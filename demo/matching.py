@@ -1,31 +1,48 @@
-"""Which studies a C-FIND asks for, and what it is told about them (PS3.4 §C.2.2.2)."""
+"""What a C-FIND asks for, and what it is told about studies, series and images (PS3.4 §C.2.2.2, §C.6.2)."""
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from pydicom.dataset import Dataset
 
-_KEYS = ("StudyInstanceUID", "PatientID", "PatientName", "AccessionNumber", "StudyID", "StudyDate", "ModalitiesInStudy")
+LEVELS: Mapping[str, str] = {
+    "STUDY": "StudyInstanceUID",
+    "SERIES": "SeriesInstanceUID",
+    "IMAGE": "SOPInstanceUID",
+}
+"""The unique key of each level of the Study Root model."""
+
+_KEYS = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"),
+    *("PatientID", "PatientName", "AccessionNumber", "StudyID", "StudyDate", "ModalitiesInStudy", "Modality"),
+)
 
 
 def matches(query: Dataset, image: Dataset) -> bool:
-    """Whether the study this image belongs to matches every key of the query; an empty key matches all."""
+    """Whether the image, and so what it belongs to, matches every key of the query; an empty key matches all."""
     return all(_matches_key(key, query, image) for key in _KEYS if query.get(key) not in (None, ""))
 
 
-def study_answer(query: Dataset, images: list[Dataset], ae_title: str) -> Dataset:
-    """The attributes the query asks for, of the study that these images make up."""
+def answer_of(query: Dataset, images: list[Dataset], ae_title: str) -> Dataset:
+    """The attributes that the query asks for, of the study, series or image that these images make up."""
     first = images[0]
     answer = Dataset()
     answer.SpecificCharacterSet = "ISO_IR 100"
     for element in query:
         if element.keyword in first:
             answer[element.tag] = first[element.tag]
-    answer.QueryRetrieveLevel = "STUDY"
+    answer.QueryRetrieveLevel = query.QueryRetrieveLevel
     answer.RetrieveAETitle = ae_title
-    answer.StudyInstanceUID = first.StudyInstanceUID
-    answer.ModalitiesInStudy = sorted({image.Modality for image in images})
-    answer.NumberOfStudyRelatedSeries = len({image.SeriesInstanceUID for image in images})
-    answer.NumberOfStudyRelatedInstances = len(images)
+    for level, key in LEVELS.items():
+        setattr(answer, key, first[key].value)
+        if level == query.QueryRetrieveLevel:
+            break
+    if query.QueryRetrieveLevel == "STUDY":
+        answer.ModalitiesInStudy = sorted({image.Modality for image in images})
+        answer.NumberOfStudyRelatedSeries = len({image.SeriesInstanceUID for image in images})
+        answer.NumberOfStudyRelatedInstances = len(images)
+    if query.QueryRetrieveLevel == "SERIES":
+        answer.NumberOfSeriesRelatedInstances = len(images)
     return answer
 
 

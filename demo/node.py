@@ -9,9 +9,10 @@ from socketserver import BaseServer
 from typing import Literal
 
 from pydicom.uid import UID
+from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.events import EventHandlerType
+from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ABORT
 from pynetdicom.transport import ThreadedAssociationServer
@@ -116,6 +117,16 @@ class _Connection(socket.socket):
         """Do nothing when the peer is already gone: pynetdicom takes that error for a closed socket, and leaks it."""
         with suppress(OSError):
             super().shutdown(how)
+
+
+def _take_over(event: Event) -> None:
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket = _Connection(fileno=transport.socket.detach())
+
+
+CLOSING: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, _take_over)]
+"""Given to an association that a node opens: its socket is closed also when the peer was first."""
 
 
 def _abort(assoc: Association) -> None:

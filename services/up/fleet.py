@@ -1,6 +1,8 @@
 """The first fleet: registers the simulated hospitals over the API, as a person would, once."""
 
+import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -8,10 +10,20 @@ from demo.fleet import Fleet, Hospital
 from demo.node import Node
 
 PEOPLE = (("clinician", "Dr. {} Ward"), ("admin", "{} PACS desk"))
+HEARD_WITHIN = 30.0
+"""Seconds within which probes has heard of the nodes that inventory was told of."""
+PAUSE = 0.1
+CHANGEABLE = frozenset(
+    {
+        *("name", "settings", "interval_seconds", "retry_interval_seconds", "timeout_seconds", "vantage"),
+        *("depends_on", "limits", "severity", "enabled"),
+    }
+)
+"""What a change of a check says."""
 
 
 async def register(client: httpx.AsyncClient, fleet: Fleet) -> None:
-    """Registers each hospital that inventory does not know, with its system, nodes and people."""
+    """Registers each hospital that inventory does not know, with its system, nodes, people and checks."""
     for hospital in fleet.hospitals:
         known = await client.get(f"/inventory/v1/sites/{hospital.site_id}")
         if known.status_code == httpx.codes.NOT_FOUND:
@@ -26,12 +38,57 @@ async def _register_hospital(client: httpx.AsyncClient, hospital: Hospital) -> N
     software = {"vendor": "Example Imaging", "product": "Example PACS", "version": "4.1.0"}
     wanted = {"site_id": hospital.site_id, "name": f"{title} PACS", "software": software}
     system = await _post(client, "systems", wanted)
-    for node in hospital.nodes:
-        await _post(client, "nodes", {"system_id": system["id"], "name": node.name} | address(node))
+    ids = [
+        (await _post(client, "nodes", {"system_id": system["id"], "name": node.name} | address(node)))["id"]
+        for node in hospital.nodes
+    ]
     for role, name in PEOPLE:
         mail = f"{role}@{hospital.site_id}.example"
         person = {"site_id": hospital.site_id, "name": name.format(title), "email": mail, "roles": [role]}
         await _post(client, "people", person)
+    await _make_checks(client, hospital, dict(zip((node.ae_title for node in hospital.nodes), ids, strict=True)))
+
+
+async def _make_checks(client: httpx.AsyncClient, hospital: Hospital, ids: Mapping[str, str]) -> None:
+    """What is asked of the nodes beyond an echo, once probes has heard of them."""
+    async with asyncio.timeout(HEARD_WITHIN):
+        while not set(ids.values()) <= await _targets(client, hospital.site_id):
+            await asyncio.sleep(PAUSE)
+    for node, check in checks_of(hospital):
+        (await client.post("/probes/v1/checks", json={"subject": ids[node.ae_title]} | check)).raise_for_status()
+
+
+def checks_of(hospital: Hospital) -> list[tuple[Node, dict[str, Any]]]:
+    """A round trip at the archive, the time of a query there, and whether the workstation takes connections."""
+    archive, workstation = hospital.archive, hospital.workstation
+    called = {"host": archive.host, "port": archive.port, "ae_title": archive.ae_title}
+    return [
+        (archive, {"kind": "dicom-roundtrip", "name": "Images come back", "settings": called, "interval_seconds": 120}),
+        (
+            archive,
+            {
+                "kind": "dicom-find",
+                "name": "Studies are found",
+                "settings": called | {"query": {"ModalitiesInStudy": "CT"}, "at_least": 1},
+                "interval_seconds": 60,
+                "limits": {"answer_seconds": {"warning": 5, "critical": 20}},
+            },
+        ),
+        (
+            workstation,
+            {
+                "kind": "tcp",
+                "name": "The workstation is on the network",
+                "settings": {"host": workstation.host, "port": workstation.port},
+                "interval_seconds": 30,
+            },
+        ),
+    ]
+
+
+async def _targets(client: httpx.AsyncClient, site_id: str) -> set[str]:
+    page = await client.get("/probes/v1/targets", params={"site_id": site_id, "limit": 1000})
+    return {target["id"] for target in page.raise_for_status().json()["items"]}
 
 
 async def _correct_ports(client: httpx.AsyncClient, fleet: Fleet) -> None:
@@ -46,6 +103,19 @@ async def _correct_ports(client: httpx.AsyncClient, fleet: Fleet) -> None:
                 headers = {"If-Match": f'"{found["version"]}"'}
                 url = f"/inventory/v1/nodes/{found['id']}"
                 (await client.put(url, json=body, headers=headers)).raise_for_status()
+                await _correct_checks(client, found, node)
+
+
+async def _correct_checks(client: httpx.AsyncClient, known: Mapping[str, Any], node: Node) -> None:
+    """The checks that ask the node at the port that it had."""
+    page = await client.get("/probes/v1/checks", params={"subject": known["id"], "limit": 1000})
+    for check in page.raise_for_status().json()["items"]:
+        if check["settings"].get("port") != known["port"]:
+            continue
+        settings = check["settings"] | {"port": node.port}
+        body = {name: value for name, value in check.items() if name in CHANGEABLE} | {"settings": settings}
+        url, headers = f"/probes/v1/checks/{check['id']}", {"If-Match": f'"{check["version"]}"'}
+        (await client.put(url, json=body, headers=headers)).raise_for_status()
 
 
 def address(node: Node) -> dict[str, object]:

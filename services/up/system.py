@@ -18,6 +18,7 @@ from services.up.control import control_app
 from services.up.files import write_private
 from services.up.fleet import register
 from services.up.home import Home
+from services.up.ports import same_or_free_port
 from services.up.postgres import EmbeddedPostgres
 from services.up.progress import step
 from shared import telemetry
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DATABASE = "postgres"
 GRANTS = ("group-admin:*", "auditor:*", "approver:*")
 TOKEN_LIFETIME = timedelta(days=7)
+CALLED = "STEWARD"
+"""The AE title that probes have unless another is set."""
 BRISK: dict[str, dict[str, Any]] = {
     "probes": {"probe_interval": 5, "probe_retry_interval": 1, "alert_window_grace": 5},
 }
@@ -86,6 +89,7 @@ class _System:
         self._stack = stack
         self._postgres = EmbeddedPostgres(home.folder / "postgres")
         self._mailbox = Mailbox(home.folder / "mailbox")
+        self._listening: dict[str, Any] = {}
 
     async def start_database(self) -> None:
         """PostgreSQL with every schema, role, table and topic."""
@@ -103,9 +107,11 @@ class _System:
 
     async def start_fleet(self) -> Fleet:
         """The simulated hospitals, on the ports that they had before."""
-        fleet = Fleet(self._home.folder / "fleet")
+        ports = self._home.ports()
+        port = same_or_free_port(ports.get(CALLED, 0))
+        self._listening = {"probe_listen_host": "127.0.0.1", "probe_listen_port": port}
+        fleet = Fleet(self._home.folder / "fleet", {CALLED: ("127.0.0.1", port)})
         with step("two simulated hospitals"):
-            ports = self._home.ports()
             for node in fleet.nodes:
                 node.port = ports.get(node.ae_title, 0)
             self._stack.push_async_callback(asyncio.to_thread, fleet.stop)
@@ -115,7 +121,7 @@ class _System:
                 for node in fleet.nodes:
                     node.port = 0
                 await asyncio.to_thread(fleet.start)
-            self._home.keep_ports({node.ae_title: node.port for node in fleet.nodes})
+            self._home.keep_ports({CALLED: port} | {node.ae_title: node.port for node in fleet.nodes})
         return fleet
 
     async def start_mailbox(self) -> None:
@@ -159,7 +165,8 @@ class _System:
 
     def _settings(self, service: str) -> ServiceSettings:
         folder = self._home.folder
-        special: dict[str, dict[str, Any]] = BRISK | {
+        special: dict[str, dict[str, Any]] = {
+            "probes": BRISK["probes"] | self._listening,
             "backup": {
                 "backup_repositories": folder / "repositories",
                 "backup_roots": (folder / "fleet",),

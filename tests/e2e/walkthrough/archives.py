@@ -1,10 +1,11 @@
 """Archives that hospitals really run, in the places of the simulated ones."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from demo.archive import Archive
+from demo.archive import Address, Archive
 from demo.fleet import Fleet, Hospital
 from tests.parts.dcmtk import Dcmqrscp
 from tests.parts.orthanc import Orthanc
@@ -55,14 +56,16 @@ class RealFleet(Fleet):
     Each holds a first study that its modality has stored there by C-STORE.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, destinations: Mapping[str, Address]) -> None:
         super().__init__(folder)
         north, south = self.hospitals
+        known = {title.lower(): (title, *address) for title, address in destinations.items()}
         self.hospitals = [
-            _with(north, Orthanc(folder / "orthanc", north.archive.ae_title)),
-            _with(south, Dcmqrscp(folder / "south-dcmqrscp", south.archive.ae_title)),
+            _with(north, Orthanc(folder / "orthanc", north.archive.ae_title, peers=known)),
+            _with(south, Dcmqrscp(folder / "south-dcmqrscp", south.archive.ae_title, known)),
         ]
-        self.newcomer = _with(self.newcomer, Dcmqrscp(folder / "east-dcmqrscp", self.newcomer.archive.ae_title))
+        east = Dcmqrscp(folder / "east-dcmqrscp", self.newcomer.archive.ae_title, known)
+        self.newcomer = _with(self.newcomer, east)
 
 
 def _with(hospital: Hospital, program: Program) -> Hospital:

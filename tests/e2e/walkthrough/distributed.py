@@ -31,12 +31,12 @@ MIGRATION_SECONDS = 120
 class ServiceProcess(Part):
     """One service by its command and environment of the compose file, on a port of its own."""
 
-    def __init__(self, folder: Path, container: Container, port: int) -> None:
+    def __init__(self, folder: Path, container: Container, port: int, here: Mapping[str, str]) -> None:
         self.name = container.name
         super().__init__(folder)
         self.port = port
         image = {"SERVICE": self.name, "STEWARD_HTTP_HOST": "127.0.0.1", "STEWARD_HTTP_PORT": str(port)}
-        self._environment = shell_environment(folder) | image | container.environment() | _brisk(self.name)
+        self._environment = shell_environment(folder) | image | container.environment() | here
         self._command = container.command()
 
     def command(self) -> Sequence[str]:
@@ -49,9 +49,10 @@ class ServiceProcess(Part):
         return False
 
 
-def _brisk(service: str) -> dict[str, str]:
-    """The cadence of `steward up`, so that nobody waits minutes for an alert."""
-    return {variable(name): str(value) for name, value in BRISK.get(service, {}).items()}
+def _here(service: str, listen_port: int) -> dict[str, str]:
+    """The cadence of `steward up`, so that nobody waits minutes for an alert, and the port that archives know."""
+    brisk = {variable(name): str(value) for name, value in BRISK.get(service, {}).items()}
+    return brisk | ({"STEWARD_PROBE_LISTEN_PORT": str(listen_port)} if service == "probes" else {})
 
 
 @contextmanager
@@ -59,7 +60,8 @@ def distributed(folder: Path) -> Iterator[Mapping[str, str]]:
     """Runs it all; gives the variables that tell a shell in ``folder`` where it is."""
     with ExitStack() as stack:
         database_port, ports = free_port(), {name: free_port() for name in SERVICES}
-        fleet = RealFleet(folder / "fleet")
+        listen_port = free_port()
+        fleet = RealFleet(folder / "fleet", {"STEWARD": ("127.0.0.1", listen_port)})
         gateway = stack.enter_context(Gateway(folder / "mailbox", fleet, ports))
         kafka = KafkaBroker(folder / "kafka")
         addresses = {
@@ -81,7 +83,10 @@ def distributed(folder: Path) -> Iterator[Mapping[str, str]]:
         asyncio.run(_create_owner(postgres, database_port, places.secrets))
         for name in ("migrate", "issuer"):
             _run_to_its_end(Container.find(name, places), folder)
-        processes = [ServiceProcess(folder / "logs", Container.find(name, places), ports[name]) for name in SERVICES]
+        processes = [
+            ServiceProcess(folder / "logs", Container.find(name, places), ports[name], _here(name, listen_port))
+            for name in SERVICES
+        ]
         with ThreadPoolExecutor() as pool:
             list(pool.map(stack.enter_context, processes))
         token = Issuer(places.volumes / "issuer" / "keys").token("admin", GRANTS)
