@@ -8,20 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Observation
-from services.probes.runs.domain import Probe, Reception
+from services.probes.runs.domain import LARGEST_SKEW, Probe, Reception
 from shared.events import Instant
 from shared.events.probes import Outcome
 from shared.resource import Body, Moment
 
 MOST_RESULTS = 500
-LARGEST_SKEW = timedelta(seconds=60)
 
 AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
 """What an agent is called: the ``vantage`` of its checks and of its results."""
 
 Text = Annotated[str, Field(max_length=2000)]
 Named = Annotated[dict[str, float], Field(max_length=100)]
-Refusal = Literal["unknown", "repeated"]
+Refusal = Literal["unknown", "repeated", "from the future"]
 
 
 class Assignment(BaseModel):
@@ -168,7 +167,7 @@ def receipt_of(received: Sequence[tuple[Brought, Reception]]) -> Receipt:
     refused = [
         Refused(index=index, reason=said)
         for index, (_, said) in enumerate(received)
-        if said == "unknown" or said == "repeated"
+        if said == "unknown" or said == "repeated" or said == "from the future"
     ]
     wanted = {one.probe_id for one, said in received if said == "wanted soon"}
     return Receipt(taken=len(received) - len(refused), refused=refused, retry=sorted(wanted))

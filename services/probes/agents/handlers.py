@@ -4,7 +4,6 @@ from collections.abc import Collection
 
 from services.probes.agents import store
 from services.probes.agents.domain import (
-    LARGEST_SKEW,
     Assignment,
     Assignments,
     Delivery,
@@ -12,6 +11,7 @@ from services.probes.agents.domain import (
     is_clock_wrong,
     receipt_of,
 )
+from services.probes.runs.domain import LARGEST_SKEW
 from services.probes.runs.handlers import RunRules, probes_of_vantage, take_results
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
@@ -36,8 +36,9 @@ async def find_assignments(conn: Connection, name: str, sites: Sites) -> Assignm
 async def take_delivery(tx: Transaction, sites: Sites, delivery: Delivery, rules: RunRules) -> Receipt:
     """Takes what the agent at ``rules.vantage`` saw, each result once, and remembers how it stands.
 
-    A result of a probe that is not the agent's (any more), or that was brought before, is refused by itself. Raises
-    Conflict while the agent's clock is wrong: its results wait at the agent, and who looks after it is told.
+    A result of a probe that is not the agent's (any more), that was brought before, or that is dated into the future,
+    is refused by itself. Raises Conflict while the agent's clock is wrong: its results wait at the agent, and who looks
+    after it is told.
     """
     work = await find_assignments(tx.conn, rules.vantage, sites)
     offset = (delivery.sent_at - tx.now).total_seconds()

@@ -122,6 +122,7 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
         baselines=await find_baselines(tx.conn, readings) if readings else {},
         zones=zones,
         cut_off=frozenset(name for key, name in vantages.items() if (key, "") in states),
+        now=tx.now,
     )
 
 

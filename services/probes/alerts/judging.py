@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.probes.alerts import flapping
 from services.probes.alerts.domain import OK, AlertState, Change, Changes, Policy, Seen, Sign, judge
@@ -56,7 +57,10 @@ class Move:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known when a batch is judged. ``cut_off`` are vantages that reach nothing."""
+    """What is known when a batch is judged, at ``now`` where it matters what comes late.
+
+    ``cut_off`` are vantages that reach nothing.
+    """
 
     policy: Policy
     windows: Sequence[Window]
@@ -66,6 +70,7 @@ class Knowledge:
     baselines: Mapping[Key, Baseline] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
+    now: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,13 @@ class Judge:
             if level == "clear" and state.phase == "ok":
                 self._learn(key, judged, reading)
             if level != "clear" or state != OK:
-                seen = seen_of(level, judged.result.started_at, self._new_id(), self._is_held_back(judged))
+                seen = seen_of(
+                    level,
+                    judged.result.started_at,
+                    self._new_id(),
+                    is_held_back=self._is_held_back(judged),
+                    is_late=self._is_late(judged),
+                )
                 yield self._move(judged, reading.measure, state, seen, summary_of(reading, learned))
 
     def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
@@ -132,11 +143,18 @@ class Judge:
             is_held_back=self._is_held_back(judged),
             suppressed_by=hold.suppressed_by,
             is_waiting=hold.is_waiting,
+            is_late=self._is_late(judged),
         )
 
     def _is_held_back(self, judged: Judged) -> bool:
         targets = {judged.probe.subject, judged.probe.system_id}
         return is_held_back(self._known.windows, targets, judged.result.started_at, self._known.policy.grace)
+
+    def _is_late(self, judged: Judged) -> bool:
+        now = self._known.now
+        return (
+            now is not None and now - judged.result.started_at > self._known.policy.longest_delay + judged.probe.timeout
+        )
 
     def _hold(self, judged: Judged) -> Hold:
         if judged.result.vantage in self._known.cut_off and judged.result.failure in NO_ANSWER:

@@ -13,6 +13,8 @@ from shared.events.alerts import Severity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
+LARGEST_SKEW = timedelta(seconds=60)
+"""How far an agent's clock may be from ours."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Brought(Protocol):
         """What it saw."""
 
 
-Reception = Literal["taken", "wanted soon", "unknown", "repeated"]
+Reception = Literal["taken", "wanted soon", "unknown", "repeated", "from the future"]
 """What becomes of a result that an agent brings; ``wanted soon``: it is taken, and the next one decides an alert."""
 
 
@@ -169,13 +171,18 @@ def take_turn(probe: Probe, due_at: datetime, now: datetime) -> Turn:
     return Turn(slot, math.ceil((slot - due_at) / probe.interval))
 
 
-def receive(brought: Iterable[Brought], last: Mapping[str, datetime]) -> list[Reception]:
-    """What becomes of results, in their order, where the last runs of the known probes were due at ``last``."""
+def receive(brought: Iterable[Brought], last: Mapping[str, datetime], now: datetime) -> list[Reception]:
+    """What becomes of results, in their order, where the last runs of the known probes were due at ``last``.
+
+    What a clock that was ahead has dated into the future is never taken: all that is true would be a repeat until then.
+    """
     latest = dict(last)
     receptions: list[Reception] = []
     for one in brought:
         if one.probe_id not in latest:
             receptions.append("unknown")
+        elif max(one.due_at, one.started_at) > now + LARGEST_SKEW:
+            receptions.append("from the future")
         elif one.due_at <= latest[one.probe_id]:
             receptions.append("repeated")
         else:

@@ -143,7 +143,8 @@ async def take_results(tx: Transaction, brought: Sequence[Brought], rules: RunRu
     """
     probe_ids = {one.probe_id for one in brought}
     known = {found.probe.id: found for found in await store.select_known(tx.conn, rules.vantage, probe_ids)}
-    receptions = receive(brought, {probe_id: found.last_due or EPOCH for probe_id, found in known.items()})
+    last = {probe_id: found.last_due or EPOCH for probe_id, found in known.items()}
+    receptions = receive(brought, last, tx.now)
     taken = [
         Finished(Run(known[one.probe_id].probe, one.due_at, one.started_at), one.observation)
         for one, reception in zip(brought, receptions, strict=True)
@@ -164,7 +165,8 @@ async def ask_soon(tx: Transaction, probe_ids: Collection[str]) -> None:
 
 
 async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: RunRules) -> list[Ended]:
-    windows = await load_windows(tx, rules.policy.grace)
+    since = min((one.run.started_at for one in finished), default=tx.now)
+    windows = await load_windows(tx, rules.policy.grace, since)
     batch: list[Judged] = []
     for one in finished:
         probe = one.run.probe

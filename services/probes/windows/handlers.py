@@ -1,6 +1,6 @@
 """What maintenance tells of windows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.probes.windows import store
@@ -34,6 +34,9 @@ async def cancel_window(tx: Transaction, event: Event[Any]) -> None:
     await store.mark_window(tx.conn, event.data.window_id, is_cancelled=True)
 
 
-async def load_windows(tx: Transaction, grace: timedelta) -> list[Window]:
-    """The windows that matter for results of now, where they hold alerts back for ``grace`` after their end."""
-    return await store.select_windows(tx.conn, tx.now - grace - LONGEST_RUN)
+async def load_windows(tx: Transaction, grace: timedelta, since: datetime | None = None) -> list[Window]:
+    """The windows that matter for results of now, where they hold alerts back for ``grace`` after their end.
+
+    ``since`` is the start of the earliest result, which may have waited at its agent for weeks.
+    """
+    return await store.select_windows(tx.conn, min(since or tx.now, tx.now - LONGEST_RUN) - grace)

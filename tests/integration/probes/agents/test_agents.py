@@ -236,6 +236,15 @@ async def test_a_result_of_a_probe_that_is_not_its_own_is_refused_alone(stage: S
     }
 
 
+async def test_a_result_from_the_future_is_refused_alone(stage: Stage) -> None:
+    """It was made while the clock was ahead that is right now; the answer says so."""
+    with listening_node() as node:
+        probe_id = await stage.check(node, interval_seconds=DAY, timeout_seconds=10)
+    now = datetime.now(UTC)
+    answer = await bring(stage, brought(probe_id, now + timedelta(days=365)), brought(probe_id, now))
+    assert answer.json() == {"taken": 1, "refused": [{"index": 0, "reason": "from the future"}], "retry": []}
+
+
 async def test_a_delivery_by_a_wrong_clock_is_not_taken(stage: Stage) -> None:
     """Its results would stand at times at which nothing was seen; they wait at the agent, and the answer says why."""
     with listening_node() as node:

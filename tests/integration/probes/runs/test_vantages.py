@@ -11,7 +11,7 @@ from shared.transactions import begin
 from tests.integration.probes.runs.replica import ANSWERED, MINUTE, RULES, plant, probe_of
 
 VANTAGE = "north-dmz"
-NOON = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+NOON = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
 FAILED = Observation("failed", "refused", "nobody listens")
 
 
@@ -54,6 +54,14 @@ async def test_result_twice_in_one_delivery_is_kept_once(pool: Pool) -> None:
     """The second is a repeat of the first."""
     await plant(pool, probe_of("a", vantage=VANTAGE))
     assert await bring(pool, Seen("a", NOON), Seen("a", NOON)) == ["taken", "repeated"]
+
+
+async def test_what_a_clock_ahead_has_dated_deafens_no_probe(pool: Pool) -> None:
+    """Results of next year are refused, and those of now are taken after them."""
+    await plant(pool, probe_of("a", vantage=VANTAGE))
+    next_year = NOON + timedelta(days=365)
+    assert await bring(pool, Seen("a", next_year), Seen("a", NOON)) == ["from the future", "taken"]
+    assert await bring(pool, Seen("a", NOON + MINUTE)) == ["taken"]
 
 
 async def test_only_the_agent_of_the_vantage_may_bring(pool: Pool) -> None:

@@ -38,6 +38,7 @@ class Given:
     suppressed_by: str | None = None
     is_waiting: bool = False
     is_warning: bool = False
+    is_late: bool = False
 
 
 happenings = st.builds(
@@ -47,6 +48,7 @@ happenings = st.builds(
     suppressed_by=st.sampled_from([None, None, None, "host"]),
     is_waiting=st.sampled_from([False, False, True]),
     is_warning=st.booleans(),
+    is_late=st.sampled_from([False, False, True]),
 )
 series = st.lists(happenings, max_size=60)
 policies = st.builds(
@@ -70,6 +72,7 @@ def step(state: AlertState, given: Given, minute: int, policy: Policy) -> tuple[
         given.is_held_back,
         given.suppressed_by,
         given.is_waiting,
+        given.is_late,
     )
     return judge(state, seen, policy)
 
@@ -103,9 +106,9 @@ def test_raised_and_resolved_take_turns(given: list[Given], policy: Policy) -> N
 
 @given(series, policies)
 def test_nothing_is_raised_while_something_keeps_it_back(given: list[Given], policy: Policy) -> None:
-    """Neither in a window nor behind something that is down, whatever came before."""
+    """Not in a window, behind something that is down, or by what is long over, whatever came before."""
     for one, _, changes in replay(given, policy)[1]:
-        if one.is_held_back or one.suppressed_by:
+        if one.is_held_back or one.suppressed_by or one.is_late:
             assert not any(change.what == "raised" for change in changes)
 
 

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.probes.kinds.domain import Observation
-from services.probes.runs.domain import Probe, Turn, left_out, next_due, receive, slot_after, slot_until, take_turn
+from services.probes.runs.domain import (
+    LARGEST_SKEW,
+    Probe,
+    Turn,
+    left_out,
+    next_due,
+    receive,
+    slot_after,
+    slot_until,
+    take_turn,
+)
 
 
 def probe_of(probe_id: str, interval: timedelta, retry_interval: timedelta) -> Probe:
@@ -135,4 +145,12 @@ class Seen:
 def test_agents_result_is_taken_once_and_in_order() -> None:
     """What is not later than the last is a repeat; what is not known is not taken."""
     brought = [Seen("p", ORIGIN), Seen("p", ORIGIN + HOUR), Seen("q", ORIGIN), Seen("p", ORIGIN + HOUR)]
-    assert receive(brought, {"p": ORIGIN}) == ["repeated", "taken", "unknown", "repeated"]
+    assert receive(brought, {"p": ORIGIN}, ORIGIN + HOUR) == ["repeated", "taken", "unknown", "repeated"]
+
+
+def test_what_is_dated_into_the_future_is_not_taken() -> None:
+    """A clock that was a year ahead must not make repeats of all that is seen in that year."""
+    ahead = [Seen("p", ORIGIN + 365 * 24 * HOUR), Seen("p", ORIGIN, ORIGIN + HOUR), Seen("p", ORIGIN)]
+    told = receive(ahead, {"p": ORIGIN - HOUR}, ORIGIN)
+    assert told == ["from the future", "from the future", "taken"]
+    assert receive([Seen("p", ORIGIN + LARGEST_SKEW)], {"p": ORIGIN}, ORIGIN) == ["taken"]
