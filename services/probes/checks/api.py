@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from services.probes.checks import handlers, store
 from services.probes.checks.domain import EXAMPLE, BulkResult, Check, CheckChange, CheckDraft
 from services.probes.targets.handlers import find_subject
-from shared.events import SiteId
+from shared.events import GROUP, SiteId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
@@ -29,7 +29,7 @@ class CheckRows(Body):
 async def create_check(body: CheckDraft, call: Annotated[Call, requires("operator")]) -> Check:
     """Adds a check of an asset; it runs at once where the asset is in a state to answer."""
     await call.find("operator", "asset", find_subject, body.subject)
-    return await call.run(handlers.create_check, body)
+    return await call.run(handlers.create_check, body, call.caller.has("group-admin", GROUP))
 
 
 @router.post("/bulk")
@@ -41,7 +41,7 @@ async def create_checks(
     def admit(site_id: str, what: str) -> None:
         call.caller.require("operator", site_id, what)
 
-    return await call.run(handlers.create_checks, body.rows, admit, atomic)
+    return await call.run(handlers.create_checks, body.rows, admit, call.caller.has("group-admin", GROUP), atomic)
 
 
 @router.get("")
@@ -71,7 +71,8 @@ async def change_check(
 ) -> Check:
     """Changes a check; all but its asset and its kind can be changed."""
     await call.find("operator", "check", store.select_check, check_id)
-    return await call.run(handlers.replace_check, check_id, version, body)
+    may_use_group = call.caller.has("group-admin", GROUP)
+    return await call.run(handlers.replace_check, check_id, version, body, may_use_group)
 
 
 @router.delete("/{check_id}")

@@ -20,6 +20,7 @@ from services.probes.checks.domain import (
     probe_of,
 )
 from services.probes.kinds import KINDS
+from services.probes.kinds.secret_names import check_secrets, secrets_in
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets.domain import Subject
 from services.probes.targets.handlers import find_site_assets, find_subjects_touched_by, hold_subject
@@ -42,13 +43,15 @@ class RowsRefused(Refused):
     title = "Rows refused"
 
 
-async def create_check(tx: Transaction, draft: CheckDraft) -> Check:
+async def create_check(tx: Transaction, draft: CheckDraft, may_use_group: bool) -> Check:
     """Adds a check; it runs at once where its asset is in a state to answer.
 
+    ``may_use_group`` is whether it may name secrets of the group.
     Raises NotFound for an asset that inventory has not told of, Malformed, and Conflict where the name is taken.
     """
     subject = await hold_subject(tx, draft.subject)
     check = draft_check(new_id(), draft, subject.site_id, KINDS)
+    _check_secrets(check, may_use_group)
     await _check_upstream(tx, check)
     await store.insert_check(tx.conn, check)
     await _follow(tx, check, subject)
@@ -61,7 +64,9 @@ async def find_checks(conn: Connection, check_ids: Collection[str]) -> list[Chec
     return await store.select_checks_by_id(conn, check_ids)
 
 
-async def replace_check(tx: Transaction, check_id: str, expected_version: int, change: CheckChange) -> Check:
+async def replace_check(
+    tx: Transaction, check_id: str, expected_version: int, change: CheckChange, may_use_group: bool
+) -> Check:
     """Changes a check; a run of it that is under way can no longer store its result if it asks another thing now.
 
     Raises NotFound, Stale, Malformed, Conflict.
@@ -70,6 +75,7 @@ async def replace_check(tx: Transaction, check_id: str, expected_version: int, c
     check_version(f"check {check_id}", old, expected_version)
     subject = await hold_subject(tx, old.subject)
     check = change_check(old, change, KINDS)
+    _check_secrets(check, may_use_group)
     await _check_upstream(tx, check)
     await store.update_check(tx.conn, check)
     await _follow(tx, check, subject)
@@ -89,12 +95,14 @@ async def delete_check(tx: Transaction, check_id: str, expected_version: int) ->
     return check
 
 
-async def create_checks(tx: Transaction, rows: Sequence[Any], admit: Admit, atomic: bool) -> BulkResult:
+async def create_checks(
+    tx: Transaction, rows: Sequence[Any], admit: Admit, may_use_group: bool, atomic: bool
+) -> BulkResult:
     """Adds a check for each row that is a draft and keeps the rules, and says what became of each.
 
     Raises RowsRefused, with the same list, where all or none were wanted and one was refused.
     """
-    results = [await _create_row(tx, index, row, admit) for index, row in enumerate(rows)]
+    results = [await _create_row(tx, index, row, admit, may_use_group) for index, row in enumerate(rows)]
     refused = sum(result.problem is not None for result in results)
     if atomic and refused:
         told = [result.model_dump(mode="json", exclude={"check"}) for result in results if result.problem]
@@ -102,12 +110,12 @@ async def create_checks(tx: Transaction, rows: Sequence[Any], admit: Admit, atom
     return BulkResult(created=len(results) - refused, refused=refused, rows=results)
 
 
-async def _create_row(tx: Transaction, index: int, row: Any, admit: Admit) -> RowResult:
+async def _create_row(tx: Transaction, index: int, row: Any, admit: Admit, may_use_group: bool) -> RowResult:
     try:
         draft = _parse_row(row)
         subject = await hold_subject(tx, draft.subject)
         admit(subject.site_id, f"asset {subject.id}")
-        return RowResult(index=index, check=await create_check(tx, draft))
+        return RowResult(index=index, check=await create_check(tx, draft, may_use_group))
     except Refused as exc:
         return RowResult(index=index, problem=Problem(status=exc.status, title=exc.title, detail=exc.detail))
 
@@ -136,6 +144,11 @@ async def _follow(tx: Transaction, check: Check, subject: Subject) -> None:
         await stop_probe(tx, check.probe_id, reason)
     else:
         await start_probe(tx, probe_of(check, subject, find_kind(check.kind, KINDS).is_heavy))
+
+
+def _check_secrets(check: Check, may_use_group: bool) -> None:
+    settings = find_kind(check.kind, KINDS).settings.model_validate(check.settings)
+    check_secrets(secrets_in(settings), check.site_id, may_use_group)
 
 
 async def _check_upstream(tx: Transaction, check: Check) -> None:

@@ -22,7 +22,7 @@ NETWORK_FAILURES = {
     "protocol": "the answer breaks the rules of its protocol",
     "local": "probe_error: this machine could not use its own network",
     "settings": "probe_error: the settings can't be carried out here",
-    "secret": "probe_error: a secret is missing here; the detail names its file",
+    "secret": "probe_error: a secret is missing here, or is of another site; the detail names it",
 }
 
 

@@ -14,7 +14,8 @@ from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, our_fault
 from services.probes.kinds.domain import Configuration, Observation
 from services.probes.kinds.perfdata import first_line, measures_of
-from services.probes.kinds.secrets import Secret, Secrets
+from services.probes.kinds.secret_names import Secret
+from services.probes.kinds.secrets import Secrets
 from shared.events.probes import Outcome
 
 LONGEST_OUTPUT = 65_536
@@ -51,7 +52,7 @@ class CommandSettings(BaseModel):
         {},
         max_length=20,
         description="environment variables that hold secrets; arguments can be seen by all users of a machine",
-        examples=[{"PASSWORD": "ris-password"}],
+        examples=[{"PASSWORD": "north.ris-password"}],
     )
 
 

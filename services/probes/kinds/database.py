@@ -12,7 +12,7 @@ from services.probes.kinds.attempt import Attempt, our_fault
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.engines import MOST_ROWS, Place, ask
 from services.probes.kinds.network import resolve
-from services.probes.kinds.secrets import Secret
+from services.probes.kinds.secret_names import Secret
 from services.probes.kinds.tls_faults import TLS_FAILURES, Trust, context_of
 
 PORTS = {"postgresql": 5432, "oracle": 1521, "sqlserver": 1433}
@@ -49,7 +49,7 @@ class DatabaseSettings(Trust):
     dsn: Annotated[str, Field(max_length=1000), AfterValidator(_dsn)] = Field(
         description="engine, user, host, port and database, for Oracle the service", examples=[EXAMPLE]
     )
-    password: Secret | None = Field(None, description="secret with the user's password", examples=["pacs-database"])
+    password: Secret | None = Field(None, description="secret with the user's password", examples=["north.pacs"])
     query: str = Field(
         min_length=1,
         max_length=4000,

@@ -25,7 +25,8 @@ from services.probes.kinds.dicom_statuses import Operation, meaning, printed
 from services.probes.kinds.domain import Configuration, Observation
 from services.probes.kinds.network import Host, Port
 from services.probes.kinds.receiver import Inbox, Receiver, receiver_at
-from services.probes.kinds.secrets import Secret, Secrets
+from services.probes.kinds.secret_names import Secret
+from services.probes.kinds.secrets import Secrets
 
 AeTitle = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$")]
 LIMITS = Limits(instance_bytes=256 * 1024 * 1024)
@@ -65,7 +66,9 @@ class DicomNode(BaseModel):
     )
     tls: NodeTls | None = Field(None, description="TLS, with the names of secrets that hold PEM files", examples=[{}])
     user: NodeUser | None = Field(
-        None, description="the user whom the node is told of", examples=[{"name": "steward", "passcode": "pacs-user"}]
+        None,
+        description="the user whom the node is told of",
+        examples=[{"name": "steward", "passcode": "north.user"}],
     )
 
 

@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
+from services.probes.kinds.secret_names import foreign_secret
 from shared.events.inventory import DicomAddress
 from shared.events.probes import Outcome
 
@@ -96,6 +97,14 @@ class Kind(ABC, Generic[S]):
     def settings_for(cls, address: DicomAddress) -> S | None:
         """What a probe that every node at such an address gets needs to know; None when it gets none of this kind."""
         return None
+
+    async def run_for(self, site_id: str, settings: Mapping[str, Any], timeout: float) -> Observation:
+        """Runs what a site asks, as ``run`` does; nothing where it names a secret of another site."""
+        valid = self.settings.model_validate(settings)
+        if (name := foreign_secret(valid, site_id)) is not None:
+            detail = f"The secret {name} is not of the site {site_id}: name one that begins with {site_id}."
+            return Observation("probe_error", "secret", detail)
+        return await self.run(valid, timeout)
 
     @abstractmethod
     async def run(self, settings: S, timeout: float) -> Observation:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from services.probes.kinds.attempt import Attempt, Ended, failed
 from services.probes.kinds.network import disconnected, drop, open_connection
-from services.probes.kinds.secrets import Secret
+from services.probes.kinds.secret_names import Secret
 from services.probes.kinds.tls_faults import TLS_FAILURES, Trust, context_of
 
 LARGEST_HEAD = 65_536
@@ -47,8 +47,8 @@ class Login(Trust):
     """Who we are to a server, and whom we trust."""
 
     username: str | None = Field(None, max_length=200, description="user of HTTP Basic", examples=["steward"])
-    password: Secret | None = Field(None, description="secret with the user's password", examples=["pacs-password"])
-    token: Secret | None = Field(None, description="secret with a bearer token", examples=["pacs-token"])
+    password: Secret | None = Field(None, description="secret with the user's password", examples=["north.pacs"])
+    token: Secret | None = Field(None, description="secret with a bearer token", examples=["north.pacs-token"])
 
     def login_headers(self, attempt: Attempt) -> dict[str, str]:
         """The Authorization of every request. Raises SecretMissing."""

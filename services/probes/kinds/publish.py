@@ -18,7 +18,8 @@ is written by `.venv/bin/python -m services.probes.kinds.publish` from the code;
 JSON Schema.
 
 A password, a token, a key or a certificate is a secret, and a setting holds its name alone: the value is a file of that
-name in the folder `STEWARD_PROBE_SECRETS` of the replica or the agent that runs the check. A missing one is a
+name in the folder `STEWARD_PROBE_SECRETS` of the replica or the agent that runs the check. It begins with the name of
+the check's site (`north.pacs-password`), or with `group.` where a group-admin makes the check. A missing one is a
 `probe_error` that names the file. The limits of a measure hold where a check sets no others; *learned* ones come from
 what was usual before.
 """

@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import StringConstraints
-
-PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LONGEST_SECRET = 65_536
-
-Secret = Annotated[str, StringConstraints(pattern=PATTERN)]
-"""The name of a file in the folder of secrets: lower-case letters, digits, dots, hyphens and underscores."""
 
 
 class SecretMissing(Exception):

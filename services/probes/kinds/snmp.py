@@ -13,7 +13,8 @@ from services.probes.kinds.attempt import Attempt, failed
 from services.probes.kinds.counters import Counters
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.network import Host, Port, resolve
-from services.probes.kinds.secrets import Secret, Secrets
+from services.probes.kinds.secret_names import Secret
+from services.probes.kinds.secrets import Secrets
 from services.probes.kinds.snmp_presets import Findings, Preset, find
 from services.probes.kinds.snmp_session import AuthProtocol, Community, Engines, PrivProtocol, Session, User
 from shared.events.probes import Outcome
@@ -54,12 +55,12 @@ class SnmpSettings(BaseModel):
     host: Host
     port: Port = Field(161, description="UDP port", examples=[161])
     version: Literal["2c", "3"] = Field("2c", description="version of SNMP", examples=["3"])
-    community: Secret | None = Field(None, description="secret with the community of 2c", examples=["snmp-community"])
+    community: Secret | None = Field(None, description="secret with the community of 2c", examples=["north.snmp"])
     username: str | None = Field(None, max_length=32, description="user of version 3", examples=["steward"])
     auth_protocol: AuthProtocol | None = Field(None, description="how messages are signed", examples=["SHA256"])
-    auth_key: Secret | None = Field(None, description="secret with the password for it", examples=["snmp-auth"])
+    auth_key: Secret | None = Field(None, description="secret with the password for it", examples=["north.snmp-auth"])
     priv_protocol: PrivProtocol | None = Field(None, description="how messages are encrypted", examples=["AES"])
-    priv_key: Secret | None = Field(None, description="secret with the password for it", examples=["snmp-priv"])
+    priv_key: Secret | None = Field(None, description="secret with the password for it", examples=["north.snmp-priv"])
     context: str = Field("", max_length=32, description="context of version 3", examples=["bridge1"])
     presets: list[Preset] = Field([], max_length=7, description="what to look at", examples=[["storage", "load"]])
     names: list[str] = Field(

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
-from services.probes.kinds.secrets import Secret
+from services.probes.kinds.secret_names import Secret
 
 TLS_FAILURES = {
     "tls_expired": "the certificate, or one that it rests on, has expired",
@@ -30,12 +30,12 @@ class Trust(BaseModel):
     trust: Secret | None = Field(
         None,
         description="file of CA certificates among the secrets; by default the system's",
-        examples=["hospital-ca.pem"],
+        examples=["north.hospital-ca.pem"],
     )
     client_certificate: Secret | None = Field(
-        None, description="our certificate with its chain, a PEM file among the secrets", examples=["probe.pem"]
+        None, description="our certificate with its chain, a PEM file among the secrets", examples=["north.probe.pem"]
     )
-    client_key: Secret | None = Field(None, description="the key of our certificate", examples=["probe-key.pem"])
+    client_key: Secret | None = Field(None, description="the key of our certificate", examples=["north.probe-key.pem"])
 
 
 def context_of(trust: Trust, attempt: Attempt) -> ssl.SSLContext:

@@ -12,7 +12,7 @@ from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.exchange import HTTP_FAILURES, Url, client
 from services.probes.kinds.login_flows import MOST_REDIRECTS, Client, Who, by_code, by_form, by_grant
 from services.probes.kinds.redirects import follow
-from services.probes.kinds.secrets import Secret
+from services.probes.kinds.secret_names import Secret
 from services.probes.kinds.tls_faults import Trust
 
 LARGEST_PAGE = 4 * 1024 * 1024
@@ -50,7 +50,7 @@ class WebLoginSettings(Trust):
         examples=["https://viewer.north.example.org/login"],
     )
     username: str | None = Field(None, max_length=200, description="who signs in", examples=["steward"])
-    password: Secret | None = Field(None, description="secret with the password", examples=["viewer-password"])
+    password: Secret | None = Field(None, description="secret with the password", examples=["north.viewer-password"])
     form: str | None = Field(
         None, max_length=100, description="id or name of the form; by default the first with a password"
     )
@@ -64,7 +64,7 @@ class WebLoginSettings(Trust):
         None, description="OAuth's token endpoint", examples=["https://login.north.example.org/token"]
     )
     client_id: str | None = Field(None, max_length=200, description="OAuth client", examples=["steward-probe"])
-    client_secret: Secret | None = Field(None, description="secret of the OAuth client", examples=["viewer-client"])
+    client_secret: Secret | None = Field(None, description="secret of the OAuth client", examples=["north.viewer"])
     redirect_uri: str | None = Field(
         None,
         max_length=2000,

@@ -255,7 +255,7 @@ class Work:
         seconds = run.probe.timeout.total_seconds()
         try:
             async with asyncio.timeout(seconds + LATE_SECONDS):
-                return await kind.run(kind.settings.model_validate(run.probe.settings), seconds)
+                return await kind.run_for(run.probe.site_id, run.probe.settings, seconds)
         except (Exception, asyncio.CancelledError) as exc:
             # A library that cancels a future of its own looks like our end from inside; it must not cost us a slot.
             if isinstance(exc, asyncio.CancelledError) and self._is_over:

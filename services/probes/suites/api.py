@@ -31,7 +31,7 @@ Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 async def create_suite(body: SuiteDraft, call: Annotated[Call, requires("site-admin")]) -> Suite:
     """Makes a suite for a site; one for the site `group` can be run everywhere."""
     call.caller.require("site-admin", body.site_id)
-    return await call.run(handlers.create_suite, body)
+    return await call.run(handlers.create_suite, body, call.caller.has("group-admin", GROUP))
 
 
 @suites_router.get("")
@@ -59,7 +59,8 @@ async def change_suite(
 ) -> Suite:
     """Changes a suite of your own; runs that have begun keep their items."""
     call.caller.require("site-admin", (await _visible(call, suite_id)).site_id, f"suite {suite_id}")
-    return await call.run(handlers.replace_suite, suite_id, version, body)
+    may_use_group = call.caller.has("group-admin", GROUP)
+    return await call.run(handlers.replace_suite, suite_id, version, body, may_use_group)
 
 
 @suites_router.delete("/{suite_id}")

@@ -35,7 +35,7 @@ from services.probes.suites.domain import (
     requested,
     started,
 )
-from services.probes.suites.planning import Referred, System, check_items, left_out, plan_items
+from services.probes.suites.planning import Referred, System, check_items, check_items_secrets, left_out, plan_items
 from services.probes.suites.report import completed, concluded, ended, failed_at_start, overdue, report_of
 from services.probes.targets.domain import PROBED_STATES, Target
 from services.probes.targets.handlers import find_nodes_touched_by, find_subject
@@ -59,18 +59,22 @@ NOWHERE_ELSE: Mapping[str, str | None] = {}
 NEW_NODE = "A node of the system is new, or has a new address."
 
 
-async def create_suite(tx: Transaction, draft: SuiteDraft) -> Suite:
-    """Adds a suite. Raises Malformed."""
+async def create_suite(tx: Transaction, draft: SuiteDraft, may_use_group: bool) -> Suite:
+    """Adds a suite, whose items may name the secrets of its site, and perhaps those of the group. Raises Malformed."""
     check_items(draft.items, SUITE_KINDS)
+    check_items_secrets(draft.items, SUITE_KINDS, draft.site_id, may_use_group)
     suite = draft_suite(new_id(), draft)
     await store.insert_suite(tx.conn, suite)
     return suite
 
 
-async def replace_suite(tx: Transaction, suite_id: str, expected_version: int, change: SuiteChange) -> Suite:
+async def replace_suite(
+    tx: Transaction, suite_id: str, expected_version: int, change: SuiteChange, may_use_group: bool
+) -> Suite:
     """Changes a suite; runs that have begun keep their items. Raises NotFound, Stale, Malformed, Conflict."""
     old = await _own_suite(tx, suite_id, expected_version)
     check_items(change.items, SUITE_KINDS)
+    check_items_secrets(change.items, SUITE_KINDS, old.site_id, may_use_group)
     suite = change_suite(old, change)
     await store.update_suite(tx.conn, suite, expected_version)
     return suite
@@ -181,6 +185,7 @@ async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[It
     return System(
         id=run.system_id,
         name=name,
+        site_id=run.site_id,
         nodes=await find_nodes_touched_by(conn, run.system_id),
         named=named,
         checks={

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.probes.kinds.domain import Kind
+from services.probes.kinds.secret_names import check_secrets, secrets_in, secrets_in_part
 from services.probes.suites.domain import MOST_TO_RUN, Item, ItemRun
 from services.probes.targets.domain import Target
 from shared.errors import Malformed
@@ -28,6 +29,14 @@ def check_items(items: Sequence[Item], kinds: Kinds) -> None:
         if item.kind not in kinds:
             raise Malformed(f"items.{place}.kind", f"must be one of {', '.join(sorted(kinds))}", "dicom-echo")
         _check_settings(f"items.{place}", item, kinds[item.kind])
+
+
+def check_items_secrets(items: Sequence[Item], kinds: Kinds, site_id: str, may_use_group: bool) -> None:
+    """Raises Malformed for the first secret that an item of a suite of the site may not name."""
+    for place, item in enumerate(items):
+        if item.kind is not None:
+            named = secrets_in_part(kinds[item.kind].settings, item.settings, f"items.{place}.settings")
+            check_secrets(named, site_id, may_use_group)
 
 
 def _check_settings(field: str, item: Item, kind: type[Kind[Any]]) -> None:
@@ -59,6 +68,7 @@ class System:
 
     id: str
     name: str
+    site_id: str
     nodes: Sequence[Target]
     named: Mapping[str, Target]
     checks: Mapping[str, Referred]
@@ -100,7 +110,7 @@ def _plan(item: Item, system: System, kinds: Kinds, added: Mapping[str, Any]) ->
             why = f"{check.name} is made by agent {check.vantage}, and suites ask from where the service runs"
             yield _refused(_run(item, _Place(check.subject, check.name, check.settings), check.kind, {}), why)
         else:
-            yield _settled(item, _Place(check.subject, check.name, check.settings), check.kind, kinds, added)
+            yield _settled(item, _Place(check.subject, check.name, check.settings), check.kind, system, kinds, added)
         return
     kind = item.kind or ""
     if kind not in kinds:
@@ -110,7 +120,7 @@ def _plan(item: Item, system: System, kinds: Kinds, added: Mapping[str, Any]) ->
     if not places:
         yield _not_run(item, kind, f"the system has no {_missing(item)}")
     for place in places:
-        yield place if isinstance(place, ItemRun) else _settled(item, place, kind, kinds, added)
+        yield place if isinstance(place, ItemRun) else _settled(item, place, kind, system, kinds, added)
 
 
 def _places(item: Item, system: System, kind: type[Kind[Any]]) -> Iterator[_Place | ItemRun]:
@@ -147,7 +157,7 @@ def _missing(item: Item) -> str:
     return f"node of the role {item.role}{calling}"
 
 
-def _settled(item: Item, place: _Place, kind: str, kinds: Kinds, added: Mapping[str, Any]) -> ItemRun:
+def _settled(item: Item, place: _Place, kind: str, system: System, kinds: Kinds, added: Mapping[str, Any]) -> ItemRun:
     settings = {**place.settings, **item.settings, **added}
     run = _run(item, place, kind, settings)
     if kind not in kinds:
@@ -156,6 +166,13 @@ def _settled(item: Item, place: _Place, kind: str, kinds: Kinds, added: Mapping[
         checked = kinds[kind].settings.model_validate(settings)
     except ValidationError as exc:
         return _refused(run, f"its settings don't do: {first_fault(exc)}")
+    # A secret of the group goes where a group-admin has it sent: whoever asks for the run, or borrows a check for an
+    # item of his own, must not send it elsewhere.
+    is_as_made = not added and (item.check_id is None or not item.settings)
+    try:
+        check_secrets(secrets_in(checked), system.site_id, may_use_group=is_as_made)
+    except Malformed as exc:
+        return _refused(run, exc.detail)
     return run.model_copy(
         update={"settings": checked.model_dump(mode="json"), "is_heavy": kinds[kind].is_heavy},
     )

@@ -114,7 +114,7 @@ class SuiteRunner:
             return Observation("probe_error", "kind", f"This replica has no probe of the kind {item.kind}.")
         try:
             async with asyncio.timeout(item.timeout_seconds + LATE_SECONDS):
-                return await kind.run(kind.settings.model_validate(item.settings), item.timeout_seconds)
+                return await kind.run_for(leased.site_id, item.settings, item.timeout_seconds)
         except Exception as exc:
             log.error("suite.broken", run=leased.run_id, item=item.name, exc_info=exc)
             return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")

@@ -6,7 +6,7 @@ Times are those that the service would give: due = k·interval + hash(probe id) 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,13 +25,19 @@ Keep = Callable[[Brought], None]
 class Roster:
     """The probes of this vantage, each made by a task of its own; ``keep`` gets what they see.
 
-    As in the service, a target is asked one thing at a time, and a system stands one heavy run.
+    As in the service, a target is asked one thing of a family of kinds at a time, a system stands one heavy run, and at
+    most ``concurrency`` are under way.
     """
 
     kinds: Mapping[str, Kind[Any]]
     keep: Keep
+    concurrency: int
     _tasks: dict[str, "tuple[Assignment, asyncio.Task[None], asyncio.Event]"] = field(default_factory=dict)
     _locks: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+    _slots: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._slots = asyncio.Semaphore(self.concurrency)
 
     def follow(self, work: list[Assignment]) -> None:
         """Makes these probes from now on and no others; one that is as it was goes on undisturbed."""
@@ -61,22 +67,25 @@ class Roster:
     async def _make_runs(self, probe: Probe, retry: asyncio.Event) -> None:
         due_at = slot_after(probe.id, probe.interval, datetime.now(UTC))
         while True:
-            await _sleep_until(due_at, asyncio.Event())
+            await _sleep_until(due_at, asyncio.Event(), probe.interval)
             now = datetime.now(UTC)
+            if due_at - now > probe.interval:
+                due_at = slot_after(probe.id, probe.interval, now)
+                continue
             turn = take_turn(probe, due_at, now)
             if turn.left_out:
                 self.keep(Brought.of(probe.id, due_at, now, left_out(turn.left_out)))
-            async with self._lock(probe):
+            async with self._lock(probe), self._slots:
                 retry.clear()
                 started_at = datetime.now(UTC)
                 seen = await self._observe(probe)
             self.keep(Brought.of(probe.id, turn.due_at, started_at, seen))
             due_at = next_due(probe, turn.due_at, is_undecided=False)
-            if await _sleep_until(due_at, retry):
+            if await _sleep_until(due_at, retry, probe.interval):
                 due_at = max(next_due(probe, turn.due_at, is_undecided=True), datetime.now(UTC))
 
     def _lock(self, probe: Probe) -> asyncio.Lock:
-        place = f"heavy {probe.system_id or probe.subject}" if probe.is_heavy else f"{probe.kind} {probe.subject}"
+        place = f"heavy {probe.system_id or probe.subject}" if probe.is_heavy else f"{probe.family} {probe.subject}"
         return self._locks.setdefault(place, asyncio.Lock())
 
     async def _observe(self, probe: Probe) -> Observation:
@@ -86,15 +95,18 @@ class Roster:
         timeout = probe.timeout.total_seconds()
         try:
             async with asyncio.timeout(timeout + LATE_SECONDS):
-                return await kind.run(kind.settings.model_validate(probe.settings), timeout)
+                return await kind.run_for(probe.site_id, probe.settings, timeout)
         except Exception as exc:
             log.error("probe.broken", probe=probe.id, exc_info=exc)
             return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
 
 
-async def _sleep_until(instant: datetime, woken: asyncio.Event) -> bool:
-    """Returns at ``instant``, by a clock that may be set meanwhile, or, with True, when woken before."""
-    while (left := (instant - datetime.now(UTC)).total_seconds()) > 0:
+async def _sleep_until(instant: datetime, woken: asyncio.Event, interval: timedelta) -> bool:
+    """Returns at ``instant``, or, with True, when woken before; at once where it is further off than an interval.
+
+    Then the clock was set back meanwhile, and what was due by it is not due for as long.
+    """
+    while 0 < (left := (instant - datetime.now(UTC)).total_seconds()) <= interval.total_seconds():
         try:
             async with asyncio.timeout(min(left, LONGEST_NAP)):
                 await woken.wait()

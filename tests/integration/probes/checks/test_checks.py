@@ -119,6 +119,33 @@ async def test_asset_of_another_site_does_not_exist(run: Run, speak: Speak) -> N
         assert (await steward.admin.post(CHECKS, json=draft(new_id()))).status_code == 404
 
 
+async def test_check_names_no_secret_of_another_site(run: Run, speak: Speak) -> None:
+    """Or its maker would get it sent to his own server; those of the group take a group-admin, at each change too."""
+    async with run(**probes(probe_interval=DAY)) as steward, speak("inventory") as inventory:
+        system = await known(steward, await tell_system(inventory))
+
+        def page(secret: str, name: str = "Web") -> dict[str, Any]:
+            settings = {"url": "http://127.0.0.1:1/", "username": "me", "password": secret}
+            return draft(system, kind="http", name=name, settings=settings)
+
+        async with steward.as_("olga", "operator:north") as olga:
+            for secret in ("south.ris", "ris", "group.ris"):
+                refused = await olga.post(CHECKS, json=page(secret))
+                assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "settings.password")
+                assert refused.json()["errors"][0]["example"] == "north.ris"
+            [row] = (await olga.post(f"{CHECKS}/bulk", json={"rows": [page("group.ris")]})).json()["rows"]
+            assert row["problem"]["status"] == 422
+            own = await created(olga, page("north.ris"))
+            change = {"name": "Web", "settings": own["settings"] | {"password": "south.ris"}}
+            url = f"{CHECKS}/{own['id']}"
+            assert (await olga.put(url, json=change, headers={"If-Match": '"1"'})).status_code == 422
+            shared = await created(steward.admin, page("group.ris", "Shared"))
+            change = {"name": "Shared", "settings": shared["settings"] | {"url": "http://127.0.0.1:2/"}}
+            url = f"{CHECKS}/{shared['id']}"
+            assert (await olga.put(url, json=change, headers={"If-Match": '"1"'})).status_code == 422
+            assert (await steward.admin.put(url, json=change, headers={"If-Match": '"1"'})).status_code == 200
+
+
 async def test_checks_are_listed_by_site_asset_and_kind_in_pages(run: Run, speak: Speak) -> None:
     """A page never shifts; a filter shows only what fits."""
     async with run(**probes(probe_interval=DAY)) as steward, speak("inventory") as inventory:

@@ -183,6 +183,20 @@ async def test_suite_that_could_never_run_is_refused(run: Run, speak: Speak) -> 
         assert "settings.host" in done["items"][0]["detail"]
 
 
+async def test_item_names_no_secret_of_another_site(run: Run, speak: Speak) -> None:
+    """Neither in a suite of the site, nor through what is added to a run; those of the group take a group-admin."""
+    async with hospital(run, speak) as system:
+        admin = system.steward.as_("sally", f"site-admin:{SITE}")
+        item = {"name": "web", "function": "connectivity", "interface": "ris_ehr", "kind": "http"}
+        for secret in ("south.ris", "group.ris"):
+            body = {"site_id": SITE, "name": "n", "purpose": "other", "items": [item | {"settings": {"token": secret}}]}
+            refused = await admin.post(SUITES, json=body)
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "items.0.settings.token")
+        suite_id = await system.make_suite(item | {"settings": {"url": "http://127.0.0.1:1/"}})
+        done = await system.run(suite_id, settings={"web": {"token": "south.ris"}})
+        assert (done["items"][0]["verdict"], "begin with north." in done["items"][0]["detail"]) == ("not_run", True)
+
+
 async def test_runs_of_another_site_do_not_exist(run: Run, speak: Speak) -> None:
     """Neither run, items, evidence nor matrix; and the id of another site's run tells nothing of it."""
     async with hospital(run, speak) as system:

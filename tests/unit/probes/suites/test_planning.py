@@ -25,7 +25,7 @@ def node(number: int, role: NodeRole, reason: str | None = None) -> Target:
 
 
 NODES = [node(1, "archive"), node(2, "modality"), node(3, "modality"), node(4, "workstation", "the node is isolated")]
-SYSTEM = System("s", "North archive", NODES, {NODES[0].id: NODES[0]}, {})
+SYSTEM = System("s", "North archive", "north", NODES, {NODES[0].id: NODES[0]}, {})
 
 
 def an_item(**more: Any) -> Item:
@@ -89,7 +89,7 @@ def test_check_lends_kind_settings_and_subject() -> None:
     """An item may refer to what is asked anyway."""
     check_id = f"{NODE}8"
     settings = {"host": "h", "port": 104, "ae_title": "A"}
-    system = System("s", "", [], {}, {check_id: Referred("dicom-echo", settings, f"{NODE}1", "answers")})
+    system = System("s", "", "north", [], {}, {check_id: Referred("dicom-echo", settings, f"{NODE}1", "answers")})
     [run] = plan_items([an_item(kind=None, check_id=check_id)], system, SUITE_KINDS, {})
     assert (run.kind, run.subject, run.subject_name, run.state) == ("dicom-echo", f"{NODE}1", "answers", "planned")
 
@@ -99,15 +99,36 @@ def test_check_of_an_agent_is_not_run_from_here() -> None:
     check_id = f"{NODE}8"
     check = Referred("dicom-echo", {"host": "h", "port": 104, "ae_title": "A"}, f"{NODE}1", "answers", "south-dmz")
     [run] = plan_items(
-        [an_item(kind=None, check_id=check_id)], System("s", "", [], {}, {check_id: check}), SUITE_KINDS, {}
+        [an_item(kind=None, check_id=check_id)], System("s", "", "north", [], {}, {check_id: check}), SUITE_KINDS, {}
     )
     assert (run.kind, run.subject, run.state, run.verdict) == ("dicom-echo", f"{NODE}1", "done", "not_run")
     assert run.detail.startswith("Not run: answers is made by agent south-dmz")
 
 
+def group_item(**more: Any) -> Item:
+    """An item that sends a secret of the group."""
+    return an_item(kind="http", settings={"url": "https://ris/", "password": "group.ris", **more})
+
+
+def test_secret_of_the_group_goes_where_its_item_says() -> None:
+    """Who asks for a run may not send it elsewhere, nor who borrows a check; one of another site goes nowhere."""
+    check_id = f"{NODE}8"
+    check = Referred("http", {"url": "https://ris/", "password": "group.ris"}, f"{NODE}1", "web")
+    system = System("s", "", "north", [], {}, {check_id: check})
+    elsewhere = {"url": "https://elsewhere/"}
+    as_it_is, borrowed = (an_item(kind=None, check_id=check_id, settings=more) for more in ({}, elsewhere))
+    runs = [*plan_items([as_it_is, borrowed], system, SUITE_KINDS, {})]
+    assert [run.state for run in runs] == ["planned", "done"]
+    assert [run.state for run in planned(group_item())] == ["planned"]
+    [moved] = planned(group_item(), added={"it": elsewhere})
+    assert (moved.verdict, "settings.password: is a secret of the group" in moved.detail) == ("not_run", True)
+    [foreign] = planned(an_item(kind="http", settings={"url": "https://ris/", "password": "south.ris"}))
+    assert (foreign.verdict, "must be a secret of the site" in foreign.detail) == ("not_run", True)
+
+
 def test_run_has_an_end() -> None:
     """A suite that becomes too many items is cut, which is an error and no pass."""
-    many = System("s", "", [node(n, "modality") for n in range(10, 10 + MOST_TO_RUN + 5)], {}, {})
+    many = System("s", "", "north", [node(n, "modality") for n in range(10, 10 + MOST_TO_RUN + 5)], {}, {})
     runs = plan_items([an_item(role="modality")], many, SUITE_KINDS, {})
     assert len(runs) == MOST_TO_RUN
     assert (runs[-1].verdict, runs[-1].state) == ("error", "done")
