@@ -1,7 +1,7 @@
 """What the overview shows: the other services' answers, put together by site. A part that is missing hides no other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Generic, TypeVar
 
@@ -75,7 +75,10 @@ class Target(BaseModel):
 
 
 class Alert(BaseModel):
-    """An alert that is open until it has ``resolved_at``; ``acknowledged_by`` has taken it over."""
+    """An alert that is open until it has ``resolved_at``; ``acknowledged_by`` has taken it over.
+
+    A ``flapping`` one comes and goes.
+    """
 
     site_id: str
     asset_name: str
@@ -84,8 +87,43 @@ class Alert(BaseModel):
     summary: str
     since: AwareDatetime
     resolved_at: AwareDatetime | None = None
+    flapping: bool = False
     acknowledged_by: str | None = None
     acknowledgement: str | None = None
+
+
+class Standing(BaseModel):
+    """Where a check stands that is not well. ``suppressed_by`` is an asset that is down, and that it lies behind."""
+
+    site_id: str
+    subject: str
+    check: str
+    phase: str
+    suppressed_by: str | None = None
+    held_by_window: bool = False
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether nobody knows how it is: what was seen last says nothing any more."""
+        return self.phase == "unknown"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it tells what no open alert does."""
+        return self.is_unheard or self.held_by_window or self.suppressed_by is not None
+
+
+class Report(BaseModel):
+    """What somebody of the staff has noticed, and nobody has said yet what came of it."""
+
+    site_id: str
+    asset_name: str
+    summary: str
+    place: str | None = None
+    contact: str | None = None
+    happened_at: AwareDatetime
+    filed_by: str
+    closed_at: AwareDatetime | None = None
 
 
 class SystemRef(BaseModel):
@@ -161,6 +199,8 @@ class Answers:
     nodes: Part[Node] = Part()
     targets: Part[Target] = Part()
     alerts: Part[Alert] = Part()
+    standings: Part[Standing] = Part()
+    reports: Part[Report] = Part()
     windows: Part[Window] = Part()
     runs: Part[Run] = Part()
     entries: Part[Entry] = Part()
@@ -168,11 +208,15 @@ class Answers:
 
 @dataclass(frozen=True)
 class NodeRow:
-    """A node with what its probes last saw; ``not_probed`` says why nothing is asked of it."""
+    """A node with what its probes last saw; ``not_probed`` says why nothing is asked of it.
+
+    ``standings`` are those of its checks that count, each with the name of what keeps its alert back.
+    """
 
     node: Node
     results: tuple[Result, ...]
     not_probed: str | None
+    standings: tuple[tuple[Standing, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +234,8 @@ class SiteView:
     site: Site
     zone: tzinfo
     alerts: tuple[Alert, ...]
+    reports: tuple[Report, ...]
+    unheard: int
     systems: tuple[SystemRow, ...]
     windows: tuple[Window, ...]
     runs: tuple[tuple[Run, str], ...]
@@ -225,7 +271,8 @@ def put_together(answers: Answers) -> Overview:
 
 def _all_sites(answers: Answers) -> list[Site]:
     known = {site.id: site for site in answers.sites.items}
-    for part in (answers.systems, answers.nodes, answers.alerts, answers.windows, answers.runs):
+    parts = (answers.systems, answers.nodes, answers.alerts, answers.reports, answers.windows, answers.runs)
+    for part in parts:
         for item in part.items:
             known.setdefault(item.site_id, Site(id=item.site_id, name=item.site_id))
     return list(known.values())
@@ -236,11 +283,16 @@ def _view(site: Site, answers: Answers) -> SiteView:
     names = {system.id: system.name for system in answers.systems.items}
     windows = [w for w in answers.windows.items if w.site_id == site.id and w.state in LIVE_WINDOWS]
     alerts = [alert for alert in answers.alerts.items if alert.site_id == site.id and alert.resolved_at is None]
+    reports = [one for one in answers.reports.items if one.site_id == site.id]
     runs = sorted((run for run in answers.runs.items if run.site_id == site.id), key=lambda run: run.planned_at)
     return SiteView(
         site=site,
         zone=zone_of(site.time_zone),
         alerts=tuple(sorted(alerts, key=lambda alert: (alert.severity != "critical", alert.since))),
+        reports=tuple(
+            sorted((one for one in reports if one.closed_at is None), key=lambda one: one.happened_at, reverse=True)
+        ),
+        unheard=sum(one.is_unheard for one in answers.standings.items if one.site_id == site.id),
         systems=systems,
         windows=tuple(sorted(windows, key=lambda window: window.starts_at)),
         runs=tuple((run, names.get(run.system_id, run.system_id)) for run in reversed(runs[-SHOWN_RUNS:])),
@@ -252,7 +304,11 @@ def _systems(site_id: str, answers: Answers) -> tuple[SystemRow, ...]:
     systems = [s for s in answers.systems.items if s.site_id == site_id and s.state not in ENDED]
     nodes = [n for n in answers.nodes.items if n.site_id == site_id and n.state not in ENDED]
     targets = {target.id: target for target in answers.targets.items}
-    rows = [_node_row(node, targets.get(node.id)) for node in sorted(nodes, key=_by_name)]
+    standings = _standings_by_subject(answers)
+    rows = [
+        replace(_node_row(node, targets.get(node.id)), standings=tuple(standings.get(node.id, ())))
+        for node in sorted(nodes, key=_by_name)
+    ]
     shown = {system.id for system in systems}
     placed = [
         SystemRow(system, tuple(row for row in rows if row.node.system_id == system.id))
@@ -260,6 +316,16 @@ def _systems(site_id: str, answers: Answers) -> tuple[SystemRow, ...]:
     ]
     strays = tuple(row for row in rows if row.node.system_id not in shown)
     return (*placed, SystemRow(None, strays)) if strays else tuple(placed)
+
+
+def _standings_by_subject(answers: Answers) -> dict[str, list[tuple[Standing, str | None]]]:
+    names = {asset.id: asset.name for part in (answers.systems, answers.nodes) for asset in part.items}
+    found: dict[str, list[tuple[Standing, str | None]]] = {}
+    for one in answers.standings.items:
+        if one.counts:
+            behind = names.get(one.suppressed_by, one.suppressed_by) if one.suppressed_by else None
+            found.setdefault(one.subject, []).append((one, behind))
+    return found
 
 
 def _node_row(node: Node, target: Target | None) -> NodeRow:

@@ -17,8 +17,10 @@ from services.console.overview.domain import (
     Entry,
     Node,
     Part,
+    Report,
     Run,
     Site,
+    Standing,
     System,
     Target,
     Window,
@@ -33,7 +35,7 @@ Asked = str | Sequence[str]
 AHEAD = timedelta(days=14)
 PAGE = 500
 MOST_PAGES = 4
-ROUTINE = ("probe.result", "log.manifest", "log.accessed")
+ROUTINE = ("probe.result", "alert.transitioned", "log.manifest", "log.accessed")
 """Not shown of the audit trail: they would be all that one sees."""
 
 
@@ -67,6 +69,8 @@ class StewardApi:
             nodes = group.create_task(self._all(client, "/inventory/v1/nodes", Node))
             targets = group.create_task(self._all(client, "/probes/v1/targets", Target))
             alerts = group.create_task(self._all(client, "/probes/v1/alerts", Alert, open="true"))
+            standings = group.create_task(self._all(client, "/probes/v1/standings", Standing))
+            reports = group.create_task(self._all(client, "/probes/v1/reports", Report, state="open"))
             windows = group.create_task(self._all(client, "/maintenance/v1/windows", Window, **soon))
             runs = group.create_task(self._latest(client, "/backup/v1/runs", Run, PAGE))
             entries = group.create_task(
@@ -78,6 +82,8 @@ class StewardApi:
             nodes=nodes.result(),
             targets=targets.result(),
             alerts=alerts.result(),
+            standings=standings.result(),
+            reports=reports.result(),
             windows=windows.result(),
             runs=runs.result(),
             entries=entries.result(),

@@ -11,8 +11,9 @@ from services.console.overview import domain
 from services.inventory.assets.domain import Node, Software, System
 from services.inventory.sites.domain import Site
 from services.maintenance.windows.domain import Window
-from services.probes.alerts.records import Alert
+from services.probes.alerts.records import Alert, Standing
 from services.probes.history.domain import Result
+from services.probes.reports.domain import Report
 from services.probes.targets.domain import Target
 from shared.events.envelope import Envelope
 from shared.events.maintenance import SystemRef
@@ -25,6 +26,8 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (domain.Target, Target),
     (domain.Result, Result),
     (domain.Alert, Alert),
+    (domain.Standing, Standing),
+    (domain.Report, Report),
     (domain.Window, Window),
     (domain.SystemRef, SystemRef),
     (domain.Run, Run),

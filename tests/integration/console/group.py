@@ -16,8 +16,9 @@ from services.compliance.search.domain import AuditedEvent
 from services.inventory.assets.domain import Node, Software, System
 from services.inventory.sites.domain import Site
 from services.maintenance.windows.domain import Window
-from services.probes.alerts.records import Alert
+from services.probes.alerts.records import Alert, Standing
 from services.probes.history.domain import Result
+from services.probes.reports.domain import Report
 from services.probes.targets.domain import Target
 from shared.events.maintenance import SystemRef
 from shared.transactions import new_id
@@ -25,8 +26,9 @@ from shared.transactions import new_id
 NOW = datetime.now(UTC).replace(microsecond=0)
 SITES, SYSTEMS, NODES = "/inventory/v1/sites", "/inventory/v1/systems", "/inventory/v1/nodes"
 TARGETS, ALERTS = "/probes/v1/targets", "/probes/v1/alerts"
+STANDINGS, REPORTS = "/probes/v1/standings", "/probes/v1/reports"
 WINDOWS, RUNS, EVENTS = "/maintenance/v1/windows", "/backup/v1/runs", "/compliance/v1/events"
-PATHS = (SITES, SYSTEMS, NODES, TARGETS, ALERTS, WINDOWS, RUNS, EVENTS)
+PATHS = (SITES, SYSTEMS, NODES, TARGETS, ALERTS, STANDINGS, REPORTS, WINDOWS, RUNS, EVENTS)
 
 
 @dataclass
@@ -83,12 +85,19 @@ def two_hospitals() -> Group:
             _target(quiet, _result(quiet, 40, "ok", "answered")),
         ],
         ALERTS: [_alert(storage, north.id)],
+        STANDINGS: [
+            _standing(storage, "firing"),
+            _standing(scanner, "unknown"),
+            _standing(scanner, "pending", suppressed_by=storage.id),
+        ],
+        REPORTS: [_report(north)],
         WINDOWS: [_window(north)],
         RUNS: [_run(north, 30, "done"), _run(north, 6, "failed"), _run(south, 5, "done")],
         EVENTS: [
             _event(914, "log.manifest", "log"),
             _event(913, "log.accessed", "log"),
             _event(912, "probe.result", storage.id),
+            _event(910, "alert.transitioned", storage.id),
             _event(911, "window.scheduled", "north"),
         ],
     }
@@ -171,8 +180,46 @@ def _alert(node: Node, system_id: str) -> Alert:
         raised_at=NOW - timedelta(minutes=2),
         persisted_past_window=False,
         probe_id=f"dicom-echo:{node.id}",
+        flapping=True,
         acknowledged_by="ben",
         acknowledgement="The vendor is on the way.",
+    )
+
+
+def _standing(node: Node, phase: Any, suppressed_by: str | None = None) -> Standing:
+    return Standing(
+        id=f"dicom-echo:{node.id}",
+        probe_id=f"dicom-echo:{node.id}",
+        measure="",
+        subject=node.id,
+        site_id=node.site_id,
+        check="dicom-echo",
+        phase=phase,
+        failures=0,
+        since=NOW - timedelta(minutes=3),
+        alert_id=None,
+        severity=None,
+        held_by_window=False,
+        suppressed_by=suppressed_by,
+    )
+
+
+def _report(system: System) -> Report:
+    return Report(
+        id=new_id(),
+        site_id=system.site_id,
+        system_id=system.id,
+        asset_name=system.name,
+        summary="Images load slowly in the ED",
+        details="",
+        place="ED, reading room 2",
+        contact="Dr. Weber, 4711",
+        happened_at=NOW - timedelta(minutes=12),
+        filed_at=NOW - timedelta(minutes=11),
+        filed_by="weber",
+        alert_id=new_id(),
+        sha256="0" * 64,
+        version=1,
     )
 
 

@@ -15,6 +15,7 @@ from tests.integration.console.group import (
     PATHS,
     RUNS,
     SITES,
+    STANDINGS,
     SYSTEMS,
     TARGETS,
     WINDOWS,
@@ -59,10 +60,42 @@ async def test_page_shows_each_site_with_what_a_night_shift_needs(visit: Visit) 
     assert "700.0 MiB, 1412 files" in south
     assert "Archive upgrade" not in south
     assert "window.scheduled" in html
-    for routine in ("probe.result", "log.manifest", "log.accessed"):
+    for routine in ("probe.result", "alert.transitioned", "log.manifest", "log.accessed"):
         assert routine not in html
     assert "Old archive" not in html
     assert "Not everything is on this page" not in html
+
+
+async def test_alerts_tell_who_has_them_and_what_is_kept_back_or_not_known(visit: Visit) -> None:
+    """Acknowledged and flapping stand with the alert; unknown and suppressed with the node, beside what was seen."""
+    north = section(await overview(visit), "north")
+    assert re.search(r"flapping</span>.*acknowledged</span> <span class=\"quiet\">ben: The vendor", north)
+    scanner = north.split("CT 2, emergency</th>")[1].split("</tr>")[0]
+    assert re.search(r"ok</span> .*unknown</span> <span class=\"quiet\">dicom-echo: not heard of any more", scanner)
+    assert re.search(r"suppressed</span> <span class=\"quiet\">dicom-echo: North archive, storage is down", scanner)
+
+
+async def test_reports_that_nobody_has_closed_are_shown(visit: Visit) -> None:
+    """With what, where, and whom to call back; a site without one has no such part."""
+    html = await overview(visit)
+    north = section(html, "north")
+    for told in (
+        "Open reports by staff",
+        "Images load slowly in the ED",
+        "reading room 2",
+        "Dr. Weber, 4711",
+        "12 min",
+    ):
+        assert told in north
+    assert "Open reports" not in section(html, "south")
+
+
+async def test_a_site_with_a_probe_that_is_not_heard_of_is_not_called_well(visit: Visit, group: Group) -> None:
+    """The last result may be an old ok."""
+    group.lists[ALERTS] = []
+    assert "1 probe not heard of" in (await overview(visit)).split("<main")[0]
+    group.failing = {STANDINGS: 500}
+    assert "all probes ok" not in await overview(visit)
 
 
 async def test_services_are_asked_with_the_visitors_own_token(visit: Visit, group: Group) -> None:
