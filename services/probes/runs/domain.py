@@ -52,6 +52,11 @@ class Probe:
     check_name: str | None = None
 
     @property
+    def family(self) -> str:
+        """The kinds of which a target is asked one at a time, such as all that speak DICOM."""
+        return self.kind.partition("-")[0]
+
+    @property
     def check(self) -> str:
         """What its alerts call it; no other probe of the subject is called so."""
         return self.check_name or self.kind

@@ -21,7 +21,7 @@ async def run(settings: VantageSettings) -> None:
     link = Link(settings.agent_server, settings.agent_name, settings.agent_token, settings.agent_ca)
     spool = Spool(settings.agent_spool, settings.agent_spool_results)
     kinds = {kind.name: kind.configured(settings) for kind in KINDS}
-    work = asyncio.create_task(Agent(link, spool, kinds, settings.agent_refresh).run())
+    work = asyncio.create_task(Agent(link, spool, kinds, settings.agent_refresh, settings.agent_concurrency).run())
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, work.cancel)
     try:

@@ -23,6 +23,9 @@ from shared.telemetry import log
 A_DELIVERY = 200
 """Results brought at a time, so that those of a long silence don't come in one piece."""
 
+DELIVERY_BYTES = 512 * 1024
+"""How much of them: the service takes no more than 1 MiB."""
+
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 HELD_IN_MEMORY = 10_000
@@ -30,15 +33,20 @@ DISK_PAUSE = 5.0
 
 
 class Agent:
-    """One vantage. It asks for work, and tells that it is alive, every ``refresh_seconds``."""
+    """One vantage. It asks for work, and tells that it is alive, every ``refresh_seconds``.
 
-    def __init__(self, link: Link, spool: Spool, kinds: Mapping[str, Kind[Any]], refresh_seconds: float) -> None:
+    It makes at most ``concurrency`` runs at the same time.
+    """
+
+    def __init__(
+        self, link: Link, spool: Spool, kinds: Mapping[str, Kind[Any]], refresh_seconds: float, concurrency: int
+    ) -> None:
         self._link = link
         self._spool = spool
         self._refresh_seconds = refresh_seconds
-        self._roster = Roster(kinds, self._see)
-        self._fresh: deque[Brought] = deque()
-        self._writing: list[Brought] = []
+        self._roster = Roster(kinds, self._see, concurrency)
+        self._fresh: deque[bytes] = deque()
+        self._writing: list[bytes] = []
         self._seen = asyncio.Event()
         self._kept = asyncio.Event()
         self._lost = 0
@@ -61,7 +69,11 @@ class Agent:
 
     def _see(self, result: Brought) -> None:
         """Takes what a run saw. When the disk takes nothing and memory is full, the oldest is lost, and counted."""
-        self._fresh.append(result)
+        try:
+            self._fresh.append(result.model_dump_json().encode())
+        except ValueError as exc:
+            log.error("agent.not_written", probe=result.probe_id, exc_info=exc)
+            self._lost += 1
         if len(self._fresh) > HELD_IN_MEMORY:
             self._fresh.popleft()
             self._lost += 1
@@ -96,8 +108,8 @@ class Agent:
             self._writing.clear()
             self._kept.set()
 
-    def _write(self, results: Sequence[Brought]) -> None:
-        self._spool.add([result.model_dump_json().encode() for result in results])
+    def _write(self, results: Sequence[bytes]) -> None:
+        self._spool.add(results)
         if self._lost:
             self._spool.count_lost(self._lost)
             self._lost = 0
@@ -120,10 +132,11 @@ class Agent:
 
     async def _bring_some(self) -> bool:
         """Brings the oldest results, or none to say that it is alive; whether there may be more."""
-        batch = self._spool.oldest(self._at_once)
+        batch = self._spool.oldest(self._at_once, DELIVERY_BYTES)
         bodies = [body for _, body in batch]
+        left = self._spool.waiting - len(batch)
         try:
-            receipt = await self._link.bring(bodies, self._spool.waiting - len(batch), self._spool.lost)
+            receipt = await self._link.bring(bodies, left, self._spool.lost)
         except NotTaken as exc:
             return self._give_up(batch, exc)
         self._at_once = A_DELIVERY
@@ -133,7 +146,7 @@ class Agent:
             await asyncio.to_thread(self._spool.remove, batch[-1][0])
         for probe_id in receipt.retry:
             self._roster.retry(probe_id)
-        return len(batch) == A_DELIVERY
+        return left > 0
 
     def _give_up(self, batch: Sequence[tuple[int, bytes]], why: NotTaken) -> bool:
         """Brings one at a time, to find the result that can't be taken, and lets go of that one alone."""

@@ -12,7 +12,7 @@ from shared.errors import StewardError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 NOT_MODIFIED = 304
-UNPROCESSABLE = 422
+NOT_TAKEN = (413, 422)
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -22,7 +22,7 @@ class LinkDown(StewardError):
 
 
 class NotTaken(LinkDown):
-    """The service was reached and can't read what was brought."""
+    """The service was reached and will never take what was brought: it can't be read, or is too large."""
 
 
 class Link:
@@ -53,7 +53,7 @@ class Link:
     async def bring(self, results: Sequence[bytes], waiting: int, lost: int) -> Receipt:
         """Brings results, each a Brought in JSON, which the service has for good when this returns.
 
-        Raises LinkDown; NotTaken when one of them is no result to the service.
+        Raises LinkDown; NotTaken when one of them is no result to the service, or they are too large for it.
         """
         sent_at = datetime.now(UTC).isoformat()
         head = f'{{"sent_at":"{sent_at}","waiting":{waiting},"lost":{lost},"results":['.encode()
@@ -68,7 +68,7 @@ class Link:
             raise LinkDown(f"{self._client.base_url} can't be reached: {exc or type(exc).__name__}") from exc
         if answer.is_success or answer.status_code == NOT_MODIFIED:
             return answer
-        fault = NotTaken if answer.status_code == UNPROCESSABLE else LinkDown
+        fault = NotTaken if answer.status_code in NOT_TAKEN else LinkDown
         raise fault(f"{self._client.base_url}{path} answered {answer.status_code}: {_detail(answer)}")
 
 

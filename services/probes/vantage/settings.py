@@ -34,6 +34,9 @@ class VantageSettings(KindSettings, LogSettings):
         description="most results that wait; then the oldest go",
         examples=[1_000_000],
     )
+    agent_concurrency: int = Field(
+        100, ge=1, le=10_000, description="most runs that are under way at the same time", examples=[100]
+    )
     agent_refresh: float = Field(
         30, ge=0.1, le=3600, description="seconds from one question for work to the next", examples=[30]
     )

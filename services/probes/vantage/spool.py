@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 from shared.telemetry import log
@@ -61,10 +62,14 @@ class Spool:
         with self._lock, self._db:
             self._remember(LOST, str(self.lost + count).encode())
 
-    def oldest(self, limit: int) -> list[tuple[int, bytes]]:
-        """The next results to bring, each with its number here."""
+    def oldest(self, limit: int, most_bytes: int) -> list[tuple[int, bytes]]:
+        """The next results to bring, each with its number here; one at least, and more as far as there is room."""
         with self._lock:
-            return self._db.execute("SELECT id, body FROM results ORDER BY id LIMIT ?", (limit,)).fetchall()
+            found = self._db.execute("SELECT id, body FROM results ORDER BY id LIMIT ?", (limit,)).fetchall()
+        sizes = accumulate(len(body) for _, body in found)
+        return [
+            one for place, (one, size) in enumerate(zip(found, sizes, strict=True)) if not place or size <= most_bytes
+        ]
 
     def remove(self, last: int) -> None:
         """Forgets all results up to that number: the service has them."""

@@ -17,6 +17,8 @@ from shared.telemetry import log
 
 LONGEST_NAP = 60.0
 LATE_SECONDS = 1.0
+FAR = 2
+"""Intervals ahead at which nothing is due, unless by a clock that has been set back since."""
 
 Keep = Callable[[Brought], None]
 
@@ -67,9 +69,9 @@ class Roster:
     async def _make_runs(self, probe: Probe, retry: asyncio.Event) -> None:
         due_at = slot_after(probe.id, probe.interval, datetime.now(UTC))
         while True:
-            await _sleep_until(due_at, asyncio.Event(), probe.interval)
+            await _sleep_until(due_at, asyncio.Event(), FAR * probe.interval)
             now = datetime.now(UTC)
-            if due_at - now > probe.interval:
+            if due_at - now > FAR * probe.interval:
                 due_at = slot_after(probe.id, probe.interval, now)
                 continue
             turn = take_turn(probe, due_at, now)
@@ -81,7 +83,7 @@ class Roster:
                 seen = await self._observe(probe)
             self.keep(Brought.of(probe.id, turn.due_at, started_at, seen))
             due_at = next_due(probe, turn.due_at, is_undecided=False)
-            if await _sleep_until(due_at, retry, probe.interval):
+            if await _sleep_until(due_at, retry, FAR * probe.interval):
                 due_at = max(next_due(probe, turn.due_at, is_undecided=True), datetime.now(UTC))
 
     def _lock(self, probe: Probe) -> asyncio.Lock:
@@ -101,12 +103,12 @@ class Roster:
             return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
 
 
-async def _sleep_until(instant: datetime, woken: asyncio.Event, interval: timedelta) -> bool:
-    """Returns at ``instant``, or, with True, when woken before; at once where it is further off than an interval.
+async def _sleep_until(instant: datetime, woken: asyncio.Event, longest: timedelta) -> bool:
+    """Returns at ``instant``, or, with True, when woken before; and once it is further off than ``longest``.
 
-    Then the clock was set back meanwhile, and what was due by it is not due for as long.
+    Then the clock was set back meanwhile.
     """
-    while 0 < (left := (instant - datetime.now(UTC)).total_seconds()) <= interval.total_seconds():
+    while 0 < (left := (instant - datetime.now(UTC)).total_seconds()) <= longest.total_seconds():
         try:
             async with asyncio.timeout(min(left, LONGEST_NAP)):
                 await woken.wait()

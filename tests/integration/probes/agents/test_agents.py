@@ -102,7 +102,7 @@ class Stage:
         link = Link(f"{self.url}/probes", VANTAGE, token)
         spool = Watched(self.folder / "spool")
         kinds = {kind.name: kind.configured(KindSettings()) for kind in KINDS}
-        running = asyncio.create_task(Agent(link, spool, kinds, 0.1).run())
+        running = asyncio.create_task(Agent(link, spool, kinds, 0.1, 100).run())
         try:
             yield spool
         finally:

@@ -28,7 +28,7 @@ while True:
 
 def numbers(spool: Spool, limit: int = 1_000_000) -> list[int]:
     """What waits."""
-    return [int(body) for _, body in spool.oldest(limit)]
+    return [int(body) for _, body in spool.oldest(limit, 1_000_000_000)]
 
 
 def test_results_come_in_their_order_until_they_are_removed(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_results_come_in_their_order_until_they_are_removed(tmp_path: Path) -> N
     spool = Spool(tmp_path, 1000)
     spool.add([b"1", b"2", b"3"])
     spool.add([b"4"])
-    [(first, _), (second, _)] = spool.oldest(2)
+    [(first, _), (second, _)] = spool.oldest(2, 1_000_000)
     spool.remove(second)
     assert (first < second, spool.waiting, numbers(spool)) == (True, 2, [3, 4])
     spool.close()
@@ -114,4 +114,14 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(tmp_path: Path) -> None
     assert numbers(spool) == [1]
     spool.add([b"2"])
     assert numbers(spool) == [1, 2]
+    spool.close()
+
+
+def test_no_more_is_brought_than_there_is_room_for_but_one_result_at_least(tmp_path: Path) -> None:
+    """By count and by bytes, from the oldest on."""
+    spool = Spool(tmp_path, 1000)
+    spool.add([b"1" * 900, b"2" * 40, b"3" * 40, b"4" * 40])
+    assert [body[:1] for _, body in spool.oldest(4, 980)] == [b"1", b"2", b"3"]
+    assert [body[:1] for _, body in spool.oldest(2, 980)] == [b"1", b"2"]
+    assert [body[:1] for _, body in spool.oldest(4, 10)] == [b"1"]
     spool.close()

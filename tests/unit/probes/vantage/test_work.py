@@ -1,0 +1,96 @@
+"""An agent spares its targets as the service does, and goes by a clock that may be set."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from services.probes.agents.domain import Assignment, Brought
+from services.probes.kinds.domain import Kind, Observation
+from services.probes.vantage.work import Roster, _sleep_until
+
+
+class Nothing(BaseModel):
+    """No settings."""
+
+
+class Slow(Kind[Nothing]):
+    """Takes a while, and knows how many take theirs at the same time."""
+
+    name = "dicom-find"
+    summary = "Waits."
+    settings = Nothing
+    under_way = 0
+    most = 0
+
+    async def run(self, settings: Nothing, timeout: float) -> Observation:
+        """For a moment that others could use."""
+        Slow.under_way += 1
+        Slow.most = max(Slow.most, Slow.under_way)
+        await asyncio.sleep(0.1)
+        Slow.under_way -= 1
+        return Observation("ok", None, "It waited.")
+
+
+KINDS: Mapping[str, Kind[Any]] = {name: Slow() for name in ("dicom-find", "dicom-roundtrip", "tcp")}
+
+
+def assigned(kind: str, subject: str) -> Assignment:
+    """A probe that is due all the time."""
+    return Assignment(
+        probe_id=f"{kind}:{subject}",
+        kind=kind,
+        subject=subject,
+        site_id="north",
+        system_id=None,
+        is_heavy=False,
+        settings={},
+        interval_seconds=0.2,
+        retry_interval_seconds=0.2,
+        timeout_seconds=0.2,
+    )
+
+
+async def most_at_once(*work: Assignment, concurrency: int = 100) -> int:
+    """How many runs were under way together while each probe was run three times at least."""
+    Slow.most = 0
+    seen: dict[str, int] = {}
+    is_enough = asyncio.Event()
+
+    def keep(result: Brought) -> None:
+        if result.outcome == "ok":
+            seen[result.probe_id] = seen.get(result.probe_id, 0) + 1
+        if len(seen) == len(work) and min(seen.values()) >= 3:
+            is_enough.set()
+
+    roster = Roster(KINDS, keep, concurrency)
+    roster.follow(list(work))
+    try:
+        async with asyncio.timeout(30):
+            await is_enough.wait()
+    finally:
+        await roster.stop()
+        Slow.under_way = 0
+    return Slow.most
+
+
+async def test_a_target_is_asked_one_thing_of_a_family_at_a_time() -> None:
+    """Two kinds that speak DICOM take turns at one target, and don't at two."""
+    both = ("dicom-find", "dicom-roundtrip")
+    assert await most_at_once(*(assigned(kind, "pacs") for kind in both)) == 1
+    assert await most_at_once(assigned("dicom-find", "pacs"), assigned("tcp", "pacs")) == 2
+
+
+async def test_no_more_runs_are_under_way_than_are_set() -> None:
+    """However many targets there are."""
+    work = [assigned("tcp", f"node {number}") for number in range(12)]
+    assert await most_at_once(*work, concurrency=3) == 3
+
+
+async def test_who_waits_for_a_clock_that_is_set_back_waits_no_longer() -> None:
+    """What is due in a year was due by a clock that was a year ahead."""
+    minute = timedelta(minutes=1)
+    async with asyncio.timeout(5):
+        assert not await _sleep_until(datetime.now(UTC) + timedelta(days=365), asyncio.Event(), minute)
