@@ -15,7 +15,7 @@ from services.probes.metrics.exposition import FAMILIES, MOST_NUMBERS, OUTCOMES,
 
 ROOT = Path(__file__).parents[4]
 DASHBOARD = ROOT / "deploy/grafana/probes.json"
-GUIDE = ROOT / "docs/guides/operate.md"
+GUIDE = ROOT / "docs/guides/monitor.md"
 PROBE = Standing(
     probe_id="dicom-echo:1",
     kind="dicom-echo",
@@ -106,7 +106,7 @@ def test_dashboard_names_only_metrics_and_labels_that_exist() -> None:
 def test_guide_tells_of_every_metric() -> None:
     """And of none that is not scraped; its numbers are the metrics' own."""
     guide = GUIDE.read_text()
-    section = guide[guide.index("### What the probes see") : guide.index("### How long results are kept")]
+    section = guide[guide.index("## What the probes see") : guide.index("## How long results are kept")]
     assert set(re.findall(r"steward_probe_\w+", section)) == {family.name for family in FAMILIES}
     for names in (OUTCOMES, PHASES):
         assert ", ".join(f"{number} {name}" for name, number in names.items()) in section
