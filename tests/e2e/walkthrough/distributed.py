@@ -31,7 +31,7 @@ MIGRATION_SECONDS = 120
 class ServiceProcess(Part):
     """One service by its command and environment of the compose file, on a port of its own."""
 
-    def __init__(self, folder: Path, container: Container, port: int, here: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, container: Container, port: int, here: dict[str, str]) -> None:
         self.name = container.name
         super().__init__(folder)
         self.port = port

@@ -14,10 +14,12 @@ pytestmark = pytest.mark.timeout(900)
 
 JOINING = "A hospital joins"
 PROBES = "Probes start by themselves"
+CHECKS = "More than an echo"
 OUTAGE = "An archive stops"
 WINDOW = "Maintenance that was announced"
 BACKUP = "A backup"
 PATCH = "A patch"
+SUITE = "Good enough to go on?"
 RETIREMENT = "An archive retires"
 AUDIT = "The audit trail"
 CHECKPOINTS = "/compliance/v1/log/checkpoints"
@@ -45,6 +47,18 @@ def test_a_probe_starts_on_each_node_because_inventory_told_of_it(walked: Walked
     cells = walked.walk.cells(PROBES)
     assert [row[-1] for row in cells[:3]] == ["true"] * 3
     assert [row[1:3] for row in cells[3:]] == [["dicom-echo", "ok"]] * 3
+
+
+def test_an_archive_is_asked_for_more_than_an_echo(walked: Walked) -> None:
+    """The image came back; the hospitals that were there have checks, all ok."""
+    cells = walked.walk.cells(CHECKS)
+    assert cells[0] == ["Images come back", "dicom-roundtrip"]
+    assert cells[1] == ["dicom-roundtrip", "ok", "What was stored was found and came back unchanged."]
+    assert {row[1] for row in cells[2:]} == {"dicom-roundtrip", "dicom-find", "tcp"}
+    last = [result for target in walked.items("/probes/v1/targets") for result in target["last"]]
+    south = [result for result in last if result["site_id"] == "south"]
+    assert {result["kind"] for result in south} == {"dicom-echo", "dicom-roundtrip", "dicom-find", "tcp"}
+    assert {result["outcome"] for result in south} == {"ok"}
 
 
 def test_an_archive_that_stops_is_told_by_mail_and_told_again_when_it_is_back(walked: Walked) -> None:
@@ -112,6 +126,17 @@ def test_a_patch_brings_its_version_into_the_inventory(walked: Walked) -> None:
     changed = walked.events(subject=applied["subject"], type="asset.changed")[-1]
     assert changed["data"]["software"]["version"] == "4.2.0"
     assert changed["causationid"] == applied["id"]
+
+
+def test_a_suite_says_of_each_function_that_it_works(walked: Walked) -> None:
+    """Also the suites that ran by themselves when nodes were registered found all that is needed."""
+    [run, *items] = walked.walk.cells(SUITE)
+    assert run == ["Staging", "passed"]
+    assert {row[0] for row in items} == {"passed"}
+    assert {row[1] for row in items} >= {"connectivity", "conformance", "import", "export", "query_retrieve", "reporting"}
+    completed = walked.events(type="suite.completed")
+    assert {event["siteid"] for event in completed} == {"north", "south", "east"}
+    assert {event["data"]["outcome"] for event in completed} == {"passed"}
 
 
 def test_a_retired_asset_went_through_its_lifecycle_and_is_not_probed(walked: Walked) -> None:
