@@ -133,7 +133,14 @@ def test_a_suite_says_of_each_function_that_it_works(walked: Walked) -> None:
     [run, *items] = walked.walk.cells(SUITE)
     assert run == ["Staging", "passed"]
     assert {row[0] for row in items} == {"passed"}
-    assert {row[1] for row in items} >= {"connectivity", "conformance", "import", "export", "query_retrieve", "reporting"}
+    assert {row[1] for row in items} >= {
+        "connectivity",
+        "conformance",
+        "import",
+        "export",
+        "query_retrieve",
+        "reporting",
+    }
     completed = walked.events(type="suite.completed")
     assert {event["siteid"] for event in completed} == {"north", "south", "east"}
     assert {event["data"]["outcome"] for event in completed} == {"passed"}
