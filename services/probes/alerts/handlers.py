@@ -20,7 +20,7 @@ from services.probes.alerts.judging import (
 from services.probes.alerts.measures import Measures, judged_measures
 from services.probes.alerts.records import Alert
 from services.probes.alerts.telling import Step, keep_moves, keep_steps
-from services.probes.alerts.upstream import vantage_id
+from services.probes.alerts.upstream import vantage_id, vantage_name
 from services.probes.alerts.vantages import raise_if_cut_off
 from services.probes.baselines.domain import Key
 from services.probes.baselines.handlers import find_baselines, find_zones, forget_probe, keep_learned
@@ -112,6 +112,7 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
     above = assets_above(batch, policy)
     usual = judged_by_usual(batch, MEASURES)
     zones = await find_zones(tx.conn, {one.probe.site_id for one in batch}) if usual else {}
+    names = await store.select_names(tx.conn, above) if above else {}
     readings = [(key, one.result.started_at, zones.get(one.probe.site_id)) for key, one in usual]
     return Knowledge(
         policy=policy,
@@ -121,6 +122,7 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
         uppers=await store.select_states_of_assets(tx.conn, above) if above else {},
         baselines=await find_baselines(tx.conn, readings) if readings else {},
         zones=zones,
+        names=names | {key: vantage_name(name) for key, name in vantages.items()},
         cut_off=frozenset(name for key, name in vantages.items() if (key, "") in states),
         now=tx.now,
     )

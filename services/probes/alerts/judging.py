@@ -35,13 +35,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What one result did to one check."""
+    """What one result did to one check. ``upper_name`` is what it is held back by, as people call it."""
 
     judged: Judged
     measure: str
     state: AlertState
     changes: Changes
     summary: str
+    upper_name: str | None = None
 
     @property
     def key(self) -> Key:
@@ -59,7 +60,7 @@ class Move:
 class Knowledge:
     """What is known when a batch is judged, at ``now`` where it matters what comes late.
 
-    ``cut_off`` are vantages that reach nothing.
+    ``cut_off`` are vantages that reach nothing. ``names`` are those of assets and vantages, by their ids.
     """
 
     policy: Policy
@@ -70,6 +71,7 @@ class Knowledge:
     baselines: Mapping[Key, Baseline] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
     now: datetime | None = None
 
 
@@ -125,7 +127,8 @@ class Judge:
 
     def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
         moved, changes = judge(state, seen, self._known.policy)
-        move = Move(judged, measure, moved, changes, summary)
+        upper = moved.suppressed_by
+        move = Move(judged, measure, moved, changes, summary, self._known.names.get(upper, upper) if upper else None)
         self._states[move.key] = moved
         if not measure:
             self._uppers[judged.probe.subject][judged.probe.id] = moved
@@ -227,7 +230,7 @@ def summary_of_change(move: Move, change: Change) -> str:
     if change.what == "resolved":
         return f"The check {check_name(move.judged.probe, move.measure)} succeeds again."
     if change.what == "suppressed":
-        return f"{move.state.suppressed_by} is down; nothing is raised for what lies behind it."
+        return f"{move.upper_name} is down; nothing is raised for what lies behind it."
     return move.summary
 
 

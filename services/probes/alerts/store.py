@@ -42,6 +42,12 @@ async def select_states_of_assets(conn: Connection, assets: Collection[str]) -> 
     return states
 
 
+async def select_names(conn: Connection, assets: Collection[str]) -> dict[str, str]:
+    """The names of these assets, as far as they are known."""
+    rows = await conn.fetch("SELECT id, name FROM assets WHERE id = ANY($1)", list(assets))
+    return {row["id"]: row["name"] for row in rows}
+
+
 async def upsert_states(conn: Connection, stand: Mapping[Key, tuple[About, AlertState]]) -> None:
     """Keeps where checks stand."""
     names = [field.name for field in fields(AlertState)]

@@ -75,6 +75,11 @@ class Reach:
         return self.mute >= FEWEST and self.mute >= SHARE * self.asked
 
 
+def vantage_name(vantage: str) -> str:
+    """What people are told of a vantage."""
+    return f"Vantage {vantage}"
+
+
 def vantage_id(vantage: str) -> str:
     """What stands for a vantage where a probe's or an asset's id stands otherwise."""
     return f"vantage:{vantage[:240]}"

@@ -8,7 +8,7 @@ from services.probes.alerts.domain import OK, AlertState, Change
 from services.probes.alerts.judging import Judged, Move
 from services.probes.alerts.records import About
 from services.probes.alerts.telling import Step, keep_steps
-from services.probes.alerts.upstream import NO_ANSWER, VANTAGE_CHECK, Reach, vantage_id
+from services.probes.alerts.upstream import NO_ANSWER, VANTAGE_CHECK, Reach, vantage_id, vantage_name
 from shared.events import GROUP
 from shared.transactions import Transaction, new_id
 
@@ -73,4 +73,4 @@ async def _still_fails(tx: Transaction, vantage: str, state: AlertState) -> bool
 def about_vantage(vantage: str, site_id: str) -> About:
     """A vantage as alerts tell of it."""
     name = vantage_id(vantage)
-    return About(name, "", VANTAGE_CHECK, name, f"Vantage {vantage}", site_id, None)
+    return About(name, "", VANTAGE_CHECK, name, vantage_name(vantage), site_id, None)

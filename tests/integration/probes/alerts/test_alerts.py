@@ -233,6 +233,7 @@ async def test_behind_a_host_that_is_down_a_check_raises_nothing_until_the_host_
             assert (await steward.admin.post("/probes/v1/checks", json=draft)).status_code == 201
             kept = await steward.heard.until("alert.transitioned", lambda e: e.data.what == "suppressed")
             assert (kept.subject, kept.data.suppressed_by) == (archive_id, host_id)
+            assert kept.data.summary == "north-host is down; nothing is raised for what lies behind it."
             [standing] = (await steward.admin.get("/probes/v1/standings", params={"phase": "pending"})).json()["items"]
             assert (standing["subject"], standing["suppressed_by"]) == (archive_id, host_id)
             await asyncio.to_thread(host.start)
