@@ -1,4 +1,4 @@
-"""Probes: how the systems of the group are doing, asked from one vantage or several, over DICOM and over what surrounds it.
+"""Probes: how the group's systems are doing, asked from one vantage or several, over DICOM and what surrounds it.
 
 Events in: ``site.changed``, ``asset.changed``, ``asset.retired``, ``window.scheduled``, ``window.rescheduled``,
 ``window.cancelled``, ``window.started``, ``window.ended``, ``suite.requested``. Events out: ``probe.result``,

@@ -6,13 +6,13 @@ It is no kind for a schedule: suites run it and keep the matrix.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from services.probes.conformance.domain import UNANSWERED, Cell, Profile, Proposal, cell, proposals, spread
 from services.probes.dicom import Context
 from services.probes.kinds.attempt import Attempt
 from services.probes.kinds.dicom_nodes import DicomAsking, DicomNode, step
-from services.probes.kinds.domain import Measure, Observation
+from services.probes.kinds.domain import Kind, Measure, Observation
 
 SHOWN = 3
 
@@ -58,6 +58,10 @@ class DicomConformance(DicomAsking[ConformanceSettings]):
             # Context ids are the odd numbers from 1 in the order of the proposals (PS3.8 §9.3.2.2).
             results = {(context.id - 1) // 2: context.result for context in assoc.contexts}
         return [cell(one, results.get(place, UNANSWERED)) for place, one in enumerate(part)]
+
+
+OF_SUITES: tuple[type[Kind[Any]], ...] = (DicomConformance,)
+"""Kinds that items of suites can have and checks can't: what comes of them is not for a schedule."""
 
 
 def observed(cells: Sequence[Cell], ae_title: str, calling_ae_title: str) -> Negotiated:

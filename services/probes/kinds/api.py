@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from services.probes.conformance.dicom_conformance import OF_SUITES
 from services.probes.kinds import KINDS
 from services.probes.kinds.domain import Kind
 from shared.http import Call, Page, requires
@@ -29,6 +30,7 @@ class KindOfProbe(BaseModel):
     name: str = Field(examples=["dicom-echo"])
     summary: str
     interval_seconds: float = Field(description="between runs, where a check sets no other", examples=[60])
+    is_of_suites: bool = Field(description="whether only items of suites can be of it, and no checks")
     is_heavy: bool = Field(description="whether a system stands one of its runs at a time")
     settings: dict[str, Any]
     measures: dict[str, MeasureOfKind]
@@ -37,8 +39,8 @@ class KindOfProbe(BaseModel):
 
 @router.get("")
 async def list_kinds(call: Annotated[Call, requires("viewer")]) -> Page[KindOfProbe]:
-    """What a probe can ask."""
-    return Page(items=[_shown(kind) for kind in KINDS], next=None)
+    """What a check can ask, and what items of suites can ask besides."""
+    return Page(items=[_shown(kind) for kind in (*KINDS, *OF_SUITES)], next=None)
 
 
 def _shown(kind: type[Kind[Any]]) -> KindOfProbe:
@@ -46,6 +48,7 @@ def _shown(kind: type[Kind[Any]]) -> KindOfProbe:
         name=kind.name,
         summary=kind.summary,
         interval_seconds=kind.interval.total_seconds(),
+        is_of_suites=kind in OF_SUITES,
         is_heavy=kind.is_heavy,
         settings=kind.settings.model_json_schema(),
         measures={

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from services.probes.conformance.dicom_conformance import OF_SUITES
 from services.probes.kinds import KINDS
 from services.probes.kinds.asking import NETWORK_FAILURES
 from services.probes.kinds.domain import Kind, Measure
@@ -27,7 +28,7 @@ what was usual before.
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_shared_failures(), *(line for kind in KINDS for line in _kind(kind))])
+    return "\n".join([HEAD, *_shared_failures(), *(line for kind in (*KINDS, *OF_SUITES) for line in _kind(kind))])
 
 
 def main() -> None:
@@ -42,7 +43,8 @@ def _shared_failures() -> Iterator[str]:
 
 def _kind(kind: type[Kind[Any]]) -> Iterator[str]:
     heavy = " One run at a time for each system: it moves much." if kind.is_heavy else ""
-    yield f"## {kind.name}\n\n{kind.summary} Every {_interval(kind.interval)} by default.{heavy}\n"
+    when = "For items of suites only." if kind in OF_SUITES else f"Every {_interval(kind.interval)} by default."
+    yield f"## {kind.name}\n\n{kind.summary} {when}{heavy}\n"
     schema = kind.settings.model_json_schema()
     required = schema.get("required", [])
     settings = ((name, _about(name, about, required)) for name, about in schema["properties"].items())

@@ -76,6 +76,7 @@ CREATE TABLE suite_items (
     PRIMARY KEY (run_id, position)
 );
 CREATE INDEX suite_items_undone ON suite_items (run_id, position) WHERE state <> 'done';
+CREATE INDEX suite_items_heavy ON suite_items (leased_until) WHERE is_heavy AND state = 'leased';
 
 -- What was seen, kept under its SHA-256.
 CREATE TABLE evidence (

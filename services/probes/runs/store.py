@@ -95,12 +95,16 @@ async def wait_for_turn(conn: Connection) -> datetime:
 async def select_free(conn: Connection, now: datetime, until: datetime, most_at_site: int, limit: int) -> list[Due]:
     """Probes that are due before ``until``, not leased and within all caps, the earliest first; locked.
 
-    Together with what is leased there is at most one of a class at a target, one heavy one at a system, and
-    ``most_at_site`` at a site. Those of vantages are left out.
+    Together with what is leased there is at most one of a class at a target, one heavy one at a system, items of
+    suites included, and ``most_at_site`` at a site. Those of vantages are left out.
     """
     rows = await conn.fetch(
         """WITH busy AS MATERIALIZED (
-               SELECT subject, class, heavy_at, site_id FROM probes WHERE leased_until > $1),
+               SELECT subject, class, heavy_at, site_id FROM probes WHERE leased_until > $1
+               UNION ALL
+               SELECT NULL, NULL, run.system_id, NULL
+               FROM suite_items AS item JOIN suite_runs AS run ON run.id = item.run_id
+               WHERE item.is_heavy AND item.state = 'leased' AND item.leased_until > $1),
            due AS (
                SELECT id, subject, class, heavy_at, site_id, next_due FROM probes
                WHERE vantage IS NULL AND next_due <= $2 AND (leased_until IS NULL OR leased_until <= $1)),

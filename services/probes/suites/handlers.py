@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.probes.checks.handlers import find_checks
-from services.probes.conformance.dicom_conformance import DicomConformance
+from services.probes.conformance.dicom_conformance import OF_SUITES
 from services.probes.conformance.domain import Matrix
 from services.probes.conformance.handlers import is_new_address, keep_matrix
 from services.probes.kinds import KINDS
 from services.probes.kinds.domain import Kind
-from services.probes.runs.handlers import find_systems_under_load
+from services.probes.runs.handlers import find_systems_under_load, wait_for_turn
 from services.probes.suites import store
 from services.probes.suites.builtin import BUILT_IN
 from services.probes.suites.domain import (
@@ -47,7 +47,7 @@ from shared.events.maintenance import SuiteRequested
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
-_KINDS: tuple[type[Kind[Any]], ...] = (*KINDS, DicomConformance)
+_KINDS: tuple[type[Kind[Any]], ...] = (*KINDS, *OF_SUITES)
 SUITE_KINDS: Mapping[str, type[Kind[Any]]] = {kind.name: kind for kind in _KINDS}
 """What an item of a suite can ask."""
 
@@ -197,7 +197,8 @@ async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[It
 
 
 async def lease_items(tx: Transaction, slack: float, limit: int) -> list[Leased]:
-    """Takes items to run, each for its time-out and ``slack`` seconds."""
+    """Takes items to run, each for its time-out and ``slack`` seconds; of heavy ones none beside a heavy probe."""
+    await wait_for_turn(tx)
     return await store.lease_items(tx.conn, new_id(), slack, limit, await find_systems_under_load(tx.conn))
 
 

@@ -1,6 +1,7 @@
 """The kinds of probes over HTTP."""
 
 from services.probes.kinds import KINDS
+from services.probes.suites.handlers import SUITE_KINDS
 from tests.integration.conftest import Run
 from tests.integration.probes.fleet import probes
 
@@ -10,7 +11,9 @@ async def test_kinds_are_listed_with_their_settings(run: Run) -> None:
     async with run(**probes()) as steward:
         answer = await steward.as_("ann", "viewer:north").get("/probes/v1/kinds")
     kinds = {kind["name"]: kind for kind in answer.json()["items"]}
-    assert set(kinds) == {kind.name for kind in KINDS}
+    assert {name for name, kind in kinds.items() if not kind["is_of_suites"]} == {kind.name for kind in KINDS}
+    assert set(kinds) == set(SUITE_KINDS)
+    assert "modalities" in kinds["dicom-conformance"]["settings"]["properties"]
     assert {"host", "port", "ae_title"} <= set(kinds["dicom-echo"]["settings"]["properties"])
     assert kinds["tls"]["interval_seconds"] == 6 * 3600
     assert kinds["tls"]["measures"]["expires_in_days"] == {

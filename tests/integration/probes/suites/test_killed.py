@@ -19,11 +19,12 @@ from services.probes.suites.schedule import SuiteRunner
 from shared.database import Pool
 from shared.events.probes import SuiteCompleted
 from shared.service import Service
-from shared.transactions import begin
+from shared.transactions import begin, new_id
 from tests.harness import Harness
 from tests.integration.conftest import Run, Speak, login
 from tests.integration.probes.dicom.peers import listening
 from tests.integration.probes.fleet import DAY, FAST, SITE, listening_node, tell_system
+from tests.integration.probes.runs.replica import claim
 from tests.integration.probes.suites.stage import Hospital
 from tests.news import until
 
@@ -52,9 +53,9 @@ class Mortal:
 
 
 def without_runner(pool: Pool, settings: ProbesSettings) -> Service:
-    """Probes, whose suites nobody runs."""
+    """Probes, whose suites and checks nobody runs."""
     service = build(pool, settings)
-    return replace(service, work={name: work for name, work in service.work.items() if name != "suites"})
+    return replace(service, work={name: work for name, work in service.work.items() if name not in ("suites", "runs")})
 
 
 @asynccontextmanager
@@ -208,6 +209,27 @@ async def test_one_heavy_item_of_a_system_at_a_time(run: Run, speak: Speak) -> N
             async with begin(pool, "probes") as tx:
                 taken += await handlers.lease_items(tx, 5, 10)
         assert sorted(leased.item.name for leased in taken) == ["answer 0", "answer 0", "speed"]
+
+
+async def test_heavy_probe_waits_for_the_heavy_item_of_its_system(run: Run, speak: Speak) -> None:
+    """As the item waits for the probe: what one retrieves would slow down what the other measures."""
+    async with unstaffed(run, speak) as system:
+        pool = system.steward.pools["probes"]
+        heavy = {**echoes(1, 1)[0], "name": "speed", "kind": "dicom-retrieve"}
+        await system.ask(await system.make_suite(heavy))
+        async with begin(pool, "probes") as tx:
+            assert await handlers.begin_next_run(tx)
+        async with begin(pool, "probes") as tx:
+            [leased] = await handlers.lease_items(tx, 5, 10)
+        elsewhere = replace(heavy_probe(new_id()), id="elsewhere")
+        light = replace(heavy_probe(system.system_id), id="light", kind="tcp", is_heavy=False)
+        async with begin(pool, "probes") as tx:
+            for probe in (heavy_probe(system.system_id), elsewhere, light):
+                await start_probe(tx, probe)
+        assert {one.probe.id for one in await claim(pool)} == {"elsewhere", "light"}
+        async with pool.acquire() as conn:
+            await handlers.give_back(conn, leased)
+        assert {one.probe.id for one in await claim(pool)} == {"heavy"}
 
 
 async def test_what_has_not_ended_at_the_deadline_is_told(run: Run, speak: Speak, database: str) -> None:
