@@ -21,7 +21,7 @@ CREATE TABLE results (
     PRIMARY KEY (probe_id, due_at)
 ) PARTITION BY RANGE (due_at);
 CREATE INDEX results_of_subject ON results (subject, id);
-CREATE INDEX results_in_order ON results (id);
+CREATE INDEX results_of_site ON results (site_id, id);
 CREATE INDEX results_by_due_time ON results USING brin (due_at) WITH (pages_per_range = 32, autosummarize = on);
 
 -- Each probe that ever had a result, and what phases and measures it told; it stays when the probe is gone, and
