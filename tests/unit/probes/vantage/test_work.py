@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,19 +18,22 @@ class Nothing(BaseModel):
 
 
 class Slow(Kind[Nothing]):
-    """Takes a while, and knows how many take theirs at the same time."""
+    """Waits a while for a crowd that never comes, and knows how many wait at the same time."""
 
     name = "dicom-find"
     summary = "Waits."
     settings = Nothing
     under_way = 0
     most = 0
+    crowd = asyncio.Event()
 
     async def run(self, settings: Nothing, timeout: float) -> Observation:
         """For a moment that others could use."""
         Slow.under_way += 1
         Slow.most = max(Slow.most, Slow.under_way)
-        await asyncio.sleep(0.1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await Slow.crowd.wait()
         Slow.under_way -= 1
         return Observation("ok", None, "It waited.")
 
@@ -55,7 +59,7 @@ def assigned(kind: str, subject: str) -> Assignment:
 
 async def most_at_once(*work: Assignment, concurrency: int = 100) -> int:
     """How many runs were under way together while each probe was run three times at least."""
-    Slow.most = 0
+    Slow.most, Slow.crowd = 0, asyncio.Event()
     seen: dict[str, int] = {}
     is_enough = asyncio.Event()
 
