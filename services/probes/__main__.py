@@ -32,7 +32,7 @@ from shared.settings import load
 
 def build(pool: Pool, settings: ProbesSettings) -> Service:
     """Probes over its database."""
-    sweeper = Sweeper(pool, settings.history, settings.fine_history, settings.coarse_history)
+    sweeper = Sweeper(pool, settings.history, settings.fine_history, settings.coarse_history, settings.suite_history)
     runner = Runner(pool, settings, [kind.configured(settings) for kind in KINDS])
     suite_kinds = {name: kind.configured(settings) for name, kind in SUITE_KINDS.items()}
     suites = SuiteRunner(pool, settings.database, suite_kinds, settings.probe_site_vantages)

@@ -104,6 +104,14 @@ class ProbesSettings(KindSettings, ServiceSettings):
     probe_hourly_years: float = Field(
         10, ge=0.1, le=50, description="years for which their sums of an hour are kept", examples=[10]
     )
+    suite_history_days: float = Field(
+        3653,
+        ge=30,
+        le=36_525,
+        description="days for which ended runs of suites with their evidence, conformance matrices and closed reports"
+        " of staff are kept; of each node the latest matrix stays",
+        examples=[3653],
+    )
     alert_failures: int = Field(3, ge=1, le=100, description="failures in a row that raise an alert", examples=[3])
     alert_successes: int = Field(2, ge=1, le=100, description="successes in a row that resolve it", examples=[2])
     alert_window_grace: float = Field(
@@ -168,6 +176,11 @@ class ProbesSettings(KindSettings, ServiceSettings):
     def history(self) -> timedelta:
         """How long results are kept."""
         return timedelta(days=self.probe_history_days)
+
+    @property
+    def suite_history(self) -> timedelta:
+        """How long runs of suites, what they have shown, and closed reports are kept."""
+        return timedelta(days=self.suite_history_days)
 
     @property
     def fine_history(self) -> timedelta:

@@ -1,5 +1,7 @@
 """Keeping conformance matrices, and telling two of them apart."""
 
+from datetime import timedelta
+
 from services.probes.conformance import store
 from services.probes.conformance.domain import Difference, Matrix, differences
 from shared.database import Connection
@@ -25,3 +27,8 @@ async def find_differences(conn: Connection, matrix: Matrix, earlier: Matrix | N
     if before is not None and (before.subject, before.site_id) != (matrix.subject, matrix.site_id):
         raise Conflict(f"conformance matrix {before.id} is of another node", subject=before.subject)
     return differences(before.cells if before else [], matrix.cells)
+
+
+async def forget_old_matrices(tx: Transaction, history: timedelta) -> None:
+    """Deletes matrices that are older than ``history``; the latest of each node and caller stays."""
+    await store.delete_superseded_before(tx.conn, tx.now - history)

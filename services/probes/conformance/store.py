@@ -1,6 +1,7 @@
 """SQL of conformance matrices."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from services.probes.conformance.domain import Matrix, MatrixSummary
 from shared.database import Connection, found
@@ -17,6 +18,18 @@ async def insert_matrix(conn: Connection, matrix: Matrix) -> None:
             ON CONFLICT (run_id, position) DO NOTHING""",  # noqa: S608 -- the names are our own model's
         *(getattr(matrix, name) for name in MatrixSummary.model_fields),
         [cell.model_dump() for cell in matrix.cells],
+    )
+
+
+async def delete_superseded_before(conn: Connection, instant: datetime) -> None:
+    """Forgets matrices from before; the latest that a node gave to a caller stays."""
+    await conn.execute(
+        """DELETE FROM conformance AS old WHERE taken_at < $1 AND EXISTS (
+               SELECT FROM conformance AS newer
+               WHERE newer.subject IS NOT DISTINCT FROM old.subject AND newer.site_id = old.site_id
+                 AND newer.ae_title = old.ae_title AND newer.calling_ae_title = old.calling_ae_title
+                 AND newer.id > old.id)""",
+        instant,
     )
 
 

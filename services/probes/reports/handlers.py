@@ -1,7 +1,7 @@
 """Commands on reports."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.probes.alerts.domain import OK, AlertState, Change
 from services.probes.alerts.records import About
@@ -149,3 +149,8 @@ async def _resolve(tx: Transaction, report: Report) -> None:
         return
     resolved = Change("resolved", "firing", "ok", alert.id)
     await keep_steps(tx, [Step(alert.about, resolved, OK, f"The report was closed: {report.outcome}", tx.now)])
+
+
+async def forget_old_reports(tx: Transaction, history: timedelta) -> None:
+    """Deletes reports that were closed longer ago than ``history``."""
+    await store.delete_closed_before(tx.conn, tx.now - history)

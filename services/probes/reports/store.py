@@ -30,6 +30,11 @@ class Filed:
     of_site: int
 
 
+async def delete_closed_before(conn: Connection, instant: datetime) -> None:
+    """Forgets reports that were closed before."""
+    await conn.execute("DELETE FROM reports WHERE closed_at < $1", instant)
+
+
 async def lock_filing(conn: Connection, site_id: str) -> None:
     """Reports of a site are filed one after the other: each is counted, and finds the alert of the one before."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reports of {site_id}")

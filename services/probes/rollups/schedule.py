@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.probes.reports.handlers import forget_old_reports
 from services.probes.rollups.handlers import close_periods, keep_within_history, roll_late, roll_next
+from services.probes.suites.handlers import forget_old_runs
 from shared.database import Pool
 from shared.transactions import begin
 
@@ -38,16 +40,20 @@ class Roller:
 
 @dataclass(frozen=True)
 class Sweeper:
-    """Keeps results and sums within their history."""
+    """Keeps results, sums, and what suites and staff have left, within their history."""
 
     pool: Pool
     results: timedelta
     fine: timedelta
     coarse: timedelta
+    records: timedelta
 
     async def run(self) -> None:
         """Works for ever."""
         while True:
+            async with begin(self.pool, SERVICE) as tx:
+                await forget_old_runs(tx, self.records)
+                await forget_old_reports(tx, self.records)
             async with begin(self.pool, SERVICE) as tx:
                 await keep_within_history(tx, self.results, self.fine, self.coarse)
             await asyncio.sleep(SWEEP_SECONDS)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from services.probes.checks.handlers import find_checks
 from services.probes.conformance.dicom_conformance import OF_SUITES
 from services.probes.conformance.domain import Matrix
-from services.probes.conformance.handlers import is_new_address, keep_matrix
+from services.probes.conformance.handlers import forget_old_matrices, is_new_address, keep_matrix
 from services.probes.kinds import KINDS
 from services.probes.kinds.domain import Kind
 from services.probes.runs.handlers import find_systems_under_load, wait_for_turn
@@ -51,6 +52,7 @@ _KINDS: tuple[type[Kind[Any]], ...] = (*KINDS, *OF_SUITES)
 SUITE_KINDS: Mapping[str, type[Kind[Any]]] = {kind.name: kind for kind in _KINDS}
 """What an item of a suite can ask."""
 
+MOST_FORGOTTEN = 1000
 ASK_AGAIN_SECONDS = 1.0
 GATHERING_SECONDS = 30.0
 """How long a run that new nodes ask for waits for more of them."""
@@ -247,6 +249,12 @@ async def end_overdue_run(tx: Transaction) -> bool:
     await store.end_undone(tx.conn, run.id, items)
     await _conclude_if_done(tx, run, items)
     return True
+
+
+async def forget_old_runs(tx: Transaction, history: timedelta) -> None:
+    """Deletes runs that ended longer ago than ``history``, with all that they have shown; the oldest 1,000 of them."""
+    await store.delete_runs_before(tx.conn, tx.now - history, MOST_FORGOTTEN)
+    await forget_old_matrices(tx, history)
 
 
 async def _conclude_if_done(tx: Transaction, run: SuiteRun, items: Sequence[ItemRun]) -> None:

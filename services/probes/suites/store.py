@@ -1,6 +1,7 @@
 """SQL of suites, of their runs, and of what is kept as evidence. Leases go by the database's clock."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -272,6 +273,25 @@ async def select_seconds_until_due(conn: Connection) -> float | None:
                UNION ALL SELECT leased_until FROM suite_items WHERE state = 'leased') AS undone"""
     )
     return seconds
+
+
+async def delete_runs_before(conn: Connection, instant: datetime, limit: int) -> None:
+    """Forgets runs that ended before, with their items and their evidence, the oldest first, at most so many."""
+    rows = await conn.fetch(
+        "SELECT id FROM suite_runs WHERE state = 'done' AND finished_at < $1 ORDER BY finished_at LIMIT $2",
+        instant,
+        limit,
+    )
+    old = [row["id"] for row in rows]
+    # Evidence and report of a run name the run, so that no other has the same.
+    await conn.execute(
+        """DELETE FROM evidence WHERE sha256 IN (
+               SELECT evidence FROM suite_items WHERE run_id = ANY($1)
+               UNION ALL SELECT report FROM suite_runs WHERE id = ANY($1))""",
+        old,
+    )
+    await conn.execute("DELETE FROM suite_items WHERE run_id = ANY($1)", old)
+    await conn.execute("DELETE FROM suite_runs WHERE id = ANY($1)", old)
 
 
 async def insert_evidence(conn: Connection, sha256: str, content: bytes) -> None:
