@@ -156,6 +156,7 @@ async def test_percentiles_of_each_phase_and_measure(run: Run) -> None:
         assert one == found["instances"]
 
 
+@pytest.mark.seed("88")
 async def test_filling_store_is_foretold(run: Run) -> None:
     """20 days from 50 % with 1 % a day, and what if the studies double or a migration comes."""
     async with asking(run, "viewer:*") as (vera, pool):
