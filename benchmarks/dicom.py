@@ -1,6 +1,9 @@
 """The user agent beside pynetdicom (C-ECHO) and DCMTK (C-STORE, C-GET), against the same peers, in rounds by turns.
 
 DCMTK's programs and servers run with TCP_NODELAY=1, their best: as they come, they wait 40 ms or more for an image.
+Both sides read the images they send from files, one after the other, and drop those they receive. What a run with one
+image takes is subtracted on both sides, so that neither the start of DCMTK's programs nor the association counts.
+The agent runs in this process on uvloop, as Steward does, through the calls that any user has.
 """
 
 import asyncio
@@ -104,37 +107,54 @@ def _pynetdicom_rate(port: int, threads: int) -> float:
     return THEIR_ECHOES / (perf_counter() - began)
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """The same images over the same way: by the agent, and as the command line of DCMTK's program."""
+
+    ours: Callable[[], Awaitable[None]]
+    theirs: Sequence[str]
+
+    async def seconds(self) -> tuple[float, float]:
+        """What each takes, one after the other."""
+        began = perf_counter()
+        await self.ours()
+        between = perf_counter()
+        await asyncio.to_thread(subprocess.run, self.theirs, check=True, stdout=subprocess.DEVNULL)
+        return between - began, perf_counter() - between
+
+
 async def _images(folder: Path) -> list[Figure]:
     figures = []
     with Storescp(folder / "storescp") as storescp, Dcmqrscp(folder / "dcmqrscp") as archive:
         for study in STUDIES:
-            files = folder / study.name.replace(" ", "-")
-            query = _write_study(study, files)
-            figures.append(await _compare(f"C-STORE of {study.name}", "storescu", study, *_storing(storescp, files)))
-            await _store(Peer("127.0.0.1", archive.port, archive.ae_title), files)
-            figures.append(await _compare(f"C-GET of {study.name}", "getscu", study, *_getting(archive, query, study)))
+            stores, gets = [], []
+            for part in (study, Study(f"one of {study.name}", 1, study.size)):
+                files = folder / part.name.replace(" ", "-")
+                query = _write_study(part, files)
+                await _store(Peer("127.0.0.1", archive.port, archive.ae_title), files)
+                stores.append(_storing(storescp, files))
+                gets.append(_getting(archive, query, part))
+            figures.append(await _compare(f"C-STORE of {study.name}", "storescu", study.images, *stores))
+            figures.append(await _compare(f"C-GET of {study.name}", "getscu", study.images, *gets))
     return figures
 
 
-async def _compare(
-    name: str, program: str, study: Study, ours: Callable[[], Awaitable[None]], theirs: Sequence[str]
-) -> Figure:
-    our_rates, their_rates = [], []
+async def _compare(name: str, program: str, images: int, whole: Transfer, single: Transfer) -> Figure:
+    wholes, singles = [], []
     for _ in range(ROUNDS):
-        began = perf_counter()
-        await ours()
-        our_rates.append(study.images / (perf_counter() - began))
-        command = [find_program(program, package="dcmtk"), *theirs]
-        began = perf_counter()
-        await asyncio.to_thread(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
-        their_rates.append(study.images / (perf_counter() - began))
-    peer = statistics.median(their_rates)
-    return Figure(name, statistics.median(our_rates), "1/s", f"DCMTK's {program}", peer, 0.8 * peer)
+        wholes.append(await whole.seconds())
+        singles.append(await single.seconds())
+    ours, theirs = (
+        (images - 1) / (statistics.median(all_of_them) - statistics.median(one))
+        for all_of_them, one in zip(zip(*wholes, strict=True), zip(*singles, strict=True), strict=True)
+    )
+    return Figure(name, ours, "1/s", f"DCMTK's {program}", theirs, 0.8 * theirs)
 
 
-def _storing(part: Storescp, files: Path) -> tuple[Callable[[], Awaitable[None]], list[str]]:
+def _storing(part: Storescp, files: Path) -> Transfer:
     command = ["-aec", part.ae_title, "+sd", "127.0.0.1", str(part.port), str(files)]
-    return lambda: _store(Peer("127.0.0.1", part.port, part.ae_title), files), command
+    peer = Peer("127.0.0.1", part.port, part.ae_title)
+    return Transfer(lambda: _store(peer, files), [find_program("storescu", package="dcmtk"), *command])
 
 
 async def _store(peer: Peer, files: Path) -> None:
@@ -144,13 +164,14 @@ async def _store(peer: Peer, files: Path) -> None:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
+    return [folder / name for name in sorted(os.listdir(folder))]
 
 
-def _getting(part: Dcmqrscp, query: Dataset, study: Study) -> tuple[Callable[[], Awaitable[None]], list[str]]:
+def _getting(part: Dcmqrscp, query: Dataset, study: Study) -> Transfer:
     keys = ["-k", "0008,0052=STUDY", "-k", f"0020,000D={query.StudyInstanceUID}"]
     command = ["-S", "--ignore", "-aec", part.ae_title, "127.0.0.1", str(part.port), *keys]
-    return lambda: _get(Peer("127.0.0.1", part.port, part.ae_title), query, study), command
+    peer = Peer("127.0.0.1", part.port, part.ae_title)
+    return Transfer(lambda: _get(peer, query, study), [find_program("getscu", package="dcmtk"), *command])
 
 
 async def _get(peer: Peer, query: Dataset, study: Study) -> None:

@@ -69,7 +69,8 @@ class UserAgent:
         if isinstance(instance, Dataset):
             instance = self._encoded(instance)
         context = dialogue.context_for(instance.sop_class, instance.transfer_syntax)
-        await dialogue.say(context, _store_elements(instance, dialogue.begin(context)), instance.data)
+        request = dimse.store_request(instance.sop_class, instance.sop_instance, dialogue.begin(context))
+        await dialogue.say(context, request, instance.data)
         answer = await dialogue.answer(dimse.C_STORE | dimse.RESPONSE, context)
         return dialogue.end(answer.command.number(dimse.STATUS))
 
@@ -102,7 +103,8 @@ class UserAgent:
         dialogue, transaction_uid = self._dialogue, generate_uid(prefix=None)
         context = dialogue.context_for(COMMITMENT_PUSH_MODEL)
         asked = encode_data(request_for(transaction_uid, references), context.transfer_syntax or "")
-        await dialogue.say(context, request_elements(dialogue.begin(context)), asked)
+        command = dimse.encode_command(request_elements(dialogue.begin(context)))
+        await dialogue.say(context, command, asked)
         answer = await dialogue.answer(dimse.N_ACTION | dimse.RESPONSE, context)
         status = dialogue.end(answer.command.number(dimse.STATUS))
         if status != SUCCESS:
@@ -128,17 +130,6 @@ class UserAgent:
         if transfer_syntax is None:
             raise context_rejected("the transfer syntax of the instance", 4)
         return encode(ds, [transfer_syntax])
-
-
-def _store_elements(instance: Encoded, message_id: int) -> dict[int, int | str]:
-    return {
-        dimse.AFFECTED_SOP_CLASS: instance.sop_class,
-        dimse.FIELD: dimse.C_STORE,
-        dimse.MESSAGE_ID: message_id,
-        dimse.PRIORITY: dimse.MEDIUM,
-        dimse.DATA_SET_TYPE: dimse.WITH_DATA,
-        dimse.AFFECTED_SOP_INSTANCE: instance.sop_instance,
-    }
 
 
 @asynccontextmanager

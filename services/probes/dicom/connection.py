@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from time import perf_counter
 from types import TracebackType
 from typing import Self, cast
@@ -11,7 +12,7 @@ from typing import Self, cast
 from services.probes.dicom.buffers import Unread
 from services.probes.dicom.domain import DicomFailure, Phase, timed_out
 from services.probes.dicom.network import disconnected, not_secured
-from services.probes.dicom.pdu import ABORT, HEADER_LENGTH, OFFERED_LENGTH, body_length
+from services.probes.dicom.pdu import ABORT, HEADER_LENGTH, OFFERED_LENGTH, BadReply, body_length
 
 # Bytes that are kept unread before the peer has to wait; a PDU of the offered length fits in.
 _MOST_UNREAD = 2 * OFFERED_LENGTH
@@ -47,6 +48,8 @@ class Connection(asyncio.Protocol):
         self._fault: BaseException | None = None
         self._lost: asyncio.Future[None] = loop.create_future()
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._socket: socket.socket | None = None
         self._within: _Within | None = None
 
     def within(self, phase: Phase, seconds: float) -> "_Within":
@@ -81,15 +84,22 @@ class Connection(asyncio.Protocol):
 
     async def read(self) -> tuple[int, memoryview]:
         """Type and body of the next PDU."""
-        self._turn += 1
-        while len(self._unread) < HEADER_LENGTH:
-            await self._wait()
+        while (found := self.read_now()) is None:
+            if self._turn < _TURN:
+                await self._wait()
+            else:
+                self._turn = 0
+                await asyncio.sleep(0)
+        return found
+
+    def read_now(self) -> tuple[int, memoryview] | None:
+        """The same, if all of it has come and it is not the turn of others."""
+        if self._turn >= _TURN or len(self._unread) < HEADER_LENGTH:
+            return None
         kind, length = body_length(*self._unread.peek(HEADER_LENGTH))
-        while len(self._unread) < HEADER_LENGTH + length:
-            await self._wait()
-        if self._turn > _TURN:
-            self._turn = 0
-            await asyncio.sleep(0)
+        if len(self._unread) < HEADER_LENGTH + length:
+            return None
+        self._turn += 1
         return kind, self._take(length)
 
     def send(self, data: bytes) -> None:
@@ -124,6 +134,7 @@ class Connection(asyncio.Protocol):
 
     def abandon(self) -> None:
         """Forgets a connection whose making was cut short, of whose end not every event loop tells."""
+        self._disarm()
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
@@ -144,6 +155,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio gives the transport."""
         self._transport = cast(asyncio.Transport, transport)
+        self._socket = transport.get_extra_info("socket")
 
     def data_received(self, data: bytes) -> None:
         """asyncio brings bytes; what waits unread is bounded by holding the peer back."""
@@ -152,7 +164,12 @@ class Connection(asyncio.Protocol):
         if len(self._unread) > _MOST_UNREAD and not self._is_reading_paused:
             self._is_reading_paused = True
             cast(asyncio.Transport, self._transport).pause_reading()
-        self._wake()
+        if self._waiter is None:
+            return
+        if self._has_whole_pdu():
+            self._wake()
+        else:
+            self._acknowledge()
 
     def eof_received(self) -> None:
         """The peer says no more, after which it answers nothing; asyncio closes the connection."""
@@ -163,6 +180,7 @@ class Connection(asyncio.Protocol):
         """The connection is closed."""
         self._has_ended = True
         self._fault = exc
+        self._disarm()
         if not self._lost.done():
             self._lost.set_result(None)
         self._wake()
@@ -180,6 +198,21 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._has_ended:
             raise disconnected(self._fault)
         return self._transport
+
+    def _has_whole_pdu(self) -> bool:
+        """Whether the reader has something to read, be it only a fault."""
+        if len(self._unread) < HEADER_LENGTH:
+            return False
+        try:
+            return len(self._unread) >= HEADER_LENGTH + body_length(*self._unread.peek(HEADER_LENGTH))[1]
+        except BadReply:
+            return True
+
+    def _acknowledge(self) -> None:
+        self._owes_acknowledgement = False
+        if self._socket is not None and _ACKNOWLEDGE_NOW is not None:
+            with suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _ACKNOWLEDGE_NOW, 1)
 
     def _is_aborted(self) -> bool:
         if not len(self._unread):
@@ -202,16 +235,36 @@ class Connection(asyncio.Protocol):
             raise RuntimeError("a connection is waited for without an end")
         self._within.check(self._loop.time())
         self._turn = 0
-        if self._owes_acknowledgement and _ACKNOWLEDGE_NOW is not None:
-            self._owes_acknowledgement = False
-            self._open().get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _ACKNOWLEDGE_NOW, 1)
+        if self._owes_acknowledgement:
+            self._acknowledge()
+        self._arm(self._within.ends_at)
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_at(self._within.ends_at, self._wake)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _arm(self, ends_at: float) -> None:
+        """One timer serves many waits: it is renewed when it comes too early, and set anew only for an earlier end."""
+        if self._timer is not None:
+            if self._timer.when() <= ends_at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(ends_at, self._check_end)
+
+    def _check_end(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._within is None:
+            return
+        if self._loop.time() < self._within.ends_at:
+            self._arm(self._within.ends_at)
+        else:
+            self._wake()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -10,9 +10,7 @@ from services.probes.dicom.commitment import Commitment, outcome_of
 from services.probes.dicom.dimse import (
     ANSWERED_ID,
     N_EVENT_REPORT,
-    Elements,
     Message,
-    encode_command,
     name_of,
     response_to,
 )
@@ -80,10 +78,10 @@ class Dialogue:
         self.last_status = status
         return status
 
-    async def say(self, context: NegotiatedContext, elements: Elements, data: bytes) -> None:
+    async def say(self, context: NegotiatedContext, command: bytes, data: bytes) -> None:
         """Sends a request with its data set."""
         with self._association.connection.within("dimse", self.timeout):
-            await self._exchange.send(context.id, encode_command(elements), data)
+            await self._exchange.send(context.id, command, data)
 
     def tell(self, context: NegotiatedContext, command: bytes) -> None:
         """Sends a message without data."""

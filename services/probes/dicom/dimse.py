@@ -39,6 +39,7 @@ _NAMES = {
 }
 _element = struct.Struct("<HHI")
 _short = struct.Struct("<HHIH")
+_answer = struct.Struct("<HHIHHHIH")
 _length = struct.Struct("<HHII")
 
 Elements = Mapping[int, int | str]
@@ -103,8 +104,46 @@ def _encoded(element: int, value: int | str) -> bytes:
     return _element.pack(0x0000, element, len(text)) + text
 
 
+_STORE_KIND = _encoded(PRIORITY, MEDIUM) + _encoded(DATA_SET_TYPE, WITH_DATA)
+
+
+class _Layout:
+    """The elements of a command set and where they stand, which are the same in a long row of messages."""
+
+    __slots__ = ("_elements", "_headers", "_parts")
+
+    def __init__(self, values: Mapping[int, bytes]) -> None:
+        self._elements = tuple(values)
+        self._headers = tuple(_element.pack(0x0000, element, len(value)) for element, value in values.items())
+        self._parts = struct.Struct("<" + "".join(f"8s{len(value)}s" for value in values.values()))
+
+    def values(self, body: bytes) -> dict[int, bytes] | None:
+        """The values, if the command set, which must be as long, has this layout."""
+        parts = self._parts.unpack(body)
+        if parts[::2] != self._headers:
+            return None
+        return dict(zip(self._elements, parts[1::2], strict=True))
+
+
+# By the length of the command set; the first one stays. Longer ones are rare, and this bounds what is kept.
+_layouts: dict[int, _Layout] = {}
+_LONGEST_LAYOUT = 320
+
+
 def decode_command(body: bytes) -> Command:
     """A command set from its bytes. Its group length is not believed; BadReply for what is none."""
+    layout = _layouts.get(len(body))
+    if layout is not None and (values := layout.values(body)) is not None:
+        return Command(values)
+    values = decode_elements(body)
+    command = Command(values)
+    if layout is None and len(body) <= _LONGEST_LAYOUT:
+        _layouts[len(body)] = _Layout(values)
+    return command
+
+
+def decode_elements(body: bytes) -> dict[int, bytes]:
+    """The values of a command set by their elements, one after the other. Raises BadReply for what is none."""
     values: dict[int, bytes] = {}
     offset, end, last = 0, len(body), -1
     while offset < end:
@@ -116,7 +155,7 @@ def decode_command(body: bytes) -> Command:
             raise BadReply(f"its command set can't be read at ({group:04X},{element:04X}).")
         values[element] = body[start:offset]
         last = element
-    return Command(values)
+    return values
 
 
 @lru_cache(maxsize=256)
@@ -127,16 +166,32 @@ def echo_request(message_id: int) -> bytes:
     )
 
 
+def store_request(sop_class: str, sop_instance: str, message_id: int) -> bytes:
+    """The command set of a C-STORE-RQ (PS3.7 §9.3.1.1)."""
+    body = b"".join(
+        (
+            _store_start(sop_class),
+            _short.pack(0x0000, MESSAGE_ID, 2, message_id),
+            _STORE_KIND,
+            _encoded(AFFECTED_SOP_INSTANCE, sop_instance),
+        )
+    )
+    return _length.pack(0x0000, 0x0000, 4, len(body)) + body
+
+
+@lru_cache(maxsize=256)
+def _store_start(sop_class: str) -> bytes:
+    return _encoded(AFFECTED_SOP_CLASS, sop_class) + _encoded(FIELD, C_STORE)
+
+
 def response_to(request: Command, status: int) -> bytes:
     """The command set of a response without data to a request that was received, about the same (PS3.7 §9.3, §10.3)."""
     values = request.values
     body = b"".join(
         (
             _raw(AFFECTED_SOP_CLASS, values),
-            _short.pack(0x0000, FIELD, 2, request.field | RESPONSE),
-            _short.pack(0x0000, ANSWERED_ID, 2, request.number(MESSAGE_ID)),
-            _short.pack(0x0000, DATA_SET_TYPE, 2, NO_DATA),
-            _short.pack(0x0000, STATUS, 2, status),
+            _answer.pack(0, FIELD, 2, request.field | RESPONSE, 0, ANSWERED_ID, 2, request.number(MESSAGE_ID)),
+            _answer.pack(0, DATA_SET_TYPE, 2, NO_DATA, 0, STATUS, 2, status),
             _raw(AFFECTED_SOP_INSTANCE, values),
             _raw(EVENT_TYPE, values),
         )

@@ -16,6 +16,7 @@ from services.probes.dicom.pdu import BadReply
 LARGEST_REPORT = 1 << 20
 # So many fragments may be taken in one turn of the event loop.
 _TURN = 512
+_WHOLE_COMMAND = pdu.COMMAND | pdu.LAST
 # Bytes that are handed to the transport at once.
 _AT_ONCE = 1 << 18
 
@@ -64,6 +65,10 @@ class Exchange:
         """
         while True:
             for context_id, control, fragment in self._values:
+                if control == _WHOLE_COMMAND and not self._context_id:
+                    if message := self._commanded(context_id, fragment):
+                        return message
+                    continue
                 self._add(context_id, control, fragment)
                 if control & pdu.LAST and (message := self._message()):
                     return message
@@ -71,7 +76,7 @@ class Exchange:
                 if self._turn >= _TURN:
                     self._turn = 0
                     await asyncio.sleep(0)
-            kind, body = await self.connection.read()
+            kind, body = self.connection.read_now() or await self.connection.read()
             if kind == pdu.RELEASE_RQ and not self._context_id:
                 raise ReleaseRequested
             if kind != pdu.P_DATA_TF:
@@ -82,6 +87,17 @@ class Exchange:
         self._context_id = 0
         self._command: Command | None = None
         self._received = Assembly()
+
+    def _commanded(self, context_id: int, fragment: memoryview) -> Message | None:
+        """What a command set in one fragment, the first of its message, makes whole."""
+        if context_id not in self._context_ids:
+            raise BadReply("it speaks on a presentation context that was not accepted.")
+        self._check_size(len(fragment))
+        command = decode_command(bytes(fragment))
+        if not command.has_data:
+            return Message(context_id, command, b"")
+        self._context_id, self._command = context_id, command
+        return None
 
     def _add(self, context_id: int, control: int, fragment: memoryview) -> None:
         if context_id not in self._context_ids:

@@ -16,6 +16,7 @@ from services.probes.dicom.dimse import (
     RESPONSE,
     STATUS,
     WITH_DATA,
+    encode_command,
 )
 from services.probes.dicom.domain import passed_limit
 from services.probes.dicom.instances import decode_identifier, encode_data
@@ -34,7 +35,8 @@ async def find(dialogue: Dialogue, model_uid: str, query: Dataset) -> AsyncGener
         PRIORITY: MEDIUM,
         DATA_SET_TYPE: WITH_DATA,
     }
-    await dialogue.say(context, elements | {MESSAGE_ID: dialogue.begin(context)}, identifier)
+    command = encode_command(elements | {MESSAGE_ID: dialogue.begin(context)})
+    await dialogue.say(context, command, identifier)
     matches = 0
     while True:
         message = await dialogue.answer(C_FIND | RESPONSE, context)

@@ -56,7 +56,7 @@ async def _ask(
         dimse.DATA_SET_TYPE: dimse.WITH_DATA,
         dimse.MESSAGE_ID: dialogue.begin(context),
     }
-    await dialogue.say(context, elements | more, identifier)
+    await dialogue.say(context, dimse.encode_command(elements | more), identifier)
 
 
 def _check_count(dialogue: Dialogue, count: int) -> None:
