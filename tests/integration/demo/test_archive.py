@@ -58,7 +58,8 @@ def target_of(node: Node) -> Target:
 
 def system_of(hospital: Hospital) -> System:
     """The hospital's PACS."""
-    return System("pacs", "PACS", [target_of(node) for node in hospital.nodes], {}, {})
+    nodes = [target_of(node) for node in hospital.nodes]
+    return System(id="pacs", site_id="north", name="PACS", nodes=nodes, named={}, checks={})
 
 
 async def seen_by(kind: str, settings: Mapping[str, Any], port: int) -> Observation:
