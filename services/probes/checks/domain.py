@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -207,8 +208,17 @@ def _example(settings: type[BaseModel], fault: Any) -> str:
 
 
 def check_limits(limits: Mapping[str, Limits], kind: type[Kind[Any]]) -> None:
-    """Raises Malformed where critical is the better of two limits. What is no measure is a phase: longer is worse."""
+    """Raises Malformed for what the kind does not tell, and where critical is the better of two limits.
+
+    What is no measure is a phase, or a number that the settings name: higher is worse.
+    """
+    known = sorted({*kind.measures, *kind.phases})
     for name, limit in limits.items():
+        if name not in known and not kind.has_own_measures:
+            example = next(iter(get_close_matches(name, known, 1)), known[0])
+            raise Malformed(
+                f"limits.{name}", f"must be a measure or a phase of {kind.name}: {', '.join(known)}", example
+            )
         measure = kind.measures.get(name)
         worse = measure.worse if measure else "higher"
         if not limit.are_ordered(worse):

@@ -65,6 +65,8 @@ class Command(Asking[CommandSettings]):
     )
     settings = CommandSettings
     interval = timedelta(minutes=5)
+    has_own_measures: ClassVar = True
+    phases: ClassVar = frozenset({"command"})
     failures: ClassVar = {
         "command_warning": "the plugin says WARNING (exit 1)",
         "command_critical": "the plugin says CRITICAL (exit 2)",

@@ -69,6 +69,8 @@ class Database(Asking[DatabaseSettings]):
     summary = "Logs in to a database and makes one query, read-only: how long each takes, and the number it answers."
     settings = DatabaseSettings
     interval = timedelta(minutes=5)
+    has_own_measures: ClassVar = True
+    phases: ClassVar = Asking.phases | {"login", "query"}
     measures: ClassVar = {
         "login_seconds": Measure("seconds", "higher", "for the connection and the login", baseline=True),
         "query_seconds": Measure("seconds", "higher", "for the query", 2, 5, baseline=True),

@@ -45,6 +45,7 @@ class DicomCommitment(DicomAsking[DicomCommitmentSettings]):
         "not_answered": "the archive took the request, and told no outcome of it",
         "not_committed": "the archive does not take responsibility for what it said it stored",
     }
+    phases: ClassVar = DicomAsking.phases | {"store", "commitment"}
     measures: ClassVar = {
         "commitment_seconds": Measure("s", "higher", "from the request to the archive's outcome", baseline=True),
     }

@@ -78,6 +78,7 @@ class DicomFind(DicomAsking[DicomFindSettings]):
     settings = DicomFindSettings
     interval = timedelta(minutes=5)
     failures: ClassVar = {**DicomAsking.failures, **STATUS_FAILURES, "not_found": "fewer matches than there must be"}
+    phases: ClassVar = DicomAsking.phases | {"find", "first_answer", "final_answer"}
     measures: ClassVar = {
         "answer_seconds": Measure("s", "higher", "from the question to its final answer", 2, 5, baseline=True),
         "matches": Measure("matches", "lower", "answers that matched"),

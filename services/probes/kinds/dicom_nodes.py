@@ -98,6 +98,7 @@ N = TypeVar("N", bound=DicomNode)
 class DicomAsking(Asking[N], Generic[N]):
     """A kind that asks over associations of its own. The fact ``step`` names what the node was at when it failed."""
 
+    phases: ClassVar = frozenset({"dns", "tcp", "tls", "association", "dimse", "release"})
     failures: ClassVar = DICOM_FAILURES
 
     def __init__(self, secrets: Secrets, calling_ae_title: str, listen_host: str, listen_port: int) -> None:

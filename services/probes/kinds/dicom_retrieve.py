@@ -94,6 +94,7 @@ class DicomRetrieve(DicomAsking[DicomRetrieveSettings]):
         "not_retrieved": "the archive said that it sent the study, and nothing came",
         "incomplete": "fewer images came than the archive says it has",
     }
+    phases: ClassVar = DicomAsking.phases | {"prepare", "find", "retrieve", "first_image"}
     measures: ClassVar = {
         "bytes_per_second": Measure("B/s", "lower", "from the question to the last image"),
         "retrieve_seconds": Measure("s", "higher", "from the question to the last image", critical=60, baseline=True),

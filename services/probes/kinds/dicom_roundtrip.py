@@ -98,6 +98,7 @@ class DicomRoundtrip(DicomAsking[DicomRoundtripSettings]):
         "altered": "what came back is not what was stored",
         "not_comparable": "degraded: it came back compressed in a way that is not decoded here",
     }
+    phases: ClassVar = DicomAsking.phases | {"store", "find", "retrieve", "compare"}
     measures: ClassVar = {
         "roundtrip_seconds": Measure("s", "higher", "from the first connection to the last byte", baseline=True),
     }

@@ -76,8 +76,9 @@ class Kind(ABC, Generic[S]):
     """One kind of probe. ``name`` is also the check that its alerts name.
 
     ``interval`` is the time between runs where a check sets no other. A ``heavy`` run moves so much that a system
-    stands one of them at a time. ``failures`` are the words that an observation's ``failure`` may be, and what each
-    means.
+    stands one of them at a time. With ``has_own_measures`` it tells, beside ``measures``, numbers whose names its
+    settings or its target give. ``phases`` are the names that its phases may have; ``failures`` the words that an
+    observation's ``failure`` may be, and what each means.
     """
 
     name: ClassVar[str]
@@ -86,6 +87,8 @@ class Kind(ABC, Generic[S]):
     interval: ClassVar[timedelta] = timedelta(seconds=60)
     is_heavy: ClassVar[bool] = False
     measures: ClassVar[Mapping[str, Measure]] = {}
+    has_own_measures: ClassVar[bool] = False
+    phases: ClassVar[frozenset[str]] = frozenset({"dns", "tcp", "tls", "answer", "body"})
     failures: ClassVar[Mapping[str, str]] = {}
 
     @classmethod

@@ -84,6 +84,7 @@ class Prometheus(Asking[PrometheusSettings]):
     summary = "Asks a Prometheus server for an expression, or reads a metric from an exporter's page."
     settings = PrometheusSettings
     interval = timedelta(seconds=60)
+    has_own_measures: ClassVar = True
     measures: ClassVar = {
         "value": Measure("", "higher", "of the expression or the metric"),
         "age_seconds": Measure("seconds", "higher", "since the value, where it is a time", 86_400, 259_200),

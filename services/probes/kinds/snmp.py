@@ -93,6 +93,7 @@ class Snmp(Asking[SnmpSettings]):
     summary = "Asks an SNMP agent (v2c, v3) for storage, load, UPS, port errors, RAID, or any object."
     settings = SnmpSettings
     interval = timedelta(minutes=5)
+    has_own_measures: ClassVar = True
     measures: ClassVar = {
         "used_ratio": Measure("ratio", "higher", "storage: of the fullest disk", 0.8, 0.9),
         "free_bytes": Measure("bytes", "lower", "storage: left on the fullest disk"),

@@ -54,9 +54,12 @@ class Asked:
         return kind_of(name).configured(self.here)
 
     async def __call__(self, kind: str, settings: Mapping[str, Any], timeout: float = 20) -> Observation:
-        """One run; its settings pass through JSON's forms as those of a check do."""
-        model = kind_of(kind).settings.model_validate(settings)
-        return await self.kind(kind).run(kind_of(kind).settings.model_validate(model.model_dump(mode="json")), timeout)
+        """One run; its settings pass through JSON's forms as those of a check do. It tells only numbers that may be."""
+        model, its = kind_of(kind).settings.model_validate(settings), kind_of(kind)
+        seen = await self.kind(kind).run(its.settings.model_validate(model.model_dump(mode="json")), timeout)
+        assert set(seen.phases) <= its.phases
+        assert its.has_own_measures or set(seen.measures) <= set(its.measures)
+        return seen
 
 
 def kind_of(name: str) -> type[Kind[Any]]:

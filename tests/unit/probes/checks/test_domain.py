@@ -84,6 +84,10 @@ def test_what_is_left_out_is_as_the_kind_has_it() -> None:
         ({"interval_seconds": 10, "timeout_seconds": 9}, ("timeout_seconds: must be at most 0.8", "for example 8")),
         ({"retry_interval_seconds": 61}, ("retry_interval_seconds: must be at most interval_seconds", "60")),
         ({"limits": {"tcp": {"warning": 5, "critical": 4}}}, ("limits.tcp.critical: ", "higher is worse")),
+        (
+            {"limits": {"free_ration": {"warning": 1}}},
+            ("limits.free_ration: must be a measure or a phase", "free_ratio"),
+        ),
         ({"limits": {"free_ratio": {"warning": 0.1, "critical": 0.2}}}, ("limits.free_ratio.critical", "lower")),
     ],
 )
@@ -99,6 +103,19 @@ def test_limits_of_a_measure_may_fall() -> None:
     assert draft_check("1", draft(limits=limits), "north", KINDS).limits["free_ratio"] == Limits(
         warning=0.2, critical=0.1
     )
+
+
+def test_limits_may_name_what_only_the_settings_or_the_target_know() -> None:
+    """A plugin's numbers, say; no list could have them."""
+
+    class Oracle(Door):
+        """A kind whose numbers have names of their own."""
+
+        name = "oracle"
+        has_own_measures = True
+
+    limits = {"fan_speed": {"warning": 1}}
+    assert "fan_speed" in draft_check("1", draft(kind="oracle", limits=limits), "north", [Oracle]).limits
 
 
 def test_change_keeps_what_a_check_is_about() -> None:
