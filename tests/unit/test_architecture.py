@@ -36,7 +36,8 @@ PURE_PARTS = {
     *("cleaning", "perfdata", "statuses"),
     *("flapping", "judging", "limits", "measures", "records", "upstream"),
     *("availability", "exposition", "forecast", "sketch", "steps"),
-    *("builtin", "dicom_statuses", "expectations", "planning", "report", "secret_names", "storage_classes", "synthetic"),
+    *("builtin", "expectations", "planning", "report"),
+    *("dicom_statuses", "secret_names", "storage_classes", "synthetic"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
