@@ -159,8 +159,8 @@ def _storing(part: Storescp, files: Path) -> Transfer:
 
 async def _store(peer: Peer, files: Path) -> None:
     async with associate(peer, [Context(CTImageStorage, [ExplicitVRLittleEndian])]) as assoc:
-        for path in _files_in(files):
-            assert await assoc.store(read_encoded(path)) == 0x0000
+        async for status in assoc.store_each(map(read_encoded, _files_in(files))):
+            assert status == 0x0000
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """An association as its user sees it: the DIMSE services, their answers, and the end."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from pydicom.dataset import Dataset
@@ -65,14 +65,33 @@ class UserAgent:
 
         Raises DicomFailure ``context_rejected``, and leaves the association as it is, where none fits the instance.
         """
+        return await self._stored(await self._offer(instance))
+
+    async def store_each(self, instances: Iterable[Dataset | Encoded]) -> AsyncGenerator[int, None]:
+        """Stores one after the other, and gives the status of each.
+
+        The next one is fetched from ``instances`` while the peer is busy with the last, so that reading a file costs no
+        time of its own. An error in fetching it leaves the association fit only to be aborted.
+        """
+        upcoming = iter(instances)
+        instance = next(upcoming, None)
+        while instance is not None:
+            context = await self._offer(instance)
+            instance = next(upcoming, None)
+            yield await self._stored(context)
+
+    async def _offer(self, instance: Dataset | Encoded) -> NegotiatedContext:
         dialogue = self._dialogue
         if isinstance(instance, Dataset):
             instance = self._encoded(instance)
         context = dialogue.context_for(instance.sop_class, instance.transfer_syntax)
         request = dimse.store_request(instance.sop_class, instance.sop_instance, dialogue.begin(context))
         await dialogue.say(context, request, instance.data)
-        answer = await dialogue.answer(dimse.C_STORE | dimse.RESPONSE, context)
-        return dialogue.end(answer.command.number(dimse.STATUS))
+        return context
+
+    async def _stored(self, context: NegotiatedContext) -> int:
+        answer = await self._dialogue.answer(dimse.C_STORE | dimse.RESPONSE, context)
+        return self._dialogue.end(answer.command.number(dimse.STATUS))
 
     def get(self, model_uid: str, query: Dataset) -> AsyncGenerator[Encoded, None]:
         """The instances that a C-GET brings (PS3.7 §9.1.3); afterwards ``sub_operations`` and ``last_status``.

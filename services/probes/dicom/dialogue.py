@@ -14,7 +14,7 @@ from services.probes.dicom.dimse import (
     name_of,
     response_to,
 )
-from services.probes.dicom.domain import context_rejected
+from services.probes.dicom.domain import DicomFailure, context_rejected
 from services.probes.dicom.exchange import ReleaseRequested
 from services.probes.dicom.parameters import Limits, NegotiatedContext
 from services.probes.dicom.pdu import BadReply
@@ -90,7 +90,7 @@ class Dialogue:
 
     async def hear(self) -> Message:
         """The next message; reports on commitment are kept and answered on the way."""
-        while (message := await self._hear(self.timeout)).command.field == N_EVENT_REPORT:
+        while (message := self._heard() or await self._hear(self.timeout)).command.field == N_EVENT_REPORT:
             self._keep(message)
         return message
 
@@ -106,7 +106,17 @@ class Dialogue:
             try:
                 return await self._exchange.receive()
             except ReleaseRequested as exc:
-                raise BadReply("it asked for the release, which is ours to ask.") from exc
+                raise _released() from exc
+
+    def _heard(self) -> Message | None:
+        """What has come already, and takes no time."""
+        try:
+            return self._exchange.receive_now()
+        except ReleaseRequested as exc:
+            raise _released() from exc
+        except DicomFailure as failure:
+            failure.phase = failure.phase or "dimse"
+            raise
 
     async def answer(self, field: int, context: NegotiatedContext) -> Message:
         """The next message, which is the response of that field to the operation under way."""
@@ -133,3 +143,7 @@ class Dialogue:
         context = self.context_of(message)
         self.commitments.append(outcome_of(message, context.transfer_syntax or ""))
         self._exchange.send_command(context.id, response_to(message.command, SUCCESS))
+
+
+def _released() -> BadReply:
+    return BadReply("it asked for the release, which is ours to ask.")

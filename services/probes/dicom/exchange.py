@@ -16,7 +16,6 @@ from services.probes.dicom.pdu import BadReply
 LARGEST_REPORT = 1 << 20
 # So many fragments may be taken in one turn of the event loop.
 _TURN = 512
-_WHOLE_COMMAND = pdu.COMMAND | pdu.LAST
 # Bytes that are handed to the transport at once.
 _AT_ONCE = 1 << 18
 
@@ -63,43 +62,42 @@ class Exchange:
 
         Raises DicomFailure, and ReleaseRequested where the peer asks for the release.
         """
-        while True:
+        while (message := self.receive_now()) is None:
+            if self._turn < _TURN:
+                self._admit(*await self.connection.read())
+            else:
+                self._turn = 0
+                await asyncio.sleep(0)
+        return message
+
+    def receive_now(self) -> Message | None:
+        """The same, if all of it has come and it is not the turn of others."""
+        while self._turn < _TURN:
             for context_id, control, fragment in self._values:
-                if control == _WHOLE_COMMAND and not self._context_id:
-                    if message := self._commanded(context_id, fragment):
-                        return message
-                    continue
-                self._add(context_id, control, fragment)
-                if control & pdu.LAST and (message := self._message()):
+                if message := self._add(context_id, control, fragment):
                     return message
                 self._turn += 1
                 if self._turn >= _TURN:
-                    self._turn = 0
-                    await asyncio.sleep(0)
-            kind, body = self.connection.read_now() or await self.connection.read()
-            if kind == pdu.RELEASE_RQ and not self._context_id:
-                raise ReleaseRequested
-            if kind != pdu.P_DATA_TF:
-                raise out_of_place(kind, body)
-            self._values = pdu.values(body)
+                    return None
+            found = self.connection.read_now()
+            if found is None:
+                return None
+            self._admit(*found)
+        return None
+
+    def _admit(self, kind: int, body: memoryview) -> None:
+        if kind == pdu.RELEASE_RQ and not self._context_id:
+            raise ReleaseRequested
+        if kind != pdu.P_DATA_TF:
+            raise out_of_place(kind, body)
+        self._values = pdu.values(body)
 
     def _begin_message(self) -> None:
         self._context_id = 0
         self._command: Command | None = None
         self._received = Assembly()
 
-    def _commanded(self, context_id: int, fragment: memoryview) -> Message | None:
-        """What a command set in one fragment, the first of its message, makes whole."""
-        if context_id not in self._context_ids:
-            raise BadReply("it speaks on a presentation context that was not accepted.")
-        self._check_size(len(fragment))
-        command = decode_command(bytes(fragment))
-        if not command.has_data:
-            return Message(context_id, command, b"")
-        self._context_id, self._command = context_id, command
-        return None
-
-    def _add(self, context_id: int, control: int, fragment: memoryview) -> None:
+    def _add(self, context_id: int, control: int, fragment: memoryview) -> Message | None:
         if context_id not in self._context_ids:
             raise BadReply("it speaks on a presentation context that was not accepted.")
         if self._context_id and context_id != self._context_id:
@@ -111,6 +109,7 @@ class Exchange:
         self._check_size(self._received.length)
         if self._command is not None:
             self.connection.credit(len(fragment))
+        return self._message() if control & pdu.LAST else None
 
     def _message(self) -> Message | None:
         context_id, command, received = self._context_id, self._command, self._received.whole()

@@ -93,6 +93,32 @@ async def test_many_echoes_over_one_association(site: Site) -> None:
         assert list(assoc.phases) == ["dns", "tcp", "association", "dimse", "release"]
 
 
+async def test_images_stored_in_a_row_are_each_answered_and_kept(site: Site) -> None:
+    images = study()
+    contexts = [Context(CTImageStorage, SYNTAXES), Context(STUDY_ROOT_FIND)]
+    async with associate(site.peer, contexts, Calling(US)) as assoc:
+        assert [status async for status in assoc.store_each(iter(images))] == [0x0000] * len(images)
+        query = of_study(images[0])
+        query.NumberOfStudyRelatedInstances = None
+        assert [found.StudyInstanceUID async for found in assoc.find(STUDY_ROOT_FIND, query)] == [
+            images[0].StudyInstanceUID
+        ]
+
+
+async def test_images_in_a_row_that_cannot_be_fetched_leave_the_association_to_be_aborted(site: Site) -> None:
+    def broken() -> Iterator[Dataset]:
+        yield study(1)[0]
+        raise OSError("the disk is gone")
+
+    async def stored() -> list[int]:
+        async with associate(site.peer, [Context(CTImageStorage, SYNTAXES)], Calling(US)) as assoc:
+            return [status async for status in assoc.store_each(broken())]
+
+    async with leaving_nothing():
+        with pytest.raises(OSError, match="the disk is gone"):
+            await stored()
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=["explicit", "implicit"])
 async def test_what_was_stored_is_found_and_comes_back_by_c_get_with_the_same_pixels(site: Site, syntax: str) -> None:
     images = study()
