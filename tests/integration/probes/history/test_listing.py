@@ -60,7 +60,7 @@ async def test_pages_show_what_the_caller_may_see_the_latest_first(database: str
 
 @pytest.mark.parametrize("visible", [None, {"north"}, {"south", "west"}, {"east"}])
 @pytest.mark.parametrize("subject", [None, SUBJECT])
-@pytest.mark.parametrize("before", [None, new_id()])
+@pytest.mark.parametrize("before", [None, new_id()], ids=["first", "next"])
 async def test_no_page_reads_what_it_does_not_show(
     database: str, visible: set[str] | None, subject: str | None, before: str | None
 ) -> None:
