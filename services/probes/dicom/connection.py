@@ -3,11 +3,11 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from time import perf_counter
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from services.probes.dicom.buffers import Unread
 from services.probes.dicom.domain import DicomFailure, Phase, timed_out
@@ -24,6 +24,8 @@ _TURN = 64
 _ACKNOWLEDGE_NOW = getattr(socket, "TCP_QUICKACK", None)
 # Seconds that an orderly close may take before the connection is cut.
 _CLOSING = 0.5
+
+T = TypeVar("T")
 
 
 class Connection(asyncio.Protocol):
@@ -61,16 +63,28 @@ class Connection(asyncio.Protocol):
         if self._within is not None and self._slowest:
             self._within.extra += count / self._slowest
 
-    async def secure(self, context: ssl.SSLContext, server_name: str | None, seconds: float) -> None:
-        """Goes on in TLS, as server where ``server_name`` is None."""
+    async def secure(self, context: ssl.SSLContext, server_name: str, seconds: float) -> None:
+        """Goes on in TLS, as client."""
         plain = self._open()
         try:
-            async with asyncio.timeout_at(min(self._loop.time() + seconds, self.ends_at)) as limit:
-                secured = await self._loop.start_tls(
-                    plain, self, context, server_side=server_name is None, server_hostname=server_name
-                )
-        except BaseException as exc:
+            secured = await self._shake_hands(
+                self._loop.start_tls(plain, self, context, server_hostname=server_name), seconds
+            )
+        except BaseException:
             plain.abort()
+            raise
+        # Type stubs have None for a loop that gives no transport, which none does.
+        self._transport = cast(asyncio.Transport, secured)
+
+    async def take_over(self, accepted: socket.socket, context: ssl.SSLContext, seconds: float) -> None:
+        """Speaks TLS as server on a socket of which nothing was read yet."""
+        await self._shake_hands(self._loop.connect_accepted_socket(lambda: self, accepted, ssl=context), seconds)
+
+    async def _shake_hands(self, handshake: Coroutine[Any, Any, T], seconds: float) -> T:
+        try:
+            async with asyncio.timeout_at(min(self._loop.time() + seconds, self.ends_at)) as limit:
+                shaken = await handshake
+        except BaseException as exc:
             # TLS tells of no end before its handshake is over. Two turns are what closing a socket takes.
             self.connection_lost(None)
             await asyncio.sleep(0)
@@ -78,9 +92,8 @@ class Connection(asyncio.Protocol):
             if isinstance(exc, OSError):
                 raise timed_out("tls", seconds) if limit.expired() else not_secured(exc) from exc
             raise
-        # Type stubs have None for a loop that gives no transport, which none does.
-        self._transport = cast(asyncio.Transport, secured)
         self._is_secure = True
+        return shaken
 
     async def read(self) -> tuple[int, memoryview]:
         """Type and body of the next PDU."""
@@ -142,10 +155,6 @@ class Connection(asyncio.Protocol):
     def _cut(self) -> None:
         self.abort()
         self.connection_lost(None)
-
-    def hold(self) -> None:
-        """Reads nothing before TLS is begun."""
-        self._open().pause_reading()
 
     def abort(self) -> None:
         """Cuts the connection at once."""

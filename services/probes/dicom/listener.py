@@ -1,10 +1,13 @@
 """The storage SCP of C-MOVE, and the side of Storage Commitment that is told the outcome (PS3.4 Annexes B and J)."""
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 from services.probes.dicom.acceptor import Acceptor, House
 from services.probes.dicom.commitment import Commitment
@@ -34,10 +37,9 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    @property
-    def is_secure(self) -> bool:
-        """Whether callers speak TLS."""
-        return self._context is not None
+    def connection(self) -> Connection:
+        """A connection that is to be taken."""
+        return Connection(self._loop, self._house.limits.slowest)
 
     def received(self) -> AsyncIterator[Received]:
         """The instances as they come, until the listener closes."""
@@ -49,8 +51,8 @@ class Listener:
 
     async def open(self, host: str, port: int) -> None:
         """Listens. Raises OSError where the port is taken."""
-        slowest = self._house.limits.slowest
-        self._server = await self._loop.create_server(lambda: _Accepted(self, self._loop, slowest), host, port)
+        caller = _Accepted if self._context is None else _Knocking
+        self._server = await self._loop.create_server(lambda: caller(self), host, port)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -65,20 +67,26 @@ class Listener:
         await self._house.instances.close()
         await self._house.commitments.close()
 
-    def take(self, connection: Connection) -> None:
-        """A caller has connected."""
-        if self._server is None or len(self._tasks) >= self._associations + _MOST_REJECTED:
-            connection.abort()
-            return
-        task = self._loop.create_task(self._serve(connection, is_full=len(self._tasks) >= self._associations))
+    @property
+    def has_room(self) -> bool:
+        """Whether a caller is at least told that the listener is full."""
+        return self._server is not None and len(self._tasks) < self._associations + _MOST_REJECTED
+
+    def take(self, connection: Connection, accepted: socket.socket | None = None) -> None:
+        """A caller has connected; it speaks TLS on a socket that was only ``accepted``."""
+        serving = self._serve(connection, accepted, is_full=len(self._tasks) >= self._associations)
+        task = self._loop.create_task(serving)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if accepted is not None:
+            # A task that is cancelled before it began has taken nothing over.
+            task.add_done_callback(lambda _: accepted.close())
 
-    async def _serve(self, connection: Connection, is_full: bool) -> None:
+    async def _serve(self, connection: Connection, accepted: socket.socket | None, is_full: bool) -> None:
         try:
-            if self._context is not None:
+            if self._context is not None and accepted is not None:
                 with connection.within("tls", self._house.timeout):
-                    await connection.secure(self._context, None, self._house.timeout)
+                    await connection.take_over(accepted, self._context, self._house.timeout)
             await Acceptor(connection, self._house).serve(is_full)
         except DicomFailure as failure:
             self.failures.append(failure)
@@ -86,17 +94,40 @@ class Listener:
             await connection.close()
 
 
-class _Accepted(Connection):
-    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop, slowest: int) -> None:
-        super().__init__(loop, slowest)
+class _Accepted(asyncio.Protocol):
+    """A caller in the clear: the connection is its protocol from the first byte on."""
+
+    def __init__(self, listener: Listener) -> None:
         self._listener = listener
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Where TLS comes first, nothing is read before it does."""
-        super().connection_made(transport)
-        if self._listener.is_secure:
-            self.hold()
-        self._listener.take(self)
+        """Puts the connection in its own place."""
+        if not self._listener.has_room:
+            cast(asyncio.Transport, transport).abort()
+            return
+        connection = self._listener.connection()
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        self._listener.take(connection)
+
+
+class _Knocking(asyncio.Protocol):
+    """A caller that speaks TLS.
+
+    Not every event loop can be told, before it has read, to read nothing: so its socket is kept and its transport given
+    up, and no byte of the handshake is lost to whoever does not speak TLS.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hands the socket on."""
+        if self._listener.has_room:
+            accepted = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+            accepted.setblocking(False)
+            self._listener.take(self._listener.connection(), accepted)
+        cast(asyncio.Transport, transport).abort()
 
 
 @asynccontextmanager
