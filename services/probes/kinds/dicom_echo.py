@@ -26,8 +26,8 @@ class DicomEcho(DicomAsking[DicomEchoSettings]):
 
     @classmethod
     def settings_for(cls, address: DicomAddress) -> DicomEchoSettings:
-        """Every DICOM node can be asked."""
-        return DicomEchoSettings(host=address.host, port=address.port, ae_title=address.ae_title)
+        """Every DICOM node can be asked; what can't be sent to it, its run will tell."""
+        return DicomEchoSettings.model_construct(host=address.host, port=address.port, ae_title=address.ae_title)
 
     async def ask(self, settings: DicomEchoSettings, attempt: Attempt) -> Observation:
         """One C-ECHO. A node that can't be asked as it is set is a fault of ours, not of the node."""

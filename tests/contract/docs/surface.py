@@ -15,10 +15,10 @@ from services.cli.rest import ADDRESSES
 from services.cli.rest import variable as address_variable
 from services.cli.settings import MigrateSettings
 from services.compliance.witness.settings import WitnessSettings
-from services.probes.vantage.settings import VantageSettings
 from services.console.contracts.api import router as contracts
 from services.console.overview.api import router as overview
 from services.console.sign_in.api import router as sign_in
+from services.probes.vantage.settings import VantageSettings
 from services.registry import OWNING_DATA, SERVICES, builder, settings_class
 from shared.consumer import Consumer
 from shared.database import Pool

@@ -45,10 +45,11 @@ async def test_exit_status_of_a_plugin_is_the_outcome(
 
 
 async def test_numbers_of_a_plugin_are_measures(ask: Asked) -> None:
-    """check_disk tells what is used, in base units."""
-    seen = await ask("command", {"program": "check_disk", "arguments": ["-w", "1%", "-c", "0%", "-p", "/"]})
+    """check_load tells the load of the last minutes."""
+    limits = ["-w", "1000,1000,1000", "-c", "2000,2000,2000"]
+    seen = await ask("command", {"program": "check_load", "arguments": limits})
     assert seen.outcome == "ok", seen
-    assert seen.measures["root_bytes"] > 1024**2
+    assert {"load1", "load5", "load15"} <= seen.measures.keys()
 
 
 @pytest.mark.parametrize("program", ["check_nothing", "sub/check", "outside", "no_program"])
