@@ -59,8 +59,8 @@ class AlertResolved(EventData, event_type="alert.resolved"):
 class AlertTransitioned(EventData, event_type="alert.transitioned"):
     """A check went another step: every one that is neither raising nor resolving. ``at`` is when it was seen.
 
-    ``before`` and ``after`` are phases, which are the same where only a flag changed. ``alert_id`` is set while an alert
-    is open. ``suppressed_by`` is what lies one hop up and is down; ``acknowledged_by`` who took the alert over.
+    ``before`` and ``after`` are phases, which are the same where only a flag changed. ``alert_id`` is set while an
+    alert is open. ``suppressed_by`` is what lies one hop up and is down; ``acknowledged_by`` who took the alert over.
     """
 
     probe_id: str
