@@ -19,7 +19,7 @@ TLS_FAILURES = {
     "tls": "the handshake failed for another reason",
     "timeout_tls": "the handshake was not finished within the timeout",
 }
-# An OpenSSL that has signatures by SHA-1 forbidden says so of any handshake below TLS 1.2.
+# An OpenSSL that has signatures by SHA-1 forbidden says so of any handshake below TLS 1.2, some Pythons in prose.
 _OLD = {"UNSUPPORTED_PROTOCOL", "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED"}
 _EXPIRED, _NOT_YET_VALID, _NAMES = {10, 12}, {9}, {62, 63, 64}
 _SELF_SIGNED = {18: "it is self-signed", 19: "its root is self-signed and not among those we trust"}
@@ -73,7 +73,7 @@ def tls_fault(fault: BaseException) -> Ended | None:
     reason = fault.reason or str(fault)
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
         return failed("protocol", "The peer does not speak TLS on that port.")
-    if "VERSION" in reason or reason in _OLD:
+    if "VERSION" in reason or any(words in reason.upper().replace(" ", "_") for words in _OLD):
         return failed("tls_version", "The peer speaks no version of TLS that is accepted.")
     if "CERTIFICATE" in reason or "ALERT_HANDSHAKE_FAILURE" in reason:
         return failed("tls_client", f"The peer refused the handshake ({_words(reason)}); it may want a certificate.")
