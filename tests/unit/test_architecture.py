@@ -65,7 +65,7 @@ OUTSIDE_PARTS = {
         "dicom_roundtrip",
         "receiver",
     ),
-    *("link", "spool", "sweep", "work"),
+    *("link", "making", "spool", "sweep", "work"),
     *("asking", "attempt", "certificates", "http", "redirects", "secrets", "tcp", "tls_faults"),
     *("command", "dicomweb", "engines", "login_flows", "login_pages", "ntp", "prometheus", "redfish", "snmp"),
     *("snmp_presets", "snmp_session", "web_login"),

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from services.probes.kinds.domain import Kind, Observation
+from services.probes.kinds.making import Maker
 from services.probes.runs import store
 from services.probes.runs.domain import Ended, Finished, Run
 from services.probes.runs.handlers import (
@@ -37,7 +38,6 @@ CLAIM_SECONDS = 0.5
 STORE_SECONDS = 0.15
 BATCH = 500
 LONGEST_SLEEP = 30.0
-LATE_SECONDS = 1.0
 SPARE_SECONDS = 6.0
 RELEASE_SECONDS = 2.0
 JUMP = timedelta(seconds=5)
@@ -203,12 +203,11 @@ class Work:
 
     def __init__(self, kinds: Mapping[str, Kind[Any]]) -> None:
         self.claimed: dict[tuple[str, str], Run] = {}
-        self._kinds = kinds
+        self._maker = Maker(kinds)
         self._loop = asyncio.get_running_loop()
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: asyncio.Queue[Finished] = asyncio.Queue()
-        self._is_over = False
 
     def plan(self, run: Run, clock: Clock) -> None:
         """Has the run start at its due time, or at once when that has passed."""
@@ -231,7 +230,6 @@ class Work:
 
     async def abandon(self) -> None:
         """Starts nothing more and ends what is under way."""
-        self._is_over = True
         for timer in self._timers.values():
             timer.cancel()
         for task in self._tasks:
@@ -249,19 +247,9 @@ class Work:
         self._finished.put_nowait(Finished(run, await self._observe(run)))
 
     async def _observe(self, run: Run) -> Observation:
-        kind = self._kinds.get(run.probe.kind)
-        if kind is None:
-            return Observation("probe_error", "kind", f"This replica has no probe of the kind {run.probe.kind}.")
-        seconds = run.probe.timeout.total_seconds()
-        try:
-            async with asyncio.timeout(seconds + LATE_SECONDS):
-                return await kind.run_for(run.probe.site_id, run.probe.settings, seconds)
-        except (Exception, asyncio.CancelledError) as exc:
-            # A library that cancels a future of its own looks like our end from inside; it must not cost us a slot.
-            if isinstance(exc, asyncio.CancelledError) and self._is_over:
-                raise
-            log.error("probe.broken", probe=run.probe.id, exc_info=exc)
-            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+        probe = run.probe
+        seconds = probe.timeout.total_seconds()
+        return await self._maker.make(probe.kind, probe.site_id, probe.settings, seconds, probe=probe.id)
 
 
 def _pause() -> float:

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from services.probes.conformance.dicom_conformance import Negotiated
 from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Kind, Observation
+from services.probes.kinds.making import LATE_SECONDS, Maker
 from services.probes.suites import handlers, store
 from services.probes.suites.domain import MOST_ATTEMPTS, Leased, Seen
 from services.probes.suites.report import evidence_of
@@ -24,7 +25,6 @@ from shared.waking import listening
 
 SERVICE = "probes"
 CONCURRENCY = 8
-LATE_SECONDS = 1.0
 STORE_SECONDS = 9.0
 SHORTEST_SLEEP = 0.01
 LONGEST_SLEEP = 30.0
@@ -109,15 +109,9 @@ class SuiteRunner:
         if item.attempts > MOST_ATTEMPTS:
             detail = f"It was begun {MOST_ATTEMPTS} times, and whoever ran it ended before it did."
             return Observation("probe_error", "internal", detail)
-        kind = self.kinds.get(item.kind)
-        if kind is None:
-            return Observation("probe_error", "kind", f"This replica has no probe of the kind {item.kind}.")
-        try:
-            async with asyncio.timeout(item.timeout_seconds + LATE_SECONDS):
-                return await kind.run_for(leased.site_id, item.settings, item.timeout_seconds)
-        except Exception as exc:
-            log.error("suite.broken", run=leased.run_id, item=item.name, exc_info=exc)
-            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+        maker = Maker(self.kinds, action="suite.broken")
+        told = {"run": leased.run_id, "item": item.name}
+        return await maker.make(item.kind, leased.site_id, item.settings, item.timeout_seconds, **told)
 
     async def _give_back(self, leased: Leased) -> None:
         """Lets another runner start at once. Without a database the item waits for its lease to end instead."""

@@ -12,11 +12,10 @@ from weakref import WeakValueDictionary
 
 from services.probes.agents.domain import Assignment, Brought
 from services.probes.kinds.domain import Kind, Observation
+from services.probes.kinds.making import Maker
 from services.probes.runs.domain import Probe, left_out, next_due, slot_after, take_turn
-from shared.telemetry import log
 
 LONGEST_NAP = 60.0
-LATE_SECONDS = 1.0
 FAR = 2
 """Intervals ahead at which nothing is due, unless by a clock that has been set back since."""
 
@@ -91,16 +90,9 @@ class Roster:
         return self._locks.setdefault(place, asyncio.Lock())
 
     async def _observe(self, probe: Probe) -> Observation:
-        kind = self.kinds.get(probe.kind)
-        if kind is None:
-            return Observation("probe_error", "kind", f"This agent has no probe of the kind {probe.kind}.")
-        timeout = probe.timeout.total_seconds()
-        try:
-            async with asyncio.timeout(timeout + LATE_SECONDS):
-                return await kind.run_for(probe.site_id, probe.settings, timeout)
-        except Exception as exc:
-            log.error("probe.broken", probe=probe.id, exc_info=exc)
-            return Observation("probe_error", "internal", f"The probe itself is at fault: {type(exc).__name__}.")
+        maker = Maker(self.kinds, "agent")
+        seconds = probe.timeout.total_seconds()
+        return await maker.make(probe.kind, probe.site_id, probe.settings, seconds, probe=probe.id)
 
 
 async def _sleep_until(instant: datetime, woken: asyncio.Event, longest: timedelta) -> bool:
