@@ -66,7 +66,7 @@ OUTSIDE_PARTS = {
         "receiver",
     ),
     *("link", "making", "spool", "sweep", "work"),
-    *("asking", "attempt", "certificates", "http", "redirects", "secrets", "tcp", "tls_faults"),
+    *("asking", "attempt", "certificates", "http", "redirects", "secrets", "tcp", "trust"),
     *("command", "dicomweb", "engines", "login_flows", "login_pages", "ntp", "prometheus", "redfish", "snmp"),
     *("snmp_presets", "snmp_session", "web_login"),
     *("telling", "vantages", "watch"),

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, cast
 
 from services.probes.dicom.buffers import Unread
 from services.probes.dicom.domain import DicomFailure, Phase, timed_out
-from services.probes.dicom.network import disconnected, not_secured
+from services.probes.dicom.network import disconnected
 from services.probes.dicom.pdu import ABORT, HEADER_LENGTH, OFFERED_LENGTH, BadReply, body_length
 
 # Bytes that are kept unread before the peer has to wait; a PDU of the offered length fits in.
@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             if isinstance(exc, OSError):
-                raise timed_out("tls", seconds) if limit.expired() else not_secured(exc) from exc
+                raise timed_out("tls", seconds) if limit.expired() else disconnected(exc) from exc
             raise
         self._is_secure = True
         return shaken

@@ -17,6 +17,7 @@ FailureClass = Literal[
     "timeout_dimse",
     "tls",
     "tls_expired",
+    "tls_not_yet_valid",
     "tls_untrusted",
     "tls_name",
     "tls_version",

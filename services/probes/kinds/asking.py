@@ -25,6 +25,17 @@ NETWORK_FAILURES = {
     "secret": "probe_error: a secret is missing here, or is of another site; the detail names it",
 }
 
+TLS_FAILURES = {
+    "tls_expired": "the certificate, or one that it rests on, has expired",
+    "tls_not_yet_valid": "the certificate is not valid yet",
+    "tls_untrusted": "nobody whom we trust signed the certificate: self-signed, or an issuer is missing",
+    "tls_name": "the certificate is for other names",
+    "tls_version": "the peer speaks no TLS version that we accept",
+    "tls_client_certificate": "the peer wants a certificate of ours, or refused the one that it got",
+    "tls": "there is no TLS on that port, or the handshake failed for another reason",
+    "timeout_tls": "the handshake was not finished within the timeout",
+}
+
 
 class Asking(Kind[S], Generic[S]):
     """A kind whose ``ask`` may raise Ended, and is ended at the timeout wherever it is."""

@@ -7,13 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from services.probes.kinds.asking import NETWORK_FAILURES, Asking
+from services.probes.kinds.asking import NETWORK_FAILURES, TLS_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, our_fault
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.engines import MOST_ROWS, Place, ask
 from services.probes.kinds.network import resolve
 from services.probes.kinds.secret_names import Secret
-from services.probes.kinds.tls_faults import TLS_FAILURES, Trust, context_of
+from services.probes.kinds.trust import Trust, context_of
 
 PORTS = {"postgresql": 5432, "oracle": 1521, "sqlserver": 1433}
 EXAMPLE = "postgresql://steward@db.north.example.org:5432/pacs"

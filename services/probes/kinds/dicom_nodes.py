@@ -19,7 +19,7 @@ from services.probes.dicom import (
     UserIdentity,
     associate,
 )
-from services.probes.kinds.asking import NETWORK_FAILURES, Asking
+from services.probes.kinds.asking import NETWORK_FAILURES, TLS_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
 from services.probes.kinds.dicom_statuses import Operation, meaning, printed
 from services.probes.kinds.domain import Configuration, Observation
@@ -74,15 +74,9 @@ class DicomNode(BaseModel):
 
 DICOM_FAILURES = {
     **NETWORK_FAILURES,
+    **TLS_FAILURES,
     "timeout_association": "the node did not answer the association request within the timeout",
     "timeout_dimse": "the node did not answer a request within the timeout",
-    "timeout_tls": "the node did not complete the TLS handshake within the timeout",
-    "tls": "the TLS handshake failed",
-    "tls_expired": "the node's certificate has expired",
-    "tls_untrusted": "the node's certificate is not from an authority that we trust",
-    "tls_name": "the node's certificate is for another name",
-    "tls_version": "the node offers no version of TLS that we take",
-    "tls_client_certificate": "the node does not take our certificate",
     "rejected": "the node rejected the association",
     "rejected_ae_title": "the node does not know one of the two AE titles",
     "rejected_busy": "degraded: the node is running, and too busy for an association",

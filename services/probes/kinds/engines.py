@@ -12,7 +12,6 @@ import asyncpg
 
 from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
 from services.probes.kinds.network import disconnected, not_connected
-from services.probes.kinds.tls_faults import tls_fault
 
 MOST_ROWS = 1000
 LEAST_LOGIN_SECONDS = 60
@@ -103,7 +102,7 @@ async def _log_in(place: Place) -> Any:
     except ConnectionError as exc:
         raise _no_connection(exc) from exc
     except OSError as exc:
-        raise tls_fault(exc) or not_connected(exc) from exc
+        raise (disconnected(exc) if isinstance(exc, ssl.SSLError) else not_connected(exc)) from exc
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as exc:
         raise failed("protocol", f"The login can't be finished: {type(exc).__name__}: {exc}") from exc
 

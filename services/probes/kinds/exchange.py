@@ -11,10 +11,11 @@ import h11
 import httpx
 from pydantic import AfterValidator, Field
 
+from services.probes.kinds.asking import TLS_FAILURES
 from services.probes.kinds.attempt import Attempt, Ended, failed
 from services.probes.kinds.network import disconnected, drop, open_connection
 from services.probes.kinds.secret_names import Secret
-from services.probes.kinds.tls_faults import TLS_FAILURES, Trust, context_of
+from services.probes.kinds.trust import Trust, context_of
 
 LARGEST_HEAD = 65_536
 READ_AT_ONCE = 16_384

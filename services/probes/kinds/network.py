@@ -1,8 +1,6 @@
 """Connections: each phase timed, each fault told in the words that all kinds share."""
 
 import asyncio
-import errno
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -11,8 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
-from services.probes.kinds.tls_faults import tls_fault
+from services.probes.dicom import network as faults
+from services.probes.dicom.domain import DicomFailure
+from services.probes.kinds.attempt import Attempt, Ended
+from services.probes.kinds.domain import Observation
 
 Host = Annotated[
     str,
@@ -25,11 +25,6 @@ Address = tuple[int, Any]
 
 _NEXT_ADDRESS_AFTER = 1.0
 _HANDSHAKE_SECONDS = 86_400.0
-_LOCAL_ERRNOS = {
-    *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT),
-    *(errno.EACCES, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH),
-}
-_RESOLVER_FAULTS = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_MEMORY}
 
 
 async def resolve(attempt: Attempt, host: str, port: int, kind: int = socket.SOCK_STREAM) -> list[Address]:
@@ -44,7 +39,7 @@ async def resolve(attempt: Attempt, host: str, port: int, kind: int = socket.SOC
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
         except (OSError, ValueError) as exc:
-            raise _not_resolved(host, exc) from exc
+            raise _ended(faults.not_resolved(host, exc)) from exc
     return [(family, address) for family, _, _, _, address in found]
 
 
@@ -79,7 +74,7 @@ async def open_connection(
             )
     except (OSError, EOFError, ValueError) as exc:
         connection.close()
-        raise tls_fault(exc) or disconnected(exc) from exc
+        raise disconnected(exc) from exc
     except BaseException:
         connection.close()
         raise
@@ -94,21 +89,12 @@ async def drop(writer: asyncio.StreamWriter) -> None:
 
 def not_connected(fault: OSError) -> Ended:
     """A connection could not be made."""
-    if fault.errno in _LOCAL_ERRNOS:
-        return _local(fault)
-    if fault.errno == errno.ECONNREFUSED:
-        return failed("refused", "The connection was refused: nothing listens on that port.")
-    if fault.errno == errno.ETIMEDOUT:
-        return failed("timeout_connect", "No connection could be made: the host does not answer.")
-    return failed("unreachable", f"No connection could be made: {_words(fault)}.")
+    return _ended(faults.not_connected(fault))
 
 
 def disconnected(fault: BaseException) -> Ended:
-    """A connection broke before the peer's answer was whole."""
-    if isinstance(fault, OSError) and fault.errno in _LOCAL_ERRNOS:
-        return _local(fault)
-    how = _words(fault) if isinstance(fault, OSError) else "closed by the peer"
-    return failed("closed", f"The connection ended before the peer had answered: {how}.")
+    """A connection broke before the peer's answer was whole, be it in the TLS handshake."""
+    return _ended(faults.disconnected(fault))
 
 
 async def _connect(attempt: Attempt, host: str, port: int) -> socket.socket:
@@ -136,15 +122,5 @@ async def _connect_to(address: Address) -> socket.socket:
     return connection
 
 
-def _not_resolved(host: str, fault: OSError | ValueError) -> Ended:
-    if isinstance(fault, socket.gaierror) and fault.errno in _RESOLVER_FAULTS:
-        return our_fault("dns", f"Our name resolver can't be used: {fault.strerror}.")
-    return failed("dns", f"The host name {host!r} has no address.")
-
-
-def _local(fault: OSError) -> Ended:
-    return our_fault("local", f"The probe itself could not use the network: {_words(fault)}.")
-
-
-def _words(fault: OSError) -> str:
-    return os.strerror(fault.errno).lower() if fault.errno else str(fault) or type(fault).__name__
+def _ended(failure: DicomFailure) -> Ended:
+    return Ended(Observation(failure.outcome, failure.failure, failure.detail))

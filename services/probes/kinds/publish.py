@@ -7,9 +7,8 @@ from typing import Any
 
 from services.probes.conformance.dicom_conformance import OF_SUITES
 from services.probes.kinds import KINDS
-from services.probes.kinds.asking import NETWORK_FAILURES
+from services.probes.kinds.asking import NETWORK_FAILURES, TLS_FAILURES
 from services.probes.kinds.domain import Kind, Measure
-from services.probes.kinds.tls_faults import TLS_FAILURES
 
 PAGE = Path(__file__).parents[3] / "docs" / "probe-kinds.md"
 HEAD = """# Kinds of probes

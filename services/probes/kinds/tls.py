@@ -8,12 +8,12 @@ from typing import ClassVar, Literal, cast
 
 from pydantic import ConfigDict, Field
 
-from services.probes.kinds.asking import NETWORK_FAILURES, Asking
+from services.probes.kinds.asking import NETWORK_FAILURES, TLS_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, Ended
 from services.probes.kinds.certificates import certificates_of, days_left, facts_of, now
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.network import Host, Port, connected
-from services.probes.kinds.tls_faults import TLS_FAILURES, Trust, context_of, lax_context
+from services.probes.kinds.trust import Trust, context_of, lax_context
 
 EXPIRY = {
     "expires_in_days": Measure("days", "lower", "until the peer's certificate expires", 30, 7),

@@ -13,7 +13,7 @@ from services.probes.kinds.exchange import HTTP_FAILURES, Url, client
 from services.probes.kinds.login_flows import MOST_REDIRECTS, Client, Who, by_code, by_form, by_grant
 from services.probes.kinds.redirects import follow
 from services.probes.kinds.secret_names import Secret
-from services.probes.kinds.tls_faults import Trust
+from services.probes.kinds.trust import Trust
 
 LARGEST_PAGE = 4 * 1024 * 1024
 NEEDED = {

@@ -174,7 +174,8 @@ async def test_client_certificate_is_shown_where_it_is_wanted(ask: Asked, tmp_pa
         settings = {"host": "127.0.0.1", "port": port, "trust": trusted(ask, server)}
         without = await ask("tls", settings)
         shown = await ask("tls", settings | {"client_certificate": "probe.pem", "client_key": "probe-key.pem"})
-    assert (without.outcome, without.failure) == ("failed", "tls_client"), without
+    assert (without.outcome, without.failure) == ("failed", "tls"), without
+    assert "it wants a certificate of ours" in without.detail
     assert shown.outcome == "ok", shown
 
 
@@ -182,7 +183,8 @@ async def test_peer_without_tls_is_told(ask: Asked) -> None:
     """A port that speaks plain HTTP is no TLS of a wrong version."""
     async with peers.listening(greet) as peer:
         seen = await ask("tls", {"host": "127.0.0.1", "port": peer.port})
-    assert (seen.outcome, seen.failure) == ("failed", "protocol")
+    assert (seen.outcome, seen.failure) == ("failed", "tls")
+    assert "does not speak TLS" in seen.detail
 
 
 async def test_unusable_trust_is_our_fault(ask: Asked) -> None:
