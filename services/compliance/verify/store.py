@@ -126,8 +126,8 @@ async def select_checkpoints(conn: Connection, after: int, upto: int) -> list[No
 
 
 async def select_latest_size(conn: Connection) -> int | None:
-    """The size of the newest checkpoint."""
-    size: int | None = await conn.fetchval("SELECT max(size) FROM checkpoints")
+    """The size of the newest checkpoint. One of no entries is none of the log's."""
+    size: int | None = await conn.fetchval("SELECT max(size) FROM checkpoints WHERE size > 0")
     return size
 
 

@@ -58,7 +58,7 @@ def check_partitions(
     for number in sorted(stored.keys() | set(range(-(-computed.size // width)))):
         first, end = number * width, min((number + 1) * width, computed.size)
         there, due = stored.get(number), computed.totals.partitions.get(number)
-        if there is None or first >= end:
+        if there is None or not 0 <= first < end:
             detail = "is not recorded" if there is None else "has no entry"
             raise Faulty("partition", first, max(first, end), f"partition {number} {detail}")
         if there.pruned_at is not None:

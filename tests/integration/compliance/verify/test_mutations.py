@@ -47,7 +47,7 @@ class Changing(DatabaseSource):
 
 def is_located(fault: Fault, changed: Changed) -> bool:
     """Whether a fault names an entry that was touched, or what was changed."""
-    within = any(max(first, 0) <= fault.first < max(end, first + 1, 1) for first, end in changed.places)
+    within = any(first <= fault.first < max(end, first + 1) for first, end in changed.places)
     return within or any(word in fault.detail for word in changed.words)
 
 
