@@ -27,7 +27,7 @@ def new_id() -> str:
 class Transaction:
     """An open transaction of one service, in the name of one actor.
 
-    ``now`` is the one instant at which everything in it happens (aware, UTC).
+    ``now`` is the one instant at which everything in it happens (aware, UTC); ``reason`` is why, if somebody said so.
     """
 
     conn: Connection
@@ -36,6 +36,7 @@ class Transaction:
     actor: str
     correlation_id: str
     causation_id: str | None = None
+    reason: str | None = None
     _recorded: list[tuple[str, str, bytes]] = field(default_factory=list, repr=False)
 
     def caused_by(self, event: Event[EventData]) -> "Transaction":
@@ -45,6 +46,10 @@ class Transaction:
     def acting_as(self, actor: str) -> "Transaction":
         """The same transaction in the name of another actor, for example the service itself."""
         return replace(self, actor=actor)
+
+    def because(self, reason: str) -> "Transaction":
+        """The same transaction, for a reason that what changes will keep."""
+        return replace(self, reason=reason)
 
     def record(self, data: EventData, *, subject: str, site_id: str) -> str:
         """Adds an event to what this transaction will publish and returns its id.
@@ -76,6 +81,7 @@ async def begin(
     actor: str | None = None,
     correlation_id: str | None = None,
     now: datetime | None = None,
+    reason: str | None = None,
 ) -> AsyncIterator[Transaction]:
     """Opens a transaction; commits it with its outbox rows at the end, rolls back when the block raises.
 
@@ -88,6 +94,7 @@ async def begin(
             now=now or datetime.now(UTC),
             actor=actor or f"service:{service}",
             correlation_id=correlation_id or new_id(),
+            reason=reason,
         )
         yield tx
         await flush_outbox(tx)

@@ -4,6 +4,7 @@ import uvloop
 
 from services.inventory.assets import consumer
 from services.inventory.assets.api import router as assets
+from services.inventory.history.api import router as history
 from services.inventory.lifecycle.api import router as lifecycle
 from services.inventory.people.api import router as people
 from services.inventory.settings import InventorySettings
@@ -17,7 +18,7 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory over its database."""
     return Service(
         name="inventory",
-        routers=[sites, assets, lifecycle, people],
+        routers=[sites, assets, lifecycle, people, history],
         handlers=[consumer.HANDLERS],
     )
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared.database import Connection, Pool
 from shared.errors import Forbidden, Malformed, Unconditional
 from shared.grants import Caller, Role
 from shared.http.idempotency import RequestKey, claim, remember
 from shared.identity import Identity
-from shared.resource import Resource
+from shared.resource import Line, Resource
 from shared.transactions import Transaction, begin
 
 CORRELATION_ID = r"[\x21-\x7e]{1,100}"
@@ -54,13 +54,18 @@ class Call:
     correlation_id: str
     response: Response
     key: RequestKey | None
+    reason: str | None = None
 
     async def run(
         self, handler: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Carries out a command in one transaction, once for its Idempotency-Key, and answers with its result."""
         async with begin(
-            self.context.pool, self.context.service, actor=self.caller.name, correlation_id=self.correlation_id
+            self.context.pool,
+            self.context.service,
+            actor=self.caller.name,
+            correlation_id=self.correlation_id,
+            reason=self.reason,
         ) as tx:
             if self.key is not None:
                 await claim(tx, self.key)
@@ -105,6 +110,7 @@ class RoleRequired:
         response: Response,
         idempotency_key: Annotated[str | None, Header()] = None,
         x_correlation_id: Annotated[str | None, Header(pattern=f"^{CORRELATION_ID}$")] = None,
+        change_reason: Annotated[str | None, Header(max_length=800)] = None,
     ) -> Call:
         """Raises Unauthenticated without a valid token, Forbidden without the role at any site, Malformed for a
         query parameter that the route does not know: a filter that was mistyped must not show everything."""
@@ -118,7 +124,19 @@ class RoleRequired:
         if request.method == "POST" and idempotency_key is not None:
             path = request.url.path + ("?" + request.url.query if request.url.query else "")
             key = RequestKey.of(caller.name, idempotency_key, request.method, path, await request.body())
-        return Call(context, caller, request.state.correlation_id, response, key)
+        reason = None if change_reason is None else parse_reason(change_reason)
+        return Call(context, caller, request.state.correlation_id, response, key, reason)
+
+
+_REASON: TypeAdapter[str] = TypeAdapter(Line)
+
+
+def parse_reason(header: str) -> str:
+    """Why something is changed: the header is UTF-8, although it is handed on as Latin-1. Raises Malformed."""
+    try:
+        return _REASON.validate_python(header.encode("latin-1").decode())
+    except (UnicodeError, ValidationError) as exc:
+        raise Malformed("Change-Reason", "must be one line of 1 to 200 characters in UTF-8", "new battery") from exc
 
 
 def parameters_of(dependant: Dependant) -> set[str]:
