@@ -74,6 +74,11 @@ class Caller:
             raise NotFound(f"no {what or f'site {site_id}'}")
         raise Forbidden(f"this needs the role {role} at site {site_id}")
 
+    def require_everywhere(self, role: Role) -> None:
+        """Raises Forbidden without ``role`` for the whole group: for what all may see and few may change."""
+        if not self.has(role, GROUP):
+            raise Forbidden(f"this needs the role {role} for the whole group, by the grant {role}:*")
+
 
 def parse_grants(claims: Mapping[str, Any]) -> frozenset[Grant]:
     """The grants of a token; what is no grant of ours (an issuer may put other groups there) gives no right."""

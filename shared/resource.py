@@ -1,9 +1,10 @@
 """What goes in and out as JSON: bodies that refuse what they don't know, resources that have a version."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.errors import Stale
@@ -43,6 +44,26 @@ def _within_reach(instant: datetime) -> datetime:
 
 Moment = Annotated[Instant, AfterValidator(_within_reach)]
 """An instant that a caller names, in any offset; kept in UTC. What no calendar can mean (the year 9999) is refused."""
+
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+_DAY = r"\d{4}-\d{2}-\d{2}"
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(_DAY, value, re.ASCII)):
+        return value
+    raise PydanticCustomError("day", "must be a date as year, month and day", {"example": "2026-03-01"})
+
+
+def _in_calendar(day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise PydanticCustomError("day", "must lie in the years 1970 to 2199", {"example": "2026-03-01"})
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_written_out), AfterValidator(_in_calendar)]
+"""A date that a caller names (a purchase, an end of support); a number is none, though it could be read as one."""
 
 
 class Body(BaseModel):
