@@ -16,7 +16,7 @@ HostTable END
 VendorTable BEGIN
 VendorTable END
 AETable BEGIN
-{ae_title} {storage} RW (500, 1024mb) ANY
+{areas}
 AETable END
 """
 
@@ -24,24 +24,34 @@ AETable END
 class Dcmqrscp(Part):
     """A query/retrieve archive that answers as ``ae_title`` and keeps its images in ``storage``.
 
-    ``peers`` (name → AE title, host, port) are those it may send to by C-MOVE.
+    ``peers`` (name → AE title, host, port) are those it may send to by C-MOVE. It also answers to ``more_titles``, and
+    keeps what comes to each in a folder of its own: two of its processes that store in the same folder within a second
+    may choose the same file name, and one image is refused with 0xC000 or lost.
     """
 
     name = "dcmqrscp"
 
     def __init__(
-        self, directory: Path, ae_title: str = "DCMQRSCP", peers: Mapping[str, tuple[str, str, int]] | None = None
+        self,
+        directory: Path,
+        ae_title: str = "DCMQRSCP",
+        peers: Mapping[str, tuple[str, str, int]] | None = None,
+        more_titles: Sequence[str] = (),
     ) -> None:
         super().__init__(directory)
         self.ae_title = ae_title
+        self.more_titles = tuple(more_titles)
         self.peers = dict(peers or {})
         self.port = free_port()
         self.storage = directory / "storage"
 
     def prepare(self) -> None:
-        self.storage.mkdir(exist_ok=True)
+        folders = {self.ae_title: self.storage} | {title: self.directory / title for title in self.more_titles}
+        for folder in folders.values():
+            folder.mkdir(exist_ok=True)
         hosts = "\n".join(f"{name} = ({aet}, {host}, {port})" for name, (aet, host, port) in self.peers.items())
-        configuration = CONFIGURATION.format(port=self.port, hosts=hosts, ae_title=self.ae_title, storage=self.storage)
+        areas = "\n".join(f"{title} {folder} RW (500, 1024mb) ANY" for title, folder in folders.items())
+        configuration = CONFIGURATION.format(port=self.port, hosts=hosts, areas=areas)
         self._configuration.write_text(configuration)
 
     def command(self) -> Sequence[str]:

@@ -34,6 +34,7 @@ from tests.parts.pynetdicom_archive import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUD
 TAKEN_AT = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 US = "STEWARD"
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+TASKS = 4
 
 Archive = Orthanc | Dcmqrscp | PynetdicomArchive
 
@@ -50,6 +51,12 @@ class Site:
         """The archive to associate with."""
         return Peer("127.0.0.1", self.archive.port, self.archive.ae_title)
 
+    @property
+    def areas(self) -> list[Peer]:
+        """The archive four times over; DCMTK's by titles of its own, whose images it can take at the same time."""
+        titles = self.archive.more_titles if isinstance(self.archive, Dcmqrscp) else [self.archive.ae_title] * TASKS
+        return [Peer("127.0.0.1", self.archive.port, title) for title in titles]
+
 
 @pytest.fixture(scope="module", params=["orthanc", "dcmqrscp", "pynetdicom"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -62,7 +69,8 @@ def archive_of(name: str, folder: Path, port: int) -> Archive:
     if name == "orthanc":
         return Orthanc(folder, peers={"us": (US, "127.0.0.1", port)})
     if name == "dcmqrscp":
-        return Dcmqrscp(folder, peers={"us": (US, "127.0.0.1", port)})
+        areas = [f"AREA{number}" for number in range(TASKS)]
+        return Dcmqrscp(folder, peers={"us": (US, "127.0.0.1", port)}, more_titles=areas)
     return PynetdicomArchive(folder, peers={US: ("127.0.0.1", port)})
 
 
@@ -80,6 +88,12 @@ def of_study(ds: Dataset) -> Dataset:
 async def keep(peer: Peer, images: list[Dataset], syntax: str = ExplicitVRLittleEndian) -> None:
     async with associate(peer, [Context(CTImageStorage, [syntax])], timeout=WAIT_SECONDS) as assoc:
         assert [await assoc.store(image) for image in images] == [0x0000] * len(images)
+
+
+async def fetch(peer: Peer, images: list[Dataset]) -> list[Dataset]:
+    contexts = [Context(STUDY_ROOT_GET), Context(CTImageStorage, [ExplicitVRLittleEndian], as_scp=True)]
+    async with associate(peer, contexts, timeout=WAIT_SECONDS) as assoc:
+        return [instance.decoded() async for instance in assoc.get(STUDY_ROOT_GET, of_study(images[0]))]
 
 
 def pixels(images: list[Dataset]) -> dict[str, bytes]:
@@ -252,9 +266,12 @@ async def test_compressed_images_travel_as_they_are(site: Site) -> None:
 
 
 async def test_storing_from_several_tasks_over_their_own_associations(site: Site) -> None:
-    studies = [study(images=2) for _ in range(4)]
+    """Each task gets its own answers, and what it stored comes back."""
+    studies = [study(images=2) for _ in range(TASKS)]
     async with leaving_nothing():
-        await asyncio.gather(*(keep(site.peer, images) for images in studies))
+        await asyncio.gather(*(keep(peer, images) for peer, images in zip(site.areas, studies, strict=True)))
+        for peer, images in zip(site.areas, studies, strict=True):
+            assert pixels(await fetch(peer, images)) == pixels(images)
 
 
 async def test_a_user_is_let_in_by_name_and_passcode_and_no_other_is(tmp_path: Path) -> None:
