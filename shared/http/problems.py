@@ -8,6 +8,7 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from shared.database import is_transient
@@ -20,6 +21,8 @@ EXAMPLES_BY_RULE: Mapping[str, str] = {
     "extra_forbidden": "leave it out",
     "json_invalid": '{"name": "value"}',
 }
+CLIENT_LEFT = 499
+"""What is counted of a request whose caller has left: nobody reads it, so no standard has a number for it."""
 NOT_JSON = Malformed(
     "body", "must be JSON in UTF-8, without endless nesting or endless numbers", EXAMPLES_BY_RULE["json_invalid"]
 )
@@ -39,7 +42,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(AlreadyAnswered)(already_answered)
     app.add_exception_handler(HTTPException, http_problem)
     # What is named here is answered and no more; what is only an Exception is also raised again to the server.
-    for kind in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable, Exception):
+    for kind in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable, ClientDisconnect, Exception):
         app.exception_handler(kind)(failed)
 
 
@@ -68,7 +71,10 @@ async def already_answered(request: Request, exc: AlreadyAnswered) -> Response:
 
 
 async def failed(request: Request, exc: Exception) -> Response:
-    """A fault that is not the caller's: 503 where it will pass by itself, else 500."""
+    """A fault that is not the caller's: 503 where it will pass by itself, else 500. A caller who has left is none."""
+    if isinstance(exc, ClientDisconnect):
+        log.info("http.left", path=request.url.path)
+        return Response(status_code=CLIENT_LEFT)
     if is_transient(exc):
         log.warning("http.unavailable", path=request.url.path, error=repr(exc))
         return problem(503, "Try again", "a part of the system does not answer", {"Retry-After": "2"})
@@ -76,9 +82,11 @@ async def failed(request: Request, exc: Exception) -> Response:
     return problem(500, "Internal error", "the request failed; nothing was changed")
 
 
-async def http_problem(_: Request, exc: Exception) -> Response:
+async def http_problem(request: Request, exc: Exception) -> Response:
     """What the frameworks refuse by themselves: an unknown address, a wrong method, a body that they can't read."""
     assert isinstance(exc, HTTPException)  # noqa: S101 -- it is installed for no other
+    if isinstance(exc.__cause__, ClientDisconnect):
+        return await failed(request, exc.__cause__)
     if isinstance(exc.__cause__, ValueError | RecursionError):
         return problem(422, Malformed.title, str(NOT_JSON), **NOT_JSON.extra)
     return problem(exc.status_code, str(exc.detail), str(exc.detail), exc.headers)

@@ -1,11 +1,12 @@
-"""A refusal shows an example that the caller could have sent."""
+"""A refusal shows an example that the caller could have sent; a caller who has left gets none, and is no error."""
 
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import ConfigDict, Field
+from starlette.types import Message
 
 from shared.http import Body, problems
 
@@ -85,3 +86,34 @@ async def test_broken_json_is_a_fault_of_the_body(body: bytes) -> None:
     [error] = await errors_of(body)
     assert error["field"] == "body"
     assert error["example"] == '{"name": "value"}'
+
+
+@pytest.mark.parametrize("path", ["/things", "/streams"])
+async def test_a_caller_who_leaves_within_the_body_is_no_error(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether the framework reads the body or the route does; it is logged as what it is, and counted as 499."""
+    app, sent = FastAPI(), list[Message]()
+    problems.install(app)
+
+    @app.post("/things")
+    async def create(thing: Thing) -> None:
+        """Takes a thing."""
+
+    @app.post("/streams")
+    async def read(request: Request) -> None:
+        """Takes what comes."""
+        assert [part async for part in request.stream()]
+
+    coming: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> Message:
+        return coming.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"50")]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 499
+    told = capsys.readouterr().out
+    assert ("http.left" in told, "http.failed" in told) == (True, False)
