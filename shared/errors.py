@@ -10,6 +10,7 @@ StewardError
 │   ├── Unauthenticated 401 no valid token
 │   ├── Stale          412  If-Match names an older version
 │   ├── Unconditional  428  If-Match is required
+│   ├── TooSlow        408  the body stopped coming
 │   ├── TooLarge       413  the body, or the event it would make
 │   └── TooMany        429  more than one caller, or one site, may send in a time
 ├── Unreadable         a message that breaks its contract; goes to quarantine
@@ -103,6 +104,13 @@ class Unconditional(Refused):
 
     status = 428
     title = "If-Match required"
+
+
+class TooSlow(Refused):
+    """The request's body stopped coming, or would take for ever; what had come of it is gone."""
+
+    status = 408
+    title = "Too slow"
 
 
 class TooLarge(Refused):

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
@@ -54,9 +54,20 @@ def service_app(context: RouteContext, routers: Sequence[APIRouter], ready: Read
         refuse_undeclared(router)
         app.include_router(router, prefix="/v1")
     add_operations(app, ready)
-    app.add_middleware(LimitBody)
+    app.add_middleware(LimitBody, larger=_larger_bodies(routers))
     app.add_middleware(Observe, service=context.service)
     return app
+
+
+def _larger_bodies(routers: Sequence[APIRouter]) -> list[tuple[re.Pattern[str], int]]:
+    """Which addresses take more than others, and how much: the routes that read their bodies by themselves."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    first = [(route, route.dependant.dependencies[0].call) for route in routes]
+    return [
+        (compile_path(f"/v1{route.path}")[0], call.reads)
+        for route, call in first
+        if isinstance(call, RoleRequired) and call.reads is not None
+    ]
 
 
 def refuse_undeclared(router: APIRouter) -> None:
@@ -119,18 +130,23 @@ class Correlate:
 
 
 class LimitBody:
-    """Refuses a request body over 1 MiB, by its declared length and, where that lies, while it is read."""
+    """Refuses a request body over 1 MiB, by its declared length and, where that lies, while it is read.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``larger`` are the addresses that take more, and how much.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Sequence[tuple[re.Pattern[str], int]] = ()) -> None:
         self._app = app
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._limit(scope)
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            await self._refuse()(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit:
+            await problems.problem(413, TooLarge.title, _too_large(limit))(scope, receive, send)
             return
         read = 0
 
@@ -138,15 +154,21 @@ class LimitBody:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > MAX_BODY_BYTES:
-                raise HTTPException(413, f"the body passes {MAX_BODY_BYTES} bytes (1 MiB)")
+            if read > limit:
+                raise HTTPException(413, _too_large(limit))
             return message
 
         await self._app(scope, counted, send)
 
-    @staticmethod
-    def _refuse() -> Response:
-        return problems.problem(413, TooLarge.title, f"the body passes {MAX_BODY_BYTES} bytes (1 MiB)")
+    def _limit(self, scope: Scope) -> int:
+        if scope["method"] != "POST" or not self._larger:
+            return MAX_BODY_BYTES
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        return next((limit for pattern, limit in self._larger if pattern.match(path)), MAX_BODY_BYTES)
+
+
+def _too_large(limit: int) -> str:
+    return f"the body passes {limit} bytes ({limit / 2**20:.4g} MiB)"
 
 
 class Observe:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
@@ -92,6 +92,10 @@ class Call:
         self.caller.require(role, found.site_id, f"{what} {thing_id}")
         return found
 
+    def for_content(self, sha256: str) -> "Call":
+        """The same call, whose Idempotency-Key stands for the content too that the route has read by itself."""
+        return self if self.key is None else replace(self, key=self.key.with_content(sha256))
+
     def tag(self, resource: Q) -> Q:
         """Answers with the resource and its version as ETag (RFC 9110 §8.8.3)."""
         self.response.headers["ETag"] = f'"{resource.version}"'
@@ -99,10 +103,14 @@ class Call:
 
 
 class RoleRequired:
-    """The dependency that lets a request in. A route without one does not start (see ``service_app``)."""
+    """The dependency that lets a request in. A route without one does not start (see ``service_app``).
 
-    def __init__(self, role: Role) -> None:
+    ``reads`` is how many bytes of body the route takes, where it reads them by itself as they come.
+    """
+
+    def __init__(self, role: Role, reads: int | None = None) -> None:
         self.role: Role = role
+        self.reads = reads
 
     async def __call__(
         self,
@@ -123,7 +131,8 @@ class RoleRequired:
         key = None
         if request.method == "POST" and idempotency_key is not None:
             path = request.url.path + ("?" + request.url.query if request.url.query else "")
-            key = RequestKey.of(caller.name, idempotency_key, request.method, path, await request.body())
+            body = await request.body() if self.reads is None else b""
+            key = RequestKey.of(caller.name, idempotency_key, request.method, path, body)
         reason = None if change_reason is None else parse_reason(change_reason)
         return Call(context, caller, request.state.correlation_id, response, key, reason)
 
@@ -152,9 +161,13 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
             raise Malformed(name, "is no parameter of this address", example)
 
 
-def requires(role: Role) -> Any:
-    """Declares the role of a route: ``call: Annotated[Call, requires("operator")]``."""
-    return Depends(RoleRequired(role))
+def requires(role: Role, reads: int | None = None) -> Any:
+    """Declares the role of a route: ``call: Annotated[Call, requires("operator")]``.
+
+    A route that reads a body of its own kind, as it comes, says how large it may be: ``reads``. It then runs its
+    command by ``call.for_content(digest)``.
+    """
+    return Depends(RoleRequired(role, reads))
 
 
 def _expected_version(if_match: Annotated[str | None, Header()] = None) -> int:

@@ -5,7 +5,7 @@ request with the key waits on the first one's row, and is then given its answer.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.errors import Malformed, StewardError
@@ -37,6 +37,10 @@ class RequestKey:
             raise Malformed("Idempotency-Key", "must be 1 to 200 printable ASCII characters", "a UUID")
         digest = hashlib.sha256(b"\n".join([method.encode(), path.encode(), body])).digest()
         return cls(caller, key, digest)
+
+    def with_content(self, sha256: str) -> "RequestKey":
+        """The same key for a request that was read in another way, with the digest of what it holds."""
+        return replace(self, fingerprint=hashlib.sha256(self.fingerprint + sha256.encode()).digest())
 
 
 async def claim(tx: Transaction, request: RequestKey) -> None:
