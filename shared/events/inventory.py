@@ -1,10 +1,11 @@
 """Events of inventory: what we have. The ``changed`` events carry the full state on compacted topics."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel
 
-from shared.events.contract import EventData
+from shared.events.contract import EventData, Instant
 
 LifecycleState = Literal[
     "proposed",
@@ -23,15 +24,64 @@ LifecycleState = Literal[
     "closed",
     "cancelled",
 ]
+AssetKind = Literal["system", "node", "component"]
 NodeRole = Literal["archive", "modality", "workstation"]
+ClusterRole = Literal["shared", "member"]
+Environment = Literal["production", "staging", "test"]
+Deployment = Literal["on_premises", "cloud", "hybrid"]
+ComponentType = Literal[
+    "server",
+    "array",
+    "drive",
+    "ups",
+    "battery",
+    "switch",
+    "port",
+    "workstation",
+    "licence",
+    "software",
+    "database",
+    "other",
+]
+FieldKind = Literal["text", "number", "date", "boolean", "choice"]
 PersonRole = Literal["clinician", "admin"]
 
 
 class SiteChanged(EventData, event_type="site.changed", compacted=True, partitions=1):
-    """A site's full state; the subject is the site id."""
+    """A site's full state; the subject is the site id. Coordinates are degrees of WGS 84, both or none."""
 
     name: str
     time_zone: str
+    version: int
+    latitude: float | None = None
+    longitude: float | None = None
+    gateway: str | None = None
+    group_id: str | None = None
+    address: str | None = None
+
+
+class GroupChanged(EventData, event_type="group.changed", compacted=True, partitions=1):
+    """A group of sites was made, changed or, with ``deleted``, taken away: its full state. The subject is its id."""
+
+    name: str
+    parent_id: str | None
+    deleted: bool
+    version: int
+
+
+class FieldChanged(EventData, event_type="field.changed", compacted=True, partitions=1):
+    """A custom field of components was defined, changed or, with ``deleted``, taken away; the subject is its id."""
+
+    component_type: ComponentType
+    name: str
+    label: str
+    kind: FieldKind
+    required: bool
+    unit: str | None
+    minimum: float | None
+    maximum: float | None
+    choices: list[str] | None
+    deleted: bool
     version: int
 
 
@@ -62,16 +112,40 @@ class Software(BaseModel):
     version: str
 
 
-class AssetChanged(EventData, event_type="asset.changed", compacted=True, partitions=3):
-    """An asset's full state. A node belongs to the system ``system_id`` and has a DICOM address."""
+class ComponentFacts(BaseModel):
+    """What a component is. ``version`` is the firmware or software that it runs, ``installed_in`` another component."""
 
-    kind: Literal["system", "node"]
+    type: ComponentType
+    serial: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    version: str | None = None
+    purchase_date: date | None = None
+    installed_in: str | None = None
+    product_id: str | None = None
+    installed_on: date | None = None
+
+
+class AssetChanged(EventData, event_type="asset.changed", compacted=True, partitions=3):
+    """An asset's full state. A node belongs to the system ``system_id`` and has a DICOM address.
+
+    A component may belong to a system. A system that is not in production may mirror (``mirrors``) one that is. Nodes
+    with the same ``cluster`` share its load; the ``shared`` address is the one that their peers know.
+    """
+
+    kind: AssetKind
     name: str
     state: LifecycleState
     version: int
     system_id: str | None = None
     software: Software | None = None
     dicom: DicomAddress | None = None
+    component: ComponentFacts | None = None
+    environment: Environment | None = None
+    deployment: Deployment | None = None
+    mirrors: str | None = None
+    cluster: str | None = None
+    cluster_role: ClusterRole | None = None
 
 
 class AssetTransitioned(EventData, event_type="asset.transitioned"):
@@ -83,8 +157,71 @@ class AssetTransitioned(EventData, event_type="asset.transitioned"):
 
 
 class AssetRetired(EventData, event_type="asset.retired"):
-    """An asset has reached the end of its lifecycle: ``closed``."""
+    """An asset has reached the end of its lifecycle: ``closed``. ``dossier_sha256`` is the digest of its dossier."""
 
-    kind: Literal["system", "node"]
+    kind: AssetKind
     name: str
     reason: str
+    dossier_sha256: str | None = None
+
+
+class EvidenceChanged(EventData, event_type="evidence.changed"):
+    """Evidence for a step of an asset's lifecycle was recorded or revoked; the subject is the asset.
+
+    ``kind`` is one of the policy's. ``reference`` is the document or event that serves, ``sha256`` the digest of its
+    bytes; a statement stands as it was made, ``capacity`` is what its maker signed as. ``covers`` are the interfaces or
+    media that it speaks of. ``reason`` says why it was revoked.
+    """
+
+    evidence_id: str
+    kind: str
+    source: Literal["document", "event", "statement"]
+    state: Literal["recorded", "revoked"]
+    reference: str | None
+    sha256: str | None
+    statement: str | None
+    capacity: str | None
+    covers: list[str]
+    valid_until: Instant | None
+    reason: str | None
+    policy_version: int
+    version: int
+
+
+class WaiverChanged(EventData, event_type="waiver.changed"):
+    """Somebody wants, approves, rejects or withdraws that a step goes without a kind of evidence; of an asset."""
+
+    waiver_id: str
+    kind: str
+    state: Literal["requested", "approved", "rejected", "withdrawn"]
+    reason: str
+    expires_at: Instant
+    requested_by: str
+    decided_by: str | None
+    decision_reason: str | None
+    version: int
+
+
+class PolicyChanged(EventData, event_type="policy.changed"):
+    """A new version of the lifecycle's policy is in force; the subject is the group. ``sha256`` is of its document."""
+
+    policy_version: int
+    title: str
+    sha256: str
+
+
+class TrainingCompleted(EventData, event_type="training.completed"):
+    """Somebody has completed a training; the subject is the system that it is about.
+
+    ``trained`` of the ``needed`` people hold it from now on, which are ``share`` per cent of them.
+    """
+
+    training_id: str
+    course: str
+    person_id: str
+    result: Literal["passed", "failed"]
+    completed_at: Instant
+    valid_until: Instant | None
+    trained: int
+    needed: int
+    share: float

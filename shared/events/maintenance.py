@@ -7,6 +7,29 @@ from pydantic import BaseModel, Field
 from shared.events.contract import EventData, Instant
 
 Impact = Literal["NO-IMPACT", "REDUCED-REDUNDANCY", "DEGRADED", "OUTAGE"]
+ChangeKind = Literal["standard", "normal", "emergency"]
+ChangeState = Literal[
+    "draft",
+    "submitted",
+    "assessed",
+    "staging",
+    "staging_passed",
+    "staging_failed",
+    "pending_approval",
+    "approved",
+    "scheduled",
+    "freeze_blocked",
+    "preflight",
+    "in_progress",
+    "verifying",
+    "rolling_back",
+    "rolled_back",
+    "failed",
+    "review",
+    "closed",
+    "rejected",
+    "cancelled",
+]
 
 
 class SystemRef(BaseModel):
@@ -80,3 +103,17 @@ class SuiteRequested(EventData, event_type="suite.requested"):
     reason: str
     about: str | None = None
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class ChangeTransitioned(EventData, event_type="change.transitioned"):
+    """A change has moved in its life; the subject is the site id. ``plan_sha256`` is of the plan as it stands."""
+
+    change_id: str
+    title: str
+    kind: ChangeKind
+    from_state: ChangeState | None
+    to_state: ChangeState
+    systems: list[SystemRef]
+    plan_sha256: str | None
+    window_id: str | None
+    reason: str
