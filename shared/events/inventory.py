@@ -44,7 +44,13 @@ ComponentType = Literal[
     "other",
 ]
 FieldKind = Literal["text", "number", "date", "boolean", "choice"]
-PersonRole = Literal["clinician", "admin"]
+PersonRole = Literal["clinician", "admin", "radiology", "it", "vendor", "biomed", "privacy", "clinical_owner"]
+CompetenceLevel = Literal["basic", "trained", "expert"]
+ContractKind = Literal["support", "business_associate", "warranty", "lease"]
+LinkKind = Literal[
+    "depends_on", "powered_by", "connected_to", "dicom", "backs_up_to", "mirrors", "replicates_to", "fails_over_to"
+]
+DicomService = Literal["verification", "storage", "query", "retrieve", "worklist", "mpps", "commitment", "print"]
 
 
 class SiteChanged(EventData, event_type="site.changed", compacted=True, partitions=1):
@@ -85,14 +91,31 @@ class FieldChanged(EventData, event_type="field.changed", compacted=True, partit
     version: int
 
 
+class Competence(BaseModel):
+    """What a person can do, since when and until when; ``evidence`` is what shows it."""
+
+    name: str
+    level: CompetenceLevel
+    since: date
+    until: date | None
+    evidence: str | None
+
+
 class PersonChanged(EventData, event_type="person.changed", compacted=True, partitions=1):
-    """A person whom a site's notices reach; the subject is the person's id."""
+    """A person whom a site's notices reach; the subject is the person's id.
+
+    ``login`` is the subject of the person's token, ``employer_id`` the vendor that somebody from outside works for.
+    """
 
     name: str
     email: str
     roles: list[PersonRole]
     active: bool
     version: int
+    phone: str | None = None
+    login: str | None = None
+    employer_id: str | None = None
+    competences: list[Competence] = []
 
 
 class DicomAddress(BaseModel):
@@ -225,3 +248,75 @@ class TrainingCompleted(EventData, event_type="training.completed"):
     trained: int
     needed: int
     share: float
+
+
+class VendorChanged(EventData, event_type="vendor.changed", compacted=True, partitions=1):
+    """A vendor of the group's catalogue; ``aliases`` are its other names."""
+
+    name: str
+    aliases: list[str]
+    version: int
+
+
+class SupportEnd(BaseModel):
+    """Until when something is supported; ``not_announced``: it is, and no end was named. ``unknown``: nobody knows."""
+
+    state: Literal["ends_on", "not_announced", "unknown"]
+    on: date | None = None
+    source: str | None = None
+    stated_on: date | None = None
+
+
+class ProductChanged(EventData, event_type="product.changed", compacted=True, partitions=1):
+    """A product of the group's catalogue; ``support`` is that of versions that have none of their own."""
+
+    vendor_id: str
+    name: str
+    aliases: list[str]
+    type: str
+    cpe: str | None
+    purl: str | None
+    support: SupportEnd
+    version: int
+
+
+class ProductVersionChanged(EventData, event_type="product_version.changed", compacted=True, partitions=1):
+    """A version of a product, by the ``number`` that its vendor gave it."""
+
+    product_id: str
+    number: str
+    released_on: date | None
+    support: SupportEnd
+    version: int
+
+
+class ContractChanged(EventData, event_type="contract.changed", compacted=True, partitions=1):
+    """A contract with a vendor; ``ends`` is its last day. It covers ``asset_ids``."""
+
+    kind: ContractKind
+    vendor_id: str
+    number: str
+    starts: date
+    ends: date | None
+    review_on: date | None
+    asset_ids: list[str]
+    document_id: str | None
+    renewed_by: str | None
+    let_lapse: bool
+    version: int
+
+
+class LinkChanged(EventData, event_type="link.changed", compacted=True, partitions=3):
+    """A link from one asset to another; the subject is the link's id, the site that of ``from_id``.
+
+    Compaction keeps one event a subject, and an asset has many links: so each link is a subject of its own.
+    ``services`` are those that a DICOM link offers.
+    """
+
+    kind: LinkKind
+    from_id: str
+    to_id: str
+    to_site_id: str
+    services: list[DicomService]
+    deleted: bool
+    version: int

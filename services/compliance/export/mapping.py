@@ -83,7 +83,14 @@ WINDOW = ("window_id", "systems")
 
 ROWS: Mapping[str, Row] = {
     "site.changed": Row("site", _by_version, by_request=True),
+    "group.changed": Row("group", _by_deletion, details=("name", "parent_id"), by_request=True),
+    "field.changed": Row("field", _by_deletion, details=("component_type", "name"), by_request=True),
     "person.changed": Row("person", _by_version, by_request=True),
+    "vendor.changed": Row("vendor", _by_version, by_request=True),
+    "product.changed": Row("product", _by_version, details=("vendor_id",), by_request=True),
+    "product_version.changed": Row("product-version", _by_version, details=("product_id",), by_request=True),
+    "contract.changed": Row("contract", _by_version, details=("vendor_id", "document_id"), by_request=True),
+    "link.changed": Row("link", _by_deletion, kinds=HARDWARE, details=("from_id", "to_id"), by_request=True),
     "asset.changed": Row("asset", _by_version, kinds=HARDWARE, details=("system_id",), by_request=True),
     "asset.transitioned": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "asset.retired": Row("asset", "U", kinds=HARDWARE, by_request=True),

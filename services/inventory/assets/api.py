@@ -1,16 +1,28 @@
 """Assets over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter
 from pydantic import ConfigDict
 from pydantic.config import JsonDict
 
 from services.inventory.assets import handlers, store
-from services.inventory.assets.domain import AeTitle, Asset, Host, Kind, Node, Port, Software, StartState, System
+from services.inventory.assets.domain import (
+    AeTitle,
+    Asset,
+    Host,
+    Kind,
+    Membership,
+    Node,
+    Placing,
+    Port,
+    Software,
+    StartState,
+    System,
+)
 from services.inventory.assets.store import Selection
 from shared.events import SiteId
-from shared.events.inventory import DicomAddress, LifecycleState, NodeRole
+from shared.events.inventory import ClusterRole, Deployment, DicomAddress, Environment, LifecycleState, NodeRole
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
@@ -31,12 +43,22 @@ NODE_EXAMPLE: JsonDict = {
 
 
 class ChangeSystem(Body):
-    """All that can change about a system, apart from its state."""
+    """All that can change about a system, apart from its state.
+
+    Environment, deployment and mirrored system stay as they are where they are left out.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [SYSTEM_EXAMPLE]})
 
     name: Line
     software: Software
+    environment: Environment = "production"
+    deployment: Deployment = "on_premises"
+    mirrors: Id | None = None
+
+    def placing(self) -> Placing:
+        """What was said of where it runs and what for."""
+        return cast(Placing, self.model_dump(include=set(Placing.__annotations__), exclude_unset=True))
 
 
 class RegisterSystem(ChangeSystem):
@@ -49,7 +71,11 @@ class RegisterSystem(ChangeSystem):
 
 
 class ChangeNode(Body):
-    """All that can change about a node, apart from its state. Its system may be another one of the same site."""
+    """All that can change about a node, apart from its state. Its system may be another one of the same site.
+
+    Nodes that share a load name the same ``cluster``; the address that their peers know has the role ``shared``. Both
+    stay as they are where they are left out.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [NODE_EXAMPLE]})
 
@@ -59,6 +85,12 @@ class ChangeNode(Body):
     host: Host
     port: Port
     role: NodeRole
+    cluster: Line | None = None
+    cluster_role: ClusterRole | None = None
+
+    def membership(self) -> Membership:
+        """What was said of its cluster."""
+        return cast(Membership, self.model_dump(include=set(Membership.__annotations__), exclude_unset=True))
 
     def address(self) -> DicomAddress:
         """Where the node answers."""
@@ -77,7 +109,8 @@ class RegisterNode(ChangeNode):
 async def register_system(body: RegisterSystem, call: Annotated[Call, requires("operator")]) -> System:
     """Registers a system."""
     call.caller.require("operator", body.site_id)
-    return await call.run(handlers.register_system, body.site_id, body.name, body.software, body.state)
+    await _find_mirrored(call, body)
+    return await call.run(handlers.register_system, body.site_id, body.name, body.software, body.state, body.placing())
 
 
 @router.get("/systems")
@@ -106,14 +139,17 @@ async def change_system(
 ) -> System:
     """Changes a system."""
     await call.find("operator", "system", store.select_system, system_id)
-    return await call.run(handlers.change_system, system_id, version, body.name, body.software)
+    await _find_mirrored(call, body)
+    return await call.run(handlers.change_system, system_id, version, body.name, body.software, body.placing())
 
 
 @router.post("/nodes", status_code=201)
 async def register_node(body: RegisterNode, call: Annotated[Call, requires("operator")]) -> Node:
     """Registers a node."""
     await call.find("operator", "system", store.select_system, body.system_id)
-    return await call.run(handlers.register_node, body.system_id, body.name, body.address(), body.state)
+    return await call.run(
+        handlers.register_node, body.system_id, body.name, body.address(), body.state, body.membership()
+    )
 
 
 @router.get("/nodes")
@@ -144,7 +180,9 @@ async def change_node(
     """Changes a node."""
     await call.find("operator", "node", store.select_node, node_id)
     await call.find("operator", "system", store.select_system, body.system_id)
-    return await call.run(handlers.change_node, node_id, version, body.system_id, body.name, body.address())
+    return await call.run(
+        handlers.change_node, node_id, version, body.system_id, body.name, body.address(), body.membership()
+    )
 
 
 @router.get("/assets")
@@ -156,7 +194,7 @@ async def list_assets(
     state: LifecycleState | None = None,
     system_id: Id | None = None,
 ) -> Page[Asset]:
-    """The systems and nodes of your sites."""
+    """The systems, nodes and components of your sites."""
     chosen = Selection(call.caller.sites("viewer"), kind, site_id, state, system_id)
     async with call.read() as conn:
         found = await store.select_assets(conn, chosen, paging.after, paging.limit + 1)
@@ -165,5 +203,10 @@ async def list_assets(
 
 @router.get("/assets/{asset_id}")
 async def get_asset(asset_id: Id, call: Annotated[Call, requires("viewer")]) -> Asset:
-    """The system or node, with the ETag that its next change must name; 404 also where it is not yours to see."""
+    """The asset, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await call.find("viewer", "asset", handlers.find_asset, asset_id))
+
+
+async def _find_mirrored(call: Call, body: ChangeSystem) -> None:
+    if body.mirrors is not None:
+        await call.find("operator", "system", store.select_system, body.mirrors)

@@ -1,9 +1,10 @@
-"""Rules of assets: what a system and a DICOM node are, and how a node is addressed."""
+"""Rules of assets: what a system, a DICOM node and a component are, and how a node is addressed."""
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -12,10 +13,24 @@ from services.inventory.lifecycle.domain import FINAL
 from shared.errors import Conflict, Malformed
 from shared.events import inventory as events
 from shared.events.envelope import first_fault
-from shared.events.inventory import AssetChanged, DicomAddress, LifecycleState, NodeRole
+from shared.events.inventory import (
+    AssetChanged,
+    AssetKind,
+    ClusterRole,
+    ComponentFacts,
+    ComponentType,
+    Deployment,
+    DicomAddress,
+    Environment,
+    LifecycleState,
+    NodeRole,
+)
 from shared.resource import Line, Resource
 
-Kind = Literal["system", "node"]
+Kind = AssetKind
+MediaType = Literal["hdd", "ssd", "nvme", "tape", "optical"]
+RaidLevel = Literal["0", "1", "5", "6", "10", "50", "60"]
+FieldValue = bool | float | str
 StartState = Literal["in_service", "proposed"]
 """An existing asset is adopted as it stands; one that is only wished for starts at the beginning."""
 
@@ -80,6 +95,21 @@ def parse_software(vendor: str, product: str, version: str) -> Software:
         raise Malformed("software", first_fault(exc), "5.2.1") from exc
 
 
+class Placing(TypedDict, total=False):
+    """Where a system runs and what for."""
+
+    environment: Environment
+    deployment: Deployment
+    mirrors: str | None
+
+
+class Membership(TypedDict, total=False):
+    """Which cluster a node shares the load of, and whether its address is the shared one."""
+
+    cluster: str | None
+    cluster_role: ClusterRole | None
+
+
 class _Asset(Resource):
     id: str = Field(examples=["0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b11"])
     site_id: str = Field(examples=["north"])
@@ -92,6 +122,9 @@ class System(_Asset):
 
     kind: Literal["system"] = "system"
     software: Software
+    environment: Environment = "production"
+    deployment: Deployment = "on_premises"
+    mirrors: str | None = Field(default=None, description="the system in production that this one stands for")
 
 
 class Node(_Asset):
@@ -103,9 +136,38 @@ class Node(_Asset):
     host: str = Field(examples=["pacs.north.example.org"])
     port: int = Field(examples=[104])
     role: NodeRole
+    cluster: str | None = Field(default=None, examples=["storage"])
+    cluster_role: ClusterRole | None = None
 
 
-Asset = System | Node
+class Component(_Asset):
+    """A part of the fleet with a clock of its own: a server, a drive in it, a battery, a licence.
+
+    ``counts_as_copy`` is false for every array: RAID keeps a service up, and is no copy of its data.
+    """
+
+    kind: Literal["component"] = "component"
+    type: ComponentType
+    system_id: str | None = Field(description="the system that it belongs to")
+    installed_in: str | None = Field(description="the component that it is installed in")
+    manufacturer: str | None = Field(examples=["Voltara"])
+    model: str | None = Field(examples=["PowerCell 9"])
+    product_id: str | None
+    serial: str | None = Field(examples=["QB-7781-204"])
+    asset_tag: str | None = Field(examples=["NGH-004711"])
+    software_version: str | None = Field(description="the firmware or software that it runs", examples=["3.1.0"])
+    host: str | None = Field(examples=["ups1.north.example.org"])
+    purchase_date: date | None
+    installed_on: date | None
+    warranty_until: date | None
+    capacity_bytes: int | None
+    media_type: MediaType | None
+    raid_level: RaidLevel | None
+    fields: dict[str, FieldValue] = Field(description="values of the custom fields of its type")
+    counts_as_copy: Literal[False] = False
+
+
+Asset = System | Node | Component
 
 
 def check_not_ended(asset: Asset) -> None:
@@ -129,21 +191,49 @@ def check_nodes_ended(live: Sequence[Node]) -> None:
         )
 
 
+def check_mirror(system: System, mirrored: System) -> None:
+    """Raises Conflict unless what a system mirrors is in production at the same site, and it is not so itself."""
+    if system.environment == "production":
+        raise Conflict(f"system {system.name} is in production and mirrors nothing")
+    if mirrored.environment != "production" or mirrored.site_id != system.site_id:
+        raise Conflict(f"system {mirrored.name} is not in production at site {system.site_id}")
+    check_not_ended(mirrored)
+
+
+def check_cluster(cluster: str | None, cluster_role: ClusterRole | None) -> None:
+    """Raises Malformed unless a node of a cluster has a role in it."""
+    if (cluster is None) != (cluster_role is None):
+        missing, example = ("cluster_role", "member") if cluster_role is None else ("cluster", "storage")
+        raise Malformed(missing, "cluster and cluster_role belong together", example)
+
+
 def full_state(asset: Asset) -> AssetChanged:
     """What ``asset.changed`` tells of the asset."""
+    told = AssetChanged(kind=asset.kind, name=asset.name, state=asset.state, version=asset.version)
+    return told.model_copy(update=_facts(asset))
+
+
+def _facts(asset: Asset) -> dict[str, Any]:
     if isinstance(asset, System):
-        return AssetChanged(
-            kind="system",
-            name=asset.name,
-            state=asset.state,
-            version=asset.version,
-            software=events.Software(**asset.software.model_dump()),
-        )
-    return AssetChanged(
-        kind="node",
-        name=asset.name,
-        state=asset.state,
-        version=asset.version,
-        system_id=asset.system_id,
-        dicom=DicomAddress(ae_title=asset.ae_title, host=asset.host, port=asset.port, role=asset.role),
+        placed = {"environment": asset.environment, "deployment": asset.deployment, "mirrors": asset.mirrors}
+        return placed | {"software": events.Software(**asset.software.model_dump())}
+    if isinstance(asset, Component):
+        return {"system_id": asset.system_id, "component": component_facts(asset)}
+    address = DicomAddress(ae_title=asset.ae_title, host=asset.host, port=asset.port, role=asset.role)
+    grouped = {"cluster": asset.cluster, "cluster_role": asset.cluster_role}
+    return grouped | {"system_id": asset.system_id, "dicom": address}
+
+
+def component_facts(component: Component) -> ComponentFacts:
+    """What others are told of a component."""
+    return ComponentFacts(
+        type=component.type,
+        serial=component.serial,
+        manufacturer=component.manufacturer,
+        model=component.model,
+        version=component.software_version,
+        purchase_date=component.purchase_date,
+        installed_in=component.installed_in,
+        product_id=component.product_id,
+        installed_on=component.installed_on,
     )

@@ -6,17 +6,22 @@ from typing import TypeVar
 from services.inventory.assets import store
 from services.inventory.assets.domain import (
     Asset,
+    Membership,
     Node,
+    Placing,
     Software,
     StartState,
     System,
+    check_cluster,
+    check_mirror,
     check_not_ended,
     check_same_site,
     full_state,
     parse_software,
 )
+from services.inventory.history.handlers import keep
 from shared.database import Connection
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.events.inventory import DicomAddress, LifecycleState
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
@@ -29,28 +34,52 @@ async def find_asset(conn: Connection, asset_id: str) -> Asset:
     return await store.select_asset(conn, asset_id)
 
 
-async def register_system(tx: Transaction, site_id: str, name: str, software: Software, state: StartState) -> System:
+async def find_system(conn: Connection, system_id: str) -> System:
+    """The system as it stands. Raises NotFound."""
+    return await store.select_system(conn, system_id)
+
+
+async def register_system(
+    tx: Transaction, site_id: str, name: str, software: Software, state: StartState, placing: Placing | None = None
+) -> System:
     """Adds a system to a site. Raises NotFound when there is no such site, Conflict when the name is taken there."""
-    system = System(id=new_id(), site_id=site_id, name=name, state=state, software=software, version=1)
+    system = System(
+        id=new_id(), site_id=site_id, name=name, state=state, software=software, version=1, **(placing or {})
+    )
+    await _check_mirror(tx, system)
     await store.insert_asset(tx.conn, system)
-    _record(tx, system)
+    await _record(tx, None, system)
     return system
 
 
 async def change_system(
-    tx: Transaction, system_id: str, expected_version: int, name: str, software: Software
+    tx: Transaction,
+    system_id: str,
+    expected_version: int,
+    name: str,
+    software: Software,
+    placing: Placing | None = None,
 ) -> System:
-    """Replaces a system's name and software. Raises NotFound, Stale, Conflict."""
+    """Replaces a system's name and software, and of its placing what is named. Raises NotFound, Stale, Conflict."""
     old = await store.select_system(tx.conn, system_id)
     _check_changeable(old, expected_version)
-    new = old.model_copy(update={"name": name, "software": software, "version": old.version + 1})
-    saved = await _save(tx, new, expected_version)
+    changes = {"name": name, "software": software, "version": old.version + 1, **(placing or {})}
+    new = old.model_copy(update=changes)
+    await _check_mirror(tx, new)
+    saved = await _save(tx, old, new)
     if software.version != old.software.version:
         await store.note_version_told(tx.conn, system_id, tx.now)
     return saved
 
 
-async def register_node(tx: Transaction, system_id: str, name: str, address: DicomAddress, state: StartState) -> Node:
+async def register_node(
+    tx: Transaction,
+    system_id: str,
+    name: str,
+    address: DicomAddress,
+    state: StartState,
+    membership: Membership | None = None,
+) -> Node:
     """Adds a node at the site of its system. Raises NotFound, or Conflict when its address is taken there."""
     system = await store.hold_system(tx.conn, system_id)
     check_not_ended(system)
@@ -62,23 +91,33 @@ async def register_node(tx: Transaction, system_id: str, name: str, address: Dic
         state=state,
         version=1,
         **address.model_dump(),
+        **(membership or {}),
     )
+    check_cluster(node.cluster, node.cluster_role)
     await store.insert_asset(tx.conn, node)
-    _record(tx, node)
+    await _record(tx, None, node)
     return node
 
 
 async def change_node(
-    tx: Transaction, node_id: str, expected_version: int, system_id: str, name: str, address: DicomAddress
+    tx: Transaction,
+    node_id: str,
+    expected_version: int,
+    system_id: str,
+    name: str,
+    address: DicomAddress,
+    membership: Membership | None = None,
 ) -> Node:
-    """Replaces all about a node but its site. Raises NotFound, Stale, Conflict."""
+    """Replaces all about a node but its site, and of its cluster what is named. Raises NotFound, Stale, Conflict."""
     old = await store.select_node(tx.conn, node_id)
     _check_changeable(old, expected_version)
     system = await store.hold_system(tx.conn, system_id)
     check_same_site(old, system)
     check_not_ended(system)
-    changes = {"system_id": system_id, "name": name, "version": old.version + 1} | address.model_dump()
-    return await _save(tx, old.model_copy(update=changes), expected_version)
+    changes = {"system_id": system_id, "name": name, "version": old.version + 1, **address.model_dump()}
+    new = old.model_copy(update=changes | (membership or {}))
+    check_cluster(new.cluster, new.cluster_role)
+    return await _save(tx, old, new)
 
 
 async def lock_asset(tx: Transaction, asset_id: str, expected_version: int) -> Asset:
@@ -96,7 +135,7 @@ async def live_nodes(tx: Transaction, system_id: str) -> list[Node]:
 async def put_in_state(tx: Transaction, asset: Asset, state: LifecycleState) -> Asset:
     """Stores the state of an asset that ``lock_asset`` gave; whether the move is allowed is the lifecycle's to say."""
     new = asset.model_copy(update={"state": state, "version": asset.version + 1})
-    return await _save(tx, new, asset.version)
+    return await _save(tx, asset, new)
 
 
 async def take_version_over(tx: Transaction, system_id: str, site_id: str, version: str, told_at: datetime) -> None:
@@ -109,7 +148,7 @@ async def take_version_over(tx: Transaction, system_id: str, site_id: str, versi
         raise NotFound(f"no system {system_id} at site {site_id}")
     software = parse_software(old.software.vendor, old.software.product, version)
     if await store.note_version_told(tx.conn, system_id, told_at):
-        await _save(tx, old.model_copy(update={"software": software, "version": old.version + 1}), old.version)
+        await _save(tx, old, old.model_copy(update={"software": software, "version": old.version + 1}))
 
 
 def _check_changeable(asset: Asset, expected_version: int) -> None:
@@ -117,11 +156,19 @@ def _check_changeable(asset: Asset, expected_version: int) -> None:
     check_not_ended(asset)
 
 
-async def _save(tx: Transaction, new: A, old_version: int) -> A:
-    await store.update_asset(tx.conn, new, old_version)
-    _record(tx, new)
+async def _check_mirror(tx: Transaction, system: System) -> None:
+    if system.mirrors is not None:
+        check_mirror(system, await store.hold_system(tx.conn, system.mirrors))
+    if system.environment != "production" and (mirrors := await store.select_mirrors(tx.conn, system.id)):
+        raise Conflict(f"system {system.name} is mirrored by {', '.join(mirrors)} and stays in production")
+
+
+async def _save(tx: Transaction, old: A, new: A) -> A:
+    await store.update_asset(tx.conn, new, old.version)
+    await _record(tx, old, new)
     return new
 
 
-def _record(tx: Transaction, asset: Asset) -> None:
+async def _record(tx: Transaction, old: Asset | None, asset: Asset) -> None:
     tx.record(full_state(asset), subject=asset.id, site_id=asset.site_id)
+    await keep(tx, asset.kind, old, asset)

@@ -1,13 +1,13 @@
 """SQL of assets."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
-from services.inventory.assets.domain import Asset, Kind, Node, System
+from services.inventory.assets.domain import Asset, Component, Kind, Node, System
 from services.inventory.lifecycle.domain import FINAL
 from shared.database import Connection, found
 from shared.errors import Conflict, NotFound, Stale
@@ -16,6 +16,22 @@ TAKEN = {
     "one_live_system_per_name": "the site has a system of that name",
     "one_live_node_per_address": "the site has a node with that host, port and AE title",
 }
+COLUMNS = (
+    *("id", "kind", "site_id", "version", "name", "state", "vendor", "product", "software_version"),
+    *("environment", "deployment", "mirrors"),
+    *("system_id", "ae_title", "host", "port", "role", "cluster", "cluster_role"),
+)
+_PLACES = ", ".join(f"${n + 1}" for n in range(len(COLUMNS)))
+_CHANGES = ", ".join(f"{name} = ${n + 4}" for n, name in enumerate(COLUMNS[3:]))
+_INSERT = f"INSERT INTO assets ({', '.join(COLUMNS)}) VALUES ({_PLACES})"  # noqa: S608 -- our own text
+_UPDATE = f"""UPDATE assets SET {_CHANGES}
+              WHERE id = $1 AND kind = $2 AND site_id = $3 AND version = ${len(COLUMNS) + 1}
+              RETURNING true"""  # noqa: S608 -- our own text
+_SELECT = """SELECT a.*, c.type, c.installed_in, c.manufacturer, c.model, c.product_id, c.serial, c.asset_tag,
+                    c.purchase_date, c.installed_on, c.warranty_until, c.capacity_bytes, c.media_type, c.raid_level,
+                    c.fields, coalesce(a.software_version, c.software_version) AS software_version
+             FROM assets a LEFT JOIN components c ON c.asset_id = a.id """
+_SYSTEM = "SELECT * FROM assets WHERE id = $1 AND kind = 'system'"
 
 
 @dataclass(frozen=True)
@@ -29,29 +45,19 @@ class Selection:
     system_id: str | None = None
 
 
-async def insert_asset(conn: Connection, asset: Asset) -> None:
+async def insert_asset(conn: Connection, asset: System | Node) -> None:
     """Adds an asset. Raises Conflict when its name or address is taken, NotFound when there is no such site."""
     async with _own_errors(asset):
-        await conn.execute(
-            """INSERT INTO assets (id, version, name, state, vendor, product, software_version,
-                                   system_id, ae_title, host, port, role, kind, site_id)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)""",
-            *_values(asset),
-            asset.kind,
-            asset.site_id,
-        )
+        await conn.execute(_INSERT, *_values(asset))
 
 
 async def update_asset(conn: Connection, asset: Asset, expected_version: int) -> None:
-    """Replaces all but kind and site. Raises Stale unless ``expected_version`` is the stored one, or Conflict."""
+    """Replaces all but kind and site; of a component, what it shares with other assets.
+
+    Raises Stale unless ``expected_version`` is the stored one, or Conflict.
+    """
     async with _own_errors(asset):
-        changed = await conn.fetchval(
-            """UPDATE assets SET version = $2, name = $3, state = $4, vendor = $5, product = $6, software_version = $7,
-                                 system_id = $8, ae_title = $9, host = $10, port = $11, role = $12
-               WHERE id = $1 AND version = $13 RETURNING true""",
-            *_values(asset),
-            expected_version,
-        )
+        changed = await conn.fetchval(_UPDATE, *_values(asset), expected_version)
     if not changed:
         raise Stale(f"{asset.kind} {asset.id} was changed by somebody else; get it again")
 
@@ -68,14 +74,14 @@ async def note_version_told(conn: Connection, system_id: str, told_at: datetime)
 
 
 async def select_asset(conn: Connection, asset_id: str) -> Asset:
-    """One asset of either kind. Raises NotFound."""
-    row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1", asset_id)
+    """One asset of any kind. Raises NotFound."""
+    row = await conn.fetchrow(_SELECT + "WHERE a.id = $1", asset_id)
     return _asset(found(row, f"asset {asset_id}"))
 
 
 async def select_system(conn: Connection, asset_id: str) -> System:
     """One system. Raises NotFound."""
-    row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 AND kind = 'system'", asset_id)
+    row = await conn.fetchrow(_SYSTEM, asset_id)
     return _system(found(row, f"system {asset_id}"))
 
 
@@ -87,14 +93,20 @@ async def select_node(conn: Connection, asset_id: str) -> Node:
 
 async def lock_asset(conn: Connection, asset_id: str) -> Asset:
     """One asset, which nobody else changes until the transaction ends. Raises NotFound."""
-    row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 FOR UPDATE", asset_id)
+    row = await conn.fetchrow(_SELECT + "WHERE a.id = $1 FOR UPDATE OF a", asset_id)
     return _asset(found(row, f"asset {asset_id}"))
 
 
 async def hold_system(conn: Connection, asset_id: str) -> System:
     """One system, whose state stays until the transaction ends; others may hold it too. Raises NotFound."""
-    row = await conn.fetchrow("SELECT * FROM assets WHERE id = $1 AND kind = 'system' FOR SHARE", asset_id)
+    row = await conn.fetchrow(f"{_SYSTEM} FOR SHARE", asset_id)
     return _system(found(row, f"system {asset_id}"))
+
+
+async def select_mirrors(conn: Connection, system_id: str) -> list[str]:
+    """The names of the systems that mirror a system."""
+    rows = await conn.fetch("SELECT name FROM assets WHERE mirrors = $1 ORDER BY name", system_id)
+    return [row["name"] for row in rows]
 
 
 async def select_systems(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[System]:
@@ -108,14 +120,15 @@ async def select_nodes(conn: Connection, chosen: Selection, after: str | None, l
 
 
 async def select_assets(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Asset]:
-    """Assets of both kinds, or of the chosen one, by id behind ``after``."""
+    """Assets of all kinds, or of the chosen one, by id behind ``after``."""
     return [_asset(row) for row in await _select(conn, chosen, chosen.kind, after, limit)]
 
 
 async def select_live_nodes(conn: Connection, system_id: str) -> list[Node]:
     """The nodes of a system whose lives are not over, by name."""
     rows = await conn.fetch(
-        "SELECT * FROM assets WHERE system_id = $1 AND state <> ALL($2::text[]) ORDER BY name, id",
+        """SELECT * FROM assets
+           WHERE system_id = $1 AND kind = 'node' AND state <> ALL($2::text[]) ORDER BY name, id""",
         system_id,
         list(FINAL),
     )
@@ -125,20 +138,17 @@ async def select_live_nodes(conn: Connection, system_id: str) -> list[Node]:
 async def _select(
     conn: Connection, chosen: Selection, kind: Kind | None, after: str | None, limit: int
 ) -> list[asyncpg.Record]:
-    return await conn.fetch(
-        """SELECT * FROM assets
-           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR kind = $2)
-             AND ($3::text IS NULL OR site_id = $3) AND ($4::text IS NULL OR state = $4)
-             AND ($5::text IS NULL OR system_id = $5) AND ($6::text IS NULL OR id > $6)
-           ORDER BY id LIMIT $7""",
-        None if chosen.visible is None else list(chosen.visible),
-        kind,
-        chosen.site_id,
-        chosen.state,
-        chosen.system_id,
-        after,
-        limit,
-    )
+    asked = {
+        "a.site_id = ANY($%d)": None if chosen.visible is None else list(chosen.visible),
+        "a.kind = $%d": kind,
+        "a.site_id = $%d": chosen.site_id,
+        "a.state = $%d": chosen.state,
+        "a.system_id = $%d": chosen.system_id,
+        "a.id > $%d": after,
+    }
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    conditions = " AND ".join(condition % (n + 2) for n, condition in enumerate(given)) or "true"
+    return await conn.fetch(f"{_SELECT} WHERE {conditions} ORDER BY a.id LIMIT $1", limit, *given.values())
 
 
 @asynccontextmanager
@@ -151,16 +161,19 @@ async def _own_errors(asset: Asset) -> AsyncIterator[None]:
         raise NotFound(f"no site {asset.site_id}") from exc
 
 
-def _values(asset: Asset) -> tuple[object, ...]:
-    shared = (asset.id, asset.version, asset.name, asset.state)
+def _values(asset: Asset) -> list[object]:
+    known = asset.model_dump(include=set(COLUMNS))
     if isinstance(asset, System):
         runs = asset.software
-        return (*shared, runs.vendor, runs.product, runs.version, None, None, None, None, None)
-    return (*shared, None, None, None, asset.system_id, asset.ae_title, asset.host, asset.port, asset.role)
+        known |= {"vendor": runs.vendor, "product": runs.product, "software_version": runs.version}
+    elif isinstance(asset, Component):
+        known["software_version"] = None
+    return [known.get(name) for name in COLUMNS]
 
 
 def _asset(row: asyncpg.Record) -> Asset:
-    return _system(row) if row["kind"] == "system" else _node(row)
+    kinds: dict[str, Callable[[asyncpg.Record], Asset]] = {"system": _system, "node": _node, "component": _component}
+    return kinds[row["kind"]](row)
 
 
 def _system(row: asyncpg.Record) -> System:
@@ -170,3 +183,7 @@ def _system(row: asyncpg.Record) -> System:
 
 def _node(row: asyncpg.Record) -> Node:
     return Node.model_validate(dict(row))
+
+
+def _component(row: asyncpg.Record) -> Component:
+    return Component.model_validate(dict(row))
