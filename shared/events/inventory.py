@@ -115,7 +115,7 @@ class PersonChanged(EventData, event_type="person.changed", compacted=True, part
     phone: str | None = None
     login: str | None = None
     employer_id: str | None = None
-    competences: list[Competence] = []
+    competences: tuple[Competence, ...] = ()
 
 
 class DicomAddress(BaseModel):

@@ -9,7 +9,8 @@ Json = Mapping[str, Any]
 def broken_promises(published: Json, current: Json) -> list[str]:
     """What the AsyncAPI document ``current`` takes back of what ``published`` promised; empty when it only adds.
 
-    Allowed are new types, new versions, and new fields at the end that have a default.
+    Allowed are new types, new versions, new fields at the end that have a default, and new words at the end of a list
+    of words: who consumes is upgraded first, and what comes too early waits in quarantine to be replayed.
     """
     broken = []
     for name, message in published["components"]["messages"].items():
@@ -33,7 +34,7 @@ def _broken(old: Json, new: Json, published: Json, current: Json, at: str) -> It
     old, new = _resolved(old, published), _resolved(new, current)
     fields, fields_now = old.get("properties"), new.get("properties")
     if fields is None or fields_now is None:
-        if _shape(old) != _shape(new):
+        if _shape(old) != _shape(new) and not _only_adds_words(_shape(old), _shape(new)):
             yield f"{at} has changed from {_shape(old)} to {_shape(new)}"
         yield from _broken_parts(old, new, published, current, at)
         return
@@ -54,6 +55,13 @@ def _broken_parts(old: Json, new: Json, published: Json, current: Json, at: str)
     for key in ("anyOf", "prefixItems"):
         for before, now in zip(old.get(key, []), new.get(key, []), strict=False):
             yield from _broken(before, now, published, current, at)
+
+
+def _only_adds_words(old: Json, new: Json) -> bool:
+    before, now = old.get("enum"), new.get("enum")
+    if not (isinstance(before, list) and isinstance(now, list)):
+        return False
+    return {**old, "enum": None} == {**new, "enum": None} and now[: len(before)] == before
 
 
 def _shape(schema: Json) -> Json:

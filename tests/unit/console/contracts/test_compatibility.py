@@ -1,6 +1,6 @@
 """Which changes of a contract break a promise."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, create_model
@@ -70,6 +70,18 @@ def test_another_type_of_a_field_is_told() -> None:
     """Even where both would be numbers."""
     [told] = broken_promises(document(BEFORE), document(BEFORE | {"count": (float, ...)}))
     assert told.startswith("thing.changed: data.count has changed from {'type': 'integer'}")
+
+
+def test_a_list_of_words_may_grow_at_its_end_only() -> None:
+    """No word goes, is replaced or moves, and other texts don't become allowed; also inside a list."""
+    for field in (Literal["a", "b"], list[Literal["a", "b"]]):
+        before = document(BEFORE | {"words": (field, ...)})
+        grown: Any = Literal["a", "b", "c"] if field is Literal["a", "b"] else list[Literal["a", "b", "c"]]
+        assert broken_promises(before, document(BEFORE | {"words": (grown, ...)})) == []
+    before = document(BEFORE | {"words": (Literal["a", "b"], ...)})
+    for other in (Literal["b", "a"], Literal["a"], Literal["a", "c"], Literal["c", "a", "b"], str):
+        [told] = broken_promises(before, document(BEFORE | {"words": (other, ...)}))
+        assert told.startswith("thing.changed: data.words has changed from")
 
 
 def test_a_change_inside_a_nested_model_is_told() -> None:
