@@ -14,6 +14,7 @@ class Orthanc(Part):
     """An archive that keeps its images in ``storage``, answers DICOM as ``ae_title`` and REST at ``url``.
 
     It stores from and answers to any AE; ``peers`` (name → AE title, host, port) are those it may send to by C-MOVE.
+    ``settings`` are more of Orthanc's own.
     """
 
     name = "orthanc"
@@ -24,9 +25,11 @@ class Orthanc(Part):
         ae_title: str = "ORTHANC",
         peers: Mapping[str, tuple[str, str, int]] | None = None,
         plugins: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(directory)
         self.plugins = list(plugins)
+        self.settings = dict(settings or {})
         self.ae_title = ae_title
         self.peers = dict(peers or {})
         self.port = free_port()
@@ -75,4 +78,5 @@ class Orthanc(Part):
             "HttpThreadsCount": 4,
             "ConcurrentJobs": 1,
             "Plugins": self.plugins,
+            **self.settings,
         }

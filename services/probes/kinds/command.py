@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import signal
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -14,12 +12,12 @@ from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, our_fault
 from services.probes.kinds.domain import Configuration, Observation
 from services.probes.kinds.perfdata import first_line, measures_of
+from services.probes.kinds.programs import LOCALE, output_of, running
 from services.probes.kinds.secret_names import Secret
 from services.probes.kinds.secrets import Secrets
 from shared.events.probes import Outcome
 
 LONGEST_OUTPUT = 65_536
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTCOMES: dict[int, tuple[Outcome, str | None]] = {
     0: ("ok", None),
     1: ("degraded", "command_warning"),
@@ -89,7 +87,7 @@ class Command(Asking[CommandSettings]):
         """Runs the program; at its end, or ours, none of its processes is left."""
         program = _program(self._folder, settings.program)
         hidden = {variable: attempt.secret(name) for variable, name in settings.secrets.items()}
-        environment = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **hidden}
+        environment = {**LOCALE, **hidden}
         with attempt.phase("command"):
             status, output = await _run([str(program), *settings.arguments], environment)
         outcome, failure = OUTCOMES.get(status, ("probe_error", "command_unknown"))
@@ -110,50 +108,16 @@ def _program(folder: str | None, name: str) -> Path:
 
 
 async def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
-    process = await _started(command, environment)
     try:
-        said, complained = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
-        return await process.wait(), said if said.strip() else complained
-    finally:
-        await _end(process)
-
-
-async def _started(command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
-    starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-            cwd="/",
-            start_new_session=True,
-        )
-    )
-    try:
-        return await asyncio.shield(starting)
+        async with running(command, environment) as process:
+            said, complained = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
+            return await process.wait(), said if said.strip() else complained
     except OSError as exc:
         raise our_fault("command", f"{command[0]} can't be started: {exc.strerror}.") from exc
-    except asyncio.CancelledError:
-        # A start that is cancelled before its pipes are connected waits for them for ever.
-        with suppress(OSError):
-            await _end(await starting)
-        raise
 
 
 async def _all_of(stream: asyncio.StreamReader | None) -> str:
-    parts = b""
-    while stream is not None and (more := await stream.read(LONGEST_OUTPUT)):
-        parts += more
-        if len(parts) > LONGEST_OUTPUT:
-            raise our_fault("too_large", f"The program printed more than {LONGEST_OUTPUT} bytes.")
-    return parts.decode(errors="replace")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kills what is left of the program and of all that it started in its session's first process group."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # Who has left the group may hold the pipes open; asyncio has no other way to let go of them.
-    cast(Any, process)._transport.close()
-    await process.wait()
+    output = await output_of(stream, LONGEST_OUTPUT)
+    if output is None:
+        raise our_fault("too_large", f"The program printed more than {LONGEST_OUTPUT} bytes.")
+    return output.decode(errors="replace")

@@ -4,7 +4,6 @@ A success response can lie, so what was stored is read back and its content comp
 """
 
 import asyncio
-import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from services.probes.dicom import UNCOMPRESSED, Context, Encoded, UserAgent
 from services.probes.kinds.attempt import Attempt, failed
+from services.probes.kinds.comparing import COMPARING_FAILURES, COMPRESSED, Compared, WhenLossy, compare
 from services.probes.kinds.dicom_nodes import AeTitle, DicomAsking, DicomNode, check_status, step
 from services.probes.kinds.dicom_statuses import STATUS_FAILURES, meaning, printed
 from services.probes.kinds.domain import Measure, Observation
@@ -28,7 +28,8 @@ from services.probes.kinds.storage_classes import (
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
 )
-from services.probes.kinds.synthetic import content_of, ct_image, term_of, text_report, uid_of
+from services.probes.kinds.synthetic import ct_image, term_of, text_report, uid_of
+from shared.events.probes import Outcome
 
 Way = Literal["auto", "get", "move"]
 Thing = Literal["ct", "sr"]
@@ -58,6 +59,12 @@ class DicomRoundtripSettings(DicomNode):
     renew_days: int = Field(30, ge=0, le=3650, description="days until their UIDs change; 0 for never", examples=[30])
     settle_seconds: float = Field(
         5, ge=0, le=300, description="how long it may take until what is stored is found", examples=[60]
+    )
+    as_stored: bool = Field(
+        True, description="whether an image may come back compressed, as the archive keeps it; it is decoded here"
+    )
+    lossy: WhenLossy = Field(
+        "degraded", description="outcome when it comes back by a lossy compression", examples=["failed"]
     )
     label: str = Field("", max_length=64, description="gives the check a study of its own", examples=["night"])
 
@@ -95,8 +102,7 @@ class DicomRoundtrip(DicomAsking[DicomRoundtripSettings]):
         **STATUS_FAILURES,
         "not_found": "the archive said that it stored the instance, and does not find it",
         "not_retrieved": "the archive said that it sent the instance, and nothing came",
-        "altered": "what came back is not what was stored",
-        "not_comparable": "degraded: it came back compressed in a way that is not decoded here",
+        **COMPARING_FAILURES,
     }
     phases: ClassVar = DicomAsking.phases | {"store", "find", "retrieve", "compare"}
     measures: ClassVar = {
@@ -109,21 +115,18 @@ class DicomRoundtrip(DicomAsking[DicomRoundtripSettings]):
         stored = await self._store(settings, subject, attempt)
         await self._find(settings, subject, attempt)
         way, encoded = await self._retrieve(settings, subject, attempt)
-        facts = {"retrieve": way, "sop_instance": subject.sop_instance}
+        facts = {
+            "retrieve": way,
+            "sop_instance": subject.sop_instance,
+            "transfer_syntax": encoded.transfer_syntax,
+        }
         measures = {"roundtrip_seconds": attempt.seconds}
-        if encoded.transfer_syntax not in UNCOMPRESSED:
-            detail = f"retrieve: it came back in transfer syntax {encoded.transfer_syntax}, which is not decoded here."
-            return Observation("degraded", "not_comparable", detail, measures=measures, facts=facts)
         with step(attempt, "compare"):
-            digest = compared(subject, encoded.decoded())
-        judged = meaning(stored, "store")
-        detail = "What was stored was found and came back unchanged."
-        if judged.failure:
-            detail = f"store: the archive answered {printed(stored)}: {judged.text}. {detail}"
-        facts["sha256"] = digest
-        return Observation(
-            judged.outcome, judged.failure, detail, status=printed(stored), measures=measures, facts=facts
-        )
+            compared = await compare(subject.ds, encoded.decoded(), settings.lossy)
+        if compared.sha256:
+            facts["sha256"] = compared.sha256
+        outcome, failure, detail = told(stored, compared)
+        return Observation(outcome, failure, detail, status=printed(stored), measures=measures, facts=facts)
 
     async def _store(self, settings: DicomRoundtripSettings, subject: Subject, attempt: Attempt) -> int:
         with step(attempt, "store"):
@@ -160,8 +163,8 @@ class DicomRoundtrip(DicomAsking[DicomRoundtripSettings]):
 
     async def _get(self, settings: DicomRoundtripSettings, subject: Subject, attempt: Attempt) -> Encoded | None:
         """What C-GET brings; None where it may be done otherwise because the archive has no C-GET."""
-        kept = Context(str(subject.ds.SOPClassUID), UNCOMPRESSED, as_scp=True)
-        async with self.associated(settings, [Context(STUDY_ROOT_GET, UNCOMPRESSED), kept], attempt) as assoc:
+        kept = contexts_of(subject, settings.as_stored)
+        async with self.associated(settings, [Context(STUDY_ROOT_GET, UNCOMPRESSED), *kept], attempt) as assoc:
             if not has_get(assoc):
                 if settings.retrieve == "auto":
                     return None
@@ -193,18 +196,23 @@ def chosen(settings: DicomRoundtripSettings, now: datetime, place: int) -> Subje
     return Subject(make(study_uid, instance_uid, place + 1))
 
 
-def compared(subject: Subject, ds: Dataset) -> str:
-    """The SHA-256 of what came back. Raises Ended when it is not what was stored."""
-    try:
-        back = content_of(ds)
-    except Exception:  # pydicom decodes an element when it is asked for, and raises anything over bad bytes
-        back = b""
-    if back != content_of(subject.ds):
-        what = "pixels" if "PixelData" in subject.ds else "words"
-        raise failed(
-            "altered", f"retrieve: the {what} that came back are not those that were stored.", {"step": "compare"}
-        )
-    return hashlib.sha256(back).hexdigest()
+def contexts_of(subject: Subject, as_stored: bool) -> list[Context]:
+    """In which transfer syntaxes it may come back, in a context each, so that the archive can choose."""
+    sop_class = str(subject.ds.SOPClassUID)
+    compressed = COMPRESSED if as_stored and "PixelData" in subject.ds else ()
+    syntaxes = (UNCOMPRESSED, *((syntax,) for syntax in compressed))
+    return [Context(sop_class, one, as_scp=True) for one in syntaxes]
+
+
+def told(stored: int, compared: Compared) -> tuple[Outcome, str | None, str]:
+    """Outcome, failure and detail of both ends: the status of the C-STORE, and what came back."""
+    judged = meaning(stored, "store")
+    if judged.failure is None:
+        return compared.outcome, compared.failure, compared.detail
+    detail = f"store: the archive answered {printed(stored)}: {judged.text}. {compared.detail}"
+    if compared.failure is None:
+        return judged.outcome, judged.failure, detail
+    return compared.outcome, compared.failure, detail
 
 
 def has_get(assoc: UserAgent) -> bool:

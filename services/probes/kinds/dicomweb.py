@@ -13,13 +13,14 @@ import httpx
 from pydantic import ConfigDict, Field
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
 from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, failed
+from services.probes.kinds.comparing import COMPARING_FAILURES, Compared, WhenLossy, compare
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client
-from services.probes.kinds.synthetic import content_of, ct_image, uid_of
+from services.probes.kinds.synthetic import ct_image, uid_of
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 NEXT_LOOK_SECONDS = 0.2
@@ -27,7 +28,6 @@ SOP_INSTANCE, FAILURE_REASON, FAILED = "00080018", "00081197", "00081198"
 T = TypeVar("T")
 
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,100})"?')
-_PIXELS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel")
 
 
 class DicomwebSettings(Login):
@@ -54,6 +54,12 @@ class DicomwebSettings(Login):
     ring: int = Field(
         8, ge=1, le=64, description="synthetic images that are stored in turn, so that the archive doesn't grow"
     )
+    as_stored: bool = Field(
+        True, description="whether the image may come back compressed, as the archive keeps it; it is decoded here"
+    )
+    lossy: WhenLossy = Field(
+        "degraded", description="outcome when it comes back by a lossy compression", examples=["failed"]
+    )
     visible_within_seconds: float = Field(
         5, ge=0, le=300, description="seconds from stored to found that are granted to the archive", examples=[5]
     )
@@ -79,8 +85,8 @@ class Dicomweb(Asking[DicomwebSettings]):
         | {
             "not_found": "the study, or the image that was just stored, is not found",
             "not_stored": "the archive says that it did not store the image",
-            "pixels": "the image that comes back is not the one that was stored",
         }
+        | COMPARING_FAILURES
     )
 
     async def ask(self, settings: DicomwebSettings, attempt: Attempt) -> Observation:
@@ -132,10 +138,10 @@ class Archive:
         if refused or response.status_code == 409:
             raise failed("not_stored", f"The archive did not store the image{_why(refused)}.")
 
-    async def retrieve(self, ds: Dataset) -> tuple[Dataset, int]:
+    async def retrieve(self, ds: Dataset, syntax: str) -> tuple[Dataset, int]:
         """The instance as the archive gives it back, and how many bytes it took (WADO-RS, PS3.18 §10.4)."""
         path = f"studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances/{ds.SOPInstanceUID}"
-        accept = f'multipart/related; type="application/dicom"; transfer-syntax={ExplicitVRLittleEndian}'
+        accept = f'multipart/related; type="application/dicom"; transfer-syntax={syntax}'
         response = await self._client.get(f"{self._base}/{path}", headers={"Accept": accept})
         _expect(response, "retrieval", 200)
         part = _only_part(response)
@@ -159,8 +165,10 @@ async def _roundtrip(archive: Archive, settings: DicomwebSettings) -> Observatio
     ds = ct_image(uid_of("dicomweb", settings.url), uid_of("dicomweb", settings.url, number), number + 1)
     _, store_seconds = await _timed(archive.store(ds))
     query_seconds, visible_seconds = await _timed(_find(archive, ds, settings.visible_within_seconds))
-    (back, size), retrieve_seconds = await _timed(archive.retrieve(ds))
-    _compare(ds, back)
+    (back, size), retrieve_seconds = await _timed(
+        archive.retrieve(ds, "*" if settings.as_stored else ExplicitVRLittleEndian)
+    )
+    compared = await _compared(ds, back, settings.lossy)
     measures = {
         "store_seconds": store_seconds,
         "query_seconds": query_seconds,
@@ -168,7 +176,10 @@ async def _roundtrip(archive: Archive, settings: DicomwebSettings) -> Observatio
         "retrieve_seconds": retrieve_seconds,
         "bytes": float(size),
     }
-    return Observation("ok", None, "The image was stored, found, retrieved, and is the same.", measures=measures)
+    facts = {"transfer_syntax": str(back.file_meta.TransferSyntaxUID)}
+    if compared.sha256:
+        facts["sha256"] = compared.sha256
+    return Observation(compared.outcome, compared.failure, compared.detail, measures=measures, facts=facts)
 
 
 async def _find(archive: Archive, ds: Dataset, within: float) -> float:
@@ -190,14 +201,12 @@ async def _timed(work: Awaitable[T]) -> tuple[T, float]:
     return result, round(time.perf_counter() - began, 6)
 
 
-def _compare(sent: Dataset, back: Dataset) -> None:
-    syntax = back.file_meta.get("TransferSyntaxUID")
-    if syntax not in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
-        raise failed("pixels", f"The archive gives the image back compressed or otherwise changed ({syntax}).")
+async def _compared(sent: Dataset, back: Dataset, when_lossy: WhenLossy) -> Compared:
+    if back.file_meta.get("TransferSyntaxUID") is None:
+        raise failed("protocol", "What the archive gives back does not say how it is encoded.")
     if back.get("SOPInstanceUID") != sent.SOPInstanceUID:
-        raise failed("pixels", "The archive gives back another image than it was asked for.")
-    if any(back.get(name) != sent.get(name) for name in _PIXELS) or content_of(back) != content_of(sent):
-        raise failed("pixels", "The image that comes back has other pixels than the one that was stored.")
+        raise failed("altered", "The archive gives back another image than it was asked for.")
+    return await compare(sent, back, when_lossy)
 
 
 def _expect(response: httpx.Response, what: str, *statuses: int) -> None:

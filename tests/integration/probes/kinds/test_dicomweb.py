@@ -185,7 +185,7 @@ async def test_image_that_comes_back_changed_is_told(changes: dict[str, Any], as
 
     async with serving(Changing().routes) as url:
         seen = await ask("dicomweb", {"url": url})
-    assert (seen.outcome, seen.failure) == ("failed", "pixels"), seen
+    assert (seen.outcome, seen.failure) == ("failed", "altered"), seen
 
 
 async def test_image_that_appears_late_is_waited_for(ask: Asked) -> None:
