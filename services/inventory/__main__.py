@@ -4,6 +4,9 @@ import uvloop
 
 from services.inventory.assets import consumer
 from services.inventory.assets.api import router as assets
+from services.inventory.endoflife.api import router as ends_of_life
+from services.inventory.endoflife.schedule import EndOfLifeSchedule
+from services.inventory.groups.api import router as groups
 from services.inventory.history.api import router as history
 from services.inventory.lifecycle.api import router as lifecycle
 from services.inventory.people.api import router as people
@@ -18,8 +21,9 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory over its database."""
     return Service(
         name="inventory",
-        routers=[sites, assets, lifecycle, people, history],
+        routers=[groups, sites, assets, lifecycle, people, history, ends_of_life],
         handlers=[consumer.HANDLERS],
+        work={"ends of life": EndOfLifeSchedule(pool).run},
     )
 
 

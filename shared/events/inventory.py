@@ -320,3 +320,39 @@ class LinkChanged(EventData, event_type="link.changed", compacted=True, partitio
     services: list[DicomService]
     deleted: bool
     version: int
+
+
+class ReplacementChanged(EventData, event_type="replacement.changed"):
+    """A component must be replaced by ``due``, or need be no more: the order's full state; of the component.
+
+    ``order_by`` is when an order must be placed at the latest; ``reference`` is its number once it was.
+    """
+
+    order_id: str
+    name: str
+    type: ComponentType
+    state: Literal["due", "ordered", "waived", "settled"]
+    due: date
+    order_by: date
+    ground: Literal["age", "usage", "support", "advisory"]
+    why: str
+    reference: str | None
+    waived_until: date | None
+    reason: str | None
+    version: int
+
+
+class UsageLimit(BaseModel):
+    """The value of a counter at which a component is worn out."""
+
+    counter: str
+    limit: float
+
+
+class EndRuleChanged(EventData, event_type="end_rule.changed", compacted=True, partitions=1):
+    """What ends the life of components of a type was set; the subject is the type."""
+
+    max_age_months: int | None
+    usage: list[UsageLimit]
+    lead_days: int
+    version: int

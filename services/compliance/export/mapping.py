@@ -97,6 +97,8 @@ ROWS: Mapping[str, Row] = {
     "evidence.changed": Row("asset", "U", details=("evidence_id", "kind", "state", "reference"), by_request=True),
     "waiver.changed": Row("asset", "U", details=("waiver_id", "kind", "state"), by_request=True),
     "policy.changed": Row("policy", "C", details=("policy_version", "sha256"), by_request=True),
+    "replacement.changed": Row("asset", "U", details=("order_id", "state", "reference"), by_request=True),
+    "end_rule.changed": Row("end-rule", _by_version, by_request=True),
     "training.completed": Row("asset", "E", details=("training_id", "person_id")),
     "probe.result": Row("asset", "E", details=("probe_id", "window_id")),
     "report.filed": Row("asset", "E", details=REPORT),

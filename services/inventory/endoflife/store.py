@@ -1,0 +1,262 @@
+"""SQL of end of life."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+
+from services.inventory.endoflife.domain import (
+    BudgetLine,
+    ComponentEnd,
+    Ground,
+    OrderState,
+    ReplacementOrder,
+    TypeRule,
+    Usage,
+)
+from shared.database import Connection, found
+from shared.errors import Stale
+
+IN_USE = ("procured", "staged", "commissioning", "in_service", "maintenance", "degraded")
+"""The states of what was bought and is not on its way out."""
+
+_SEEN = """
+    SELECT a.id AS asset_id, a.site_id, a.name, a.version AS asset_version, a.state = ANY($1) AS is_in_use, c.type,
+           c.purchase_date, c.installed_on, c.product_id, c.software_version,
+           ($2 AT TIME ZONE s.time_zone)::date AS today,
+           (SELECT jsonb_agg(jsonb_build_object('counter', u.counter, 'value', u.value,
+                                                'on', (u.at AT TIME ZONE s.time_zone)::date))
+            FROM usage u WHERE u.asset_id = a.id) AS usage
+    FROM components c JOIN assets a ON a.id = c.asset_id JOIN sites s ON s.id = a.site_id
+    LEFT JOIN ends_of_life e ON e.asset_id = a.id
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A component with what is known of it that bears on its end, on the day ``today`` at its site."""
+
+    asset_id: str
+    site_id: str
+    name: str
+    type: str
+    version: int
+    is_in_use: bool
+    today: date
+    purchase_date: date | None
+    product_id: str | None
+    software_version: str | None
+    usage: tuple[Usage, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which ends and orders a list shows. ``visible`` are the caller's sites; None stands for all."""
+
+    visible: Collection[str] | None = None
+    site_id: str | None = None
+    type: str | None = None
+    ground: Ground | None = None
+    before: date | None = None
+    state: OrderState | None = None
+
+    @property
+    def sites(self) -> list[str] | None:
+        """The caller's sites."""
+        return None if self.visible is None else list(self.visible)
+
+
+async def lock_stale(conn: Connection, now: datetime, limit: int) -> list[Seen]:
+    """Components that were changed, or not looked at today; nobody else looks at them until the transaction ends."""
+    rows = await conn.fetch(
+        f"""{_SEEN}
+        WHERE CASE WHEN a.state = ANY($1)
+                   THEN e.asset_id IS NULL OR e.seen_version <> a.version
+                        OR e.seen_on <> ($2 AT TIME ZONE s.time_zone)::date
+                   ELSE e.asset_id IS NOT NULL END
+        ORDER BY a.id LIMIT $3 FOR NO KEY UPDATE OF a SKIP LOCKED""",
+        list(IN_USE),
+        now,
+        limit,
+    )
+    return [_seen(row) for row in rows]
+
+
+async def select_seen(conn: Connection, asset_id: str, now: datetime) -> Seen:
+    """One component. Raises NotFound."""
+    row = await conn.fetchrow(f"{_SEEN} WHERE a.id = $3", list(IN_USE), now, asset_id)
+    return _seen(found(row, f"component {asset_id}"))
+
+
+async def upsert_ends(conn: Connection, ends: Sequence[ComponentEnd], seen: Sequence[Seen]) -> None:
+    """Replaces what was seen of components' ends."""
+    await conn.executemany(
+        """INSERT INTO ends_of_life VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           ON CONFLICT (asset_id) DO UPDATE SET ends_on = $4, ground = $5, order_by = $6, candidates = $7, unknown = $8,
+               seen_on = $9, seen_version = $10, type = $3""",
+        [
+            (
+                end.asset_id,
+                end.site_id,
+                end.type,
+                end.on,
+                end.ground,
+                end.order_by,
+                [candidate.model_dump(mode="json") for candidate in end.candidates],
+                end.unknown,
+                component.today,
+                component.version,
+            )
+            for end, component in zip(ends, seen, strict=True)
+        ],
+    )
+
+
+async def delete_ends(conn: Connection, asset_ids: Sequence[str]) -> None:
+    """Forgets the ends of what is no longer in use."""
+    await conn.execute("DELETE FROM ends_of_life WHERE asset_id = ANY($1)", asset_ids)
+
+
+async def select_ends(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[ComponentEnd]:
+    """Ends by asset behind ``after``."""
+    rows = await conn.fetch(
+        """SELECT e.*, e.ends_on AS on, a.name FROM ends_of_life e JOIN assets a ON a.id = e.asset_id
+           WHERE ($1::text[] IS NULL OR e.site_id = ANY($1)) AND ($2::text IS NULL OR e.site_id = $2)
+             AND ($3::text IS NULL OR e.type = $3) AND ($4::text IS NULL OR e.ground = $4)
+             AND ($5::date IS NULL OR e.ends_on < $5) AND ($6::text IS NULL OR e.asset_id > $6)
+           ORDER BY e.asset_id LIMIT $7""",
+        chosen.sites,
+        chosen.site_id,
+        chosen.type,
+        chosen.ground,
+        chosen.before,
+        after,
+        limit,
+    )
+    return [ComponentEnd.model_validate(dict(row)) for row in rows]
+
+
+async def select_budget(conn: Connection, chosen: Selection, first_month: int, now: datetime) -> list[BudgetLine]:
+    """How many components end, by budget year, site, type and ground."""
+    rows = await conn.fetch(
+        """SELECT extract(year FROM e.ends_on)::integer
+                      + ($5 > 1 AND extract(month FROM e.ends_on) >= $5)::integer AS budget_year,
+                  e.site_id, e.type, e.ground, count(*) AS components,
+                  count(*) FILTER (WHERE e.ends_on <= ($4 AT TIME ZONE s.time_zone)::date) AS past
+           FROM ends_of_life e JOIN sites s ON s.id = e.site_id
+           WHERE ($1::text[] IS NULL OR e.site_id = ANY($1)) AND ($2::text IS NULL OR e.site_id = $2)
+             AND ($3::text IS NULL OR e.type = $3)
+           GROUP BY 1, 2, 3, 4 ORDER BY 1 NULLS LAST, 2, 3, 4 NULLS LAST""",
+        chosen.sites,
+        chosen.site_id,
+        chosen.type,
+        now,
+        first_month,
+    )
+    return [BudgetLine.model_validate(dict(row)) for row in rows]
+
+
+async def select_rules(conn: Connection) -> list[TypeRule]:
+    """The rules that the group has set, by type."""
+    rows = await conn.fetch("SELECT * FROM end_rules ORDER BY type")
+    return [TypeRule.model_validate(dict(row)) for row in rows]
+
+
+async def upsert_rule(conn: Connection, rule: TypeRule, expected_version: int) -> None:
+    """Replaces a type's rule, and has all ends looked at again. Raises Stale unless it has the expected version."""
+    changed = await conn.fetchval(
+        """INSERT INTO end_rules (type, rule, version) SELECT $1, $2, $3 WHERE $4 = 0 OR EXISTS (
+               SELECT FROM end_rules WHERE type = $1)
+           ON CONFLICT (type) DO UPDATE SET rule = $2, version = $3 WHERE end_rules.version = $4 RETURNING true""",
+        rule.type,
+        rule.rule.model_dump(mode="json"),
+        rule.version,
+        expected_version,
+    )
+    if not changed:
+        raise Stale(f"the rule of {rule.type} was changed by somebody else; get it again")
+    await conn.execute("UPDATE ends_of_life SET seen_version = 0 WHERE type = $1", rule.type)
+
+
+async def select_open_orders(conn: Connection, asset_ids: Sequence[str]) -> Mapping[str, ReplacementOrder]:
+    """The orders of components that are not settled."""
+    rows = await conn.fetch(
+        "SELECT * FROM replacement_orders WHERE asset_id = ANY($1) AND state <> 'settled' FOR UPDATE", asset_ids
+    )
+    return {row["asset_id"]: _order(row) for row in rows}
+
+
+async def select_order(conn: Connection, order_id: str) -> ReplacementOrder:
+    """One order. Raises NotFound."""
+    row = await conn.fetchrow("SELECT * FROM replacement_orders WHERE id = $1", order_id)
+    return _order(found(row, f"replacement order {order_id}"))
+
+
+async def lock_order(conn: Connection, order_id: str) -> ReplacementOrder:
+    """One order, which nobody else changes until the transaction ends. Raises NotFound."""
+    row = await conn.fetchrow("SELECT * FROM replacement_orders WHERE id = $1 FOR UPDATE", order_id)
+    return _order(found(row, f"replacement order {order_id}"))
+
+
+async def select_orders(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[ReplacementOrder]:
+    """Orders by id behind ``after``."""
+    rows = await conn.fetch(
+        """SELECT * FROM replacement_orders
+           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
+             AND ($3::text IS NULL OR type = $3) AND ($4::text IS NULL OR state = $4)
+             AND ($5::date IS NULL OR due < $5) AND ($6::text IS NULL OR id > $6)
+           ORDER BY id LIMIT $7""",
+        chosen.sites,
+        chosen.site_id,
+        chosen.type,
+        chosen.state,
+        chosen.before,
+        after,
+        limit,
+    )
+    return [_order(row) for row in rows]
+
+
+async def upsert_order(conn: Connection, order: ReplacementOrder) -> None:
+    """Stores an order, whose component or row the caller has locked."""
+    await conn.execute(
+        """INSERT INTO replacement_orders VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+           ON CONFLICT (id) DO UPDATE SET state = $6, due = $7, order_by = $8, ground = $9, why = $10, reference = $11,
+               waived_until = $12, reason = $13, version = $14""",
+        order.id,
+        order.asset_id,
+        order.site_id,
+        order.name,
+        order.type,
+        order.state,
+        order.due,
+        order.order_by,
+        order.ground,
+        order.why,
+        order.reference,
+        order.waived_until,
+        order.reason,
+        order.version,
+    )
+
+
+def _seen(row: asyncpg.Record) -> Seen:
+    began = row["installed_on"] or row["purchase_date"]
+    return Seen(
+        asset_id=row["asset_id"],
+        site_id=row["site_id"],
+        name=row["name"],
+        type=row["type"],
+        version=row["asset_version"],
+        is_in_use=row["is_in_use"],
+        today=row["today"],
+        purchase_date=row["purchase_date"],
+        product_id=row["product_id"],
+        software_version=row["software_version"],
+        usage=tuple(Usage.model_validate({**counter, "began": began}) for counter in row["usage"] or ()),
+    )
+
+
+def _order(row: asyncpg.Record) -> ReplacementOrder:
+    return ReplacementOrder.model_validate(dict(row))
