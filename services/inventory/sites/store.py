@@ -10,12 +10,9 @@ from shared.errors import Conflict, Stale
 async def insert_site(conn: Connection, site: Site) -> None:
     """Adds a site. Raises Conflict when its id is taken."""
     added = await conn.fetchval(
-        """INSERT INTO sites (id, name, time_zone, version) VALUES ($1, $2, $3, $4)
-           ON CONFLICT DO NOTHING RETURNING true""",
-        site.id,
-        site.name,
-        site.time_zone,
-        site.version,
+        """INSERT INTO sites (id, version, name, time_zone, latitude, longitude, gateway, group_id, address)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true""",
+        *_values(site),
     )
     if not added:
         raise Conflict(f"site {site.id} exists already")
@@ -24,11 +21,10 @@ async def insert_site(conn: Connection, site: Site) -> None:
 async def update_site(conn: Connection, site: Site, expected_version: int) -> None:
     """Replaces a site's fields. Raises Stale unless ``expected_version`` is the stored one."""
     changed = await conn.fetchval(
-        "UPDATE sites SET name = $2, time_zone = $3, version = $4 WHERE id = $1 AND version = $5 RETURNING true",
-        site.id,
-        site.name,
-        site.time_zone,
-        site.version,
+        """UPDATE sites SET version = $2, name = $3, time_zone = $4, latitude = $5, longitude = $6, gateway = $7,
+                            group_id = $8, address = $9
+           WHERE id = $1 AND version = $10 RETURNING true""",
+        *_values(site),
         expected_version,
     )
     if not changed:
@@ -41,13 +37,27 @@ async def select_site(conn: Connection, site_id: str) -> Site:
     return Site.model_validate(dict(found(row, f"site {site_id}")))
 
 
-async def select_sites(conn: Connection, visible: Collection[str] | None, after: str | None, limit: int) -> list[Site]:
-    """Sites by id behind ``after``; ``visible`` None stands for all."""
+async def select_sites(
+    conn: Connection,
+    visible: Collection[str] | None,
+    chosen: Collection[str] | None,
+    after: str | None,
+    limit: int,
+) -> list[Site]:
+    """Sites by id behind ``after``; ``visible`` None stands for all, ``chosen`` None for any."""
     rows = await conn.fetch(
-        """SELECT * FROM sites WHERE ($1::text[] IS NULL OR id = ANY($1)) AND ($2::text IS NULL OR id > $2)
-           ORDER BY id LIMIT $3""",
+        """SELECT * FROM sites
+           WHERE ($1::text[] IS NULL OR id = ANY($1)) AND ($2::text[] IS NULL OR id = ANY($2))
+             AND ($3::text IS NULL OR id > $3)
+           ORDER BY id LIMIT $4""",
         None if visible is None else list(visible),
+        None if chosen is None else list(chosen),
         after,
         limit,
     )
     return [Site.model_validate(dict(row)) for row in rows]
+
+
+def _values(site: Site) -> tuple[object, ...]:
+    place = (site.latitude, site.longitude, site.gateway, site.group_id, site.address)
+    return (site.id, site.version, site.name, site.time_zone, *place)

@@ -34,7 +34,7 @@ from tests.parts.smtp import SmtpServer
 
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
-GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
+GROUP_WIDE = ("/v1/groups", "/v1/fields", "/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
 ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
@@ -198,9 +198,10 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             await pool.execute(HOLD, HELD)
         key = await _post(root, "/compliance/v1/keys", {"name": "robot", "grants": ["viewer:north"], **_soon()})
         policy = await _post(root, f"{RETENTION}/policies", {"type": "fix.applied", "days": 5000})
+        region = await _post(root, "/inventory/v1/groups", {"name": "Western region"})
         hold = await _post(root, f"{RETENTION}/holds", {"type": "fix.applied", "reason": "a case"})
         for site in SITES:
-            ids[site] |= {"policy_id": policy["id"], "hold_id": hold["id"]}
+            ids[site] |= {"policy_id": policy["id"], "hold_id": hold["id"], "group_id": region["id"]}
             entries = await root.get("/compliance/v1/events", params={"site_id": site, "limit": 1})
             [newest] = entries.json()["items"]
             index = str(newest["index"])

@@ -1,0 +1,1 @@
+"""Groups: regions or owners that sites belong to, nested as deep as a group of hospitals is."""
