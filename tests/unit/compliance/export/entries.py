@@ -9,7 +9,8 @@ from services.compliance.export.domain import ShownEntry
 from services.compliance.log.entry import Entry, build_entry
 from services.compliance.log.tree import leaf_hash
 
-SAMPLES = sorted((Path(__file__).parents[3] / "contract/events/samples").glob("*.json"))
+FOLDER = Path(__file__).parents[3] / "contract/events/samples"
+SAMPLES = sorted(FOLDER.glob("*.json"))
 RECORDED_AT = datetime(2026, 3, 1, 21, 14, 6, tzinfo=UTC)
 
 
@@ -21,8 +22,12 @@ def shown(raw_event: bytes, index: int = 4711, sequence: int = 12) -> ShownEntry
 
 
 def sample(event_type: str, **changed: Any) -> ShownEntry:
-    """The golden sample of a type; ``changed`` members of its envelope, or of its data as ``data__name``."""
-    path = next(path for path in SAMPLES if path.name.startswith(f"{event_type}."))
+    """The first golden sample of a type; ``changed`` members of its envelope, or of its data as ``data__name``."""
+    return sample_at(FOLDER / f"{event_type}.1.json", **changed)
+
+
+def sample_at(path: Path, **changed: Any) -> ShownEntry:
+    """A golden sample, changed in the same way."""
     event = json.loads(path.read_bytes())
     for name, value in changed.items():
         outer, _, inner = name.partition("__")

@@ -12,7 +12,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from services.compliance.export.fhir import BALP, LOG_ENTRY, audit_event, bundle_entry, operation_outcome, search_set
 from services.compliance.export.mapping import audit_record
-from tests.unit.compliance.export.entries import SAMPLES, sample, shown
+from tests.unit.compliance.export.entries import SAMPLES, sample, sample_at, shown
 
 GOLDEN = Path(__file__).parent / "golden/audit_event.json"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -33,7 +33,7 @@ def codes(agent: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("actor", ["anna", "key:nightly", "service:probes"])
 def test_every_sample_is_an_audit_event_of_r4(path: Path, actor: str) -> None:
     """The model takes it, and gives it back as it was: no element is unknown, none is lost."""
-    event = audit_event(audit_record(sample(path.name.rpartition(".1.")[0], actor=actor)))
+    event = audit_event(audit_record(sample_at(path, actor=actor)))
     read = AuditEvent.model_validate_json(json.dumps(event))
     assert json.loads(read.model_dump_json(exclude_none=True)).keys() == event.keys()
     assert INSTANT.fullmatch(event["recorded"])

@@ -9,7 +9,7 @@ from services.compliance.export.fhir import audit_event
 from services.compliance.export.iti81 import CODINGS, Narrowing, parse_date, parse_search
 from services.compliance.export.mapping import audit_record
 from shared.errors import Malformed
-from tests.unit.compliance.export.entries import SAMPLES, sample
+from tests.unit.compliance.export.entries import SAMPLES, sample, sample_at
 
 DATE = ("date", "ge2026")
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -152,7 +152,7 @@ def test_the_index_leaves_out_nothing_that_is_sought(name: str, value: str) -> N
     narrow = search.narrowing
     for path in SAMPLES:
         for changed in ({}, {"type": "moon.landed"}):
-            record = audit_record(sample(path.name.rpartition(".1.")[0], **changed))
+            record = audit_record(sample_at(path, **changed))
             if search.matches(audit_event(record)):
                 assert narrow.types is None or record.kinds[-1].value in narrow.types
                 assert narrow.outcomes is None or record.outcome in narrow.outcomes
