@@ -6,9 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.probes.conformance.domain import Negotiated, Proposal, cell
 from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Observation
+from services.probes.kinds.storage_classes import Uid
 from services.probes.runs.domain import LARGEST_SKEW, Probe, Reception
+from services.probes.suites.domain import Given
 from shared.events import Instant
 from shared.events.probes import Outcome
 from shared.resource import Body, Moment
@@ -23,21 +26,26 @@ Named = Annotated[dict[str, float], Field(max_length=100)]
 Refusal = Literal["unknown", "repeated", "from the future"]
 
 
-class Assignment(BaseModel):
-    """One probe that an agent makes, and how often. ``settings`` are those of its kind."""
+class Task(BaseModel):
+    """What an agent is to ask of which target. ``settings`` are those of its kind."""
 
     model_config = ConfigDict(frozen=True)
 
-    probe_id: str = Field(examples=["tcp:0197f2a4-6a3c-7d52-9c39-3f7e5a1b2c4d"])
     kind: str = Field(examples=["tcp"])
     subject: str
     site_id: str = Field(examples=["north"])
     system_id: str | None
     is_heavy: bool
     settings: dict[str, Any]
+    timeout_seconds: float = Field(examples=[10])
+
+
+class Assignment(Task):
+    """One probe that an agent makes, and how often."""
+
+    probe_id: str = Field(examples=["tcp:0197f2a4-6a3c-7d52-9c39-3f7e5a1b2c4d"])
     interval_seconds: float = Field(examples=[60])
     retry_interval_seconds: float = Field(examples=[20])
-    timeout_seconds: float = Field(examples=[10])
 
     @classmethod
     def of(cls, probe: Probe) -> "Assignment":
@@ -73,15 +81,80 @@ class Assignment(BaseModel):
         )
 
 
+class Errand(Task):
+    """What an agent asks once, as soon as it can and not after ``deadline``: an item of a suite.
+
+    Its result names the id where that of a probe names the probe.
+    """
+
+    id: str = Field(examples=["suite-item:0199c3f2-7a51-7c3e-9d55-3f1f2f6f8a10:0"])
+    deadline: Instant
+
+    @classmethod
+    def of(cls, given: Given) -> "Errand":
+        """What an agent needs to know of an item."""
+        leased, item = given.leased, given.leased.item
+        return cls(
+            id=given.id,
+            kind=item.kind,
+            subject=item.subject or leased.system_id,
+            site_id=leased.site_id,
+            system_id=leased.system_id,
+            is_heavy=item.is_heavy,
+            settings=item.settings,
+            timeout_seconds=item.timeout_seconds,
+            deadline=given.deadline,
+        )
+
+    @property
+    def probe(self) -> Probe:
+        """The errand as a probe, of which there is one run."""
+        once = timedelta(seconds=self.timeout_seconds)
+        return Probe(
+            id=self.id,
+            name=self.id,
+            interval=once,
+            retry_interval=once,
+            timeout=once,
+            **self.model_dump(include={"kind", "subject", "site_id", "system_id", "settings", "is_heavy"}),
+        )
+
+
 class Assignments(BaseModel):
-    """All that an agent has to do."""
+    """All that an agent has to do: again and again, and once."""
 
     vantage: str = Field(examples=["north-dmz"])
     items: list[Assignment]
+    errands: list[Errand] = []
+
+
+class Negotiation(BaseModel):
+    """The matrix of a negotiation: pairs of SOP class and transfer syntax, whether each is needed, its result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ae_title: Annotated[str, Field(max_length=16)]
+    calling_ae_title: Annotated[str, Field(max_length=16)]
+    pairs: Annotated[list[tuple[Uid, Uid, bool, Annotated[int, Field(ge=0, le=255)]]], Field(max_length=10_000)]
+
+    @classmethod
+    def of(cls, seen: Negotiated) -> "Negotiation":
+        """What is to be brought of it."""
+        return cls(
+            ae_title=seen.ae_title,
+            calling_ae_title=seen.calling_ae_title,
+            pairs=[(one.sop_class, one.transfer_syntax, one.needed, one.result) for one in seen.cells],
+        )
+
+    def added_to(self, seen: Observation) -> Negotiated:
+        """What was seen, with the matrix."""
+        cells = tuple(cell(Proposal(sop, syntax, needed), result) for sop, syntax, needed, result in self.pairs)
+        told = {name: getattr(seen, name) for name in Observation.__dataclass_fields__}
+        return Negotiated(**told, cells=cells, ae_title=self.ae_title, calling_ae_title=self.calling_ae_title)
 
 
 class Brought(BaseModel):
-    """What one run saw at a vantage; (probe_id, due_at) is its key."""
+    """What one run saw at a vantage; (probe_id, due_at) is its key, and of an errand its id alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -96,6 +169,7 @@ class Brought(BaseModel):
     status: Annotated[str | None, Field(max_length=20)] = None
     measures: Named = Field(default_factory=dict)
     facts: Annotated[dict[str, Text], Field(max_length=100)] = Field(default_factory=dict)
+    negotiated: Negotiation | None = None
 
     @classmethod
     def of(cls, probe_id: str, due_at: datetime, started_at: datetime, observation: Observation) -> "Brought":
@@ -113,12 +187,13 @@ class Brought(BaseModel):
             status=seen.status,
             measures=dict(seen.measures),
             facts=dict(seen.facts),
+            negotiated=Negotiation.of(seen) if isinstance(seen, Negotiated) else None,
         )
 
     @property
     def observation(self) -> Observation:
         """What was seen."""
-        return Observation(
+        seen = Observation(
             outcome=self.outcome,
             failure=self.failure,
             detail=self.detail,
@@ -128,6 +203,7 @@ class Brought(BaseModel):
             measures=self.measures,
             facts=self.facts,
         )
+        return self.negotiated.added_to(seen) if self.negotiated else seen
 
 
 class Delivery(Body):

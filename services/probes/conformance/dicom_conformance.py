@@ -4,11 +4,10 @@ It is no kind for a schedule: suites run it and keep the matrix.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from services.probes.conformance.domain import UNANSWERED, Cell, Profile, Proposal, cell, proposals, spread
+from services.probes.conformance.domain import UNANSWERED, Cell, Negotiated, Profile, Proposal, cell, proposals, spread
 from services.probes.dicom import Context
 from services.probes.kinds.attempt import Attempt
 from services.probes.kinds.dicom_nodes import DicomAsking, DicomNode, step
@@ -19,15 +18,6 @@ SHOWN = 3
 
 class ConformanceSettings(DicomNode, Profile):
     """The node, and what it is asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Negotiated(Observation):
-    """What one negotiation saw, with the whole matrix."""
-
-    cells: tuple[Cell, ...] = ()
-    ae_title: str = ""
-    calling_ae_title: str = ""
 
 
 class DicomConformance(DicomAsking[ConformanceSettings]):

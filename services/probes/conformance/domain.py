@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 from pydicom.uid import UID
 
+from services.probes.kinds.domain import Observation
 from services.probes.kinds.storage_classes import (
     COMMITMENT,
     PATIENT_ROOT_FIND,
@@ -111,6 +112,15 @@ class Cell(BaseModel):
     def is_missing(self) -> bool:
         """Whether it is needed and was refused."""
         return self.needed and not self.accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated(Observation):
+    """What one negotiation saw, with the whole matrix."""
+
+    cells: tuple[Cell, ...] = ()
+    ae_title: str = ""
+    calling_ae_title: str = ""
 
 
 class MatrixSummary(BaseModel):

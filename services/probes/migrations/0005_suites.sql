@@ -57,6 +57,7 @@ CREATE TABLE suite_items (
     settings        jsonb            NOT NULL,
     expectation     jsonb            NOT NULL,
     timeout_seconds double precision NOT NULL,
+    vantage         text,
     state           text             NOT NULL,
     attempts        integer          NOT NULL,
     started_at      timestamptz,
@@ -76,6 +77,7 @@ CREATE TABLE suite_items (
     PRIMARY KEY (run_id, position)
 );
 CREATE INDEX suite_items_undone ON suite_items (run_id, position) WHERE state <> 'done';
+CREATE INDEX suite_items_of_vantage ON suite_items (vantage) WHERE state <> 'done' AND vantage IS NOT NULL;
 CREATE INDEX suite_items_heavy ON suite_items (leased_until) WHERE is_heavy AND state = 'leased';
 
 -- What was seen, kept under its SHA-256.

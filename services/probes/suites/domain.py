@@ -22,6 +22,7 @@ MOST_TO_RUN = 200
 MOST_ATTEMPTS = 3
 LONGEST_DETAIL = 1000
 LONGEST_TEXT = 200
+ITEM = "suite-item:"
 UNKNOWN_FOR = timedelta(seconds=60)
 """For how long a run waits for the system that it is about, which inventory may tell of only after it was asked for."""
 
@@ -162,6 +163,7 @@ class ItemRun(BaseModel):
     settings: dict[str, Any]
     expectation: Expectation
     timeout_seconds: float
+    vantage: str | None = Field(None, description="the agent that runs it; null for any replica of this service")
     state: ItemState = "planned"
     attempts: int = 0
     started_at: Instant | None = None
@@ -217,13 +219,26 @@ class SuiteRunWithItems(SuiteRun):
 
 @dataclass(frozen=True)
 class Leased:
-    """An item that is one runner's alone for a while."""
+    """An item that is one runner's alone for a while; what is left to an agent has no lease."""
 
     run_id: str
     site_id: str
     system_id: str
     item: ItemRun
-    lease: str
+    lease: str | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """An item that is left to an agent, which has until ``deadline`` to answer."""
+
+    leased: Leased
+    deadline: datetime
+
+    @property
+    def id(self) -> str:
+        """What the agent calls it, and what its result names where that of a check names its probe."""
+        return f"{ITEM}{self.leased.run_id}:{self.leased.item.position}"
 
 
 @dataclass(frozen=True)
@@ -236,6 +251,14 @@ class Seen:
     cells: Sequence[Cell] = ()
     ae_title: str = ""
     calling_ae_title: str = ""
+
+
+def key_of_item(given_id: str) -> tuple[str, int] | None:
+    """The run and the position of an item by the id under which an agent was given it; None for any other id."""
+    run_id, _, position = given_id.removeprefix(ITEM).partition(":")
+    if not given_id.startswith(ITEM) or not (position.isascii() and position.isdecimal()):
+        return None
+    return run_id, min(int(position), MOST_TO_RUN)
 
 
 def draft_suite(suite_id: str, draft: SuiteDraft) -> Suite:

@@ -20,6 +20,7 @@ from services.probes.suites import store
 from services.probes.suites.builtin import BUILT_IN
 from services.probes.suites.domain import (
     UNKNOWN_FOR,
+    Given,
     Item,
     ItemRun,
     Leased,
@@ -143,7 +144,8 @@ def _ourselves(tx: Transaction) -> str:
 async def begin_next_run(tx: Transaction, vantages: Mapping[str, str | None] = NOWHERE_ELSE) -> bool:
     """Plans the items of the oldest run that waits for it; false when none does.
 
-    A run that we asked for ourselves asks no nodes of the sites in ``vantages``: they are left to agents, or to nobody.
+    The nodes of the sites in ``vantages`` are left to agents; where that is nobody, a run that we asked for ourselves
+    asks none.
     """
     run = await store.lock_planned_run(tx.conn)
     if run is None:
@@ -167,9 +169,11 @@ async def begin_next_run(tx: Transaction, vantages: Mapping[str, str | None] = N
     if run.site_id != system.site_id or suite.site_id not in (GROUP, system.site_id):
         await _conclude(tx, run, [], f"It can't be run: suite and system are not both of site {run.site_id}.")
         return True
-    items = plan_items(suite.items, await _system(tx.conn, system.name, run, suite.items), SUITE_KINDS, run.settings)
-    if run.site_id in vantages and run.requested_by == _ourselves(tx):
-        items = left_out(items, f"the settings leave the nodes of {run.site_id} to {vantages[run.site_id] or 'nobody'}")
+    vantage = vantages.get(run.site_id)
+    planned_on = await _system(tx.conn, system.name, run, suite.items, vantage)
+    items = plan_items(suite.items, planned_on, SUITE_KINDS, run.settings)
+    if run.site_id in vantages and vantage is None and run.requested_by == _ourselves(tx):
+        items = left_out(items, f"the settings leave the nodes of {run.site_id} to nobody")
     running = started(run, suite, tx.now)
     await store.insert_items(tx.conn, run.id, items)
     await store.update_run(tx.conn, running)
@@ -177,7 +181,7 @@ async def begin_next_run(tx: Transaction, vantages: Mapping[str, str | None] = N
     return True
 
 
-async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[Item]) -> System:
+async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[Item], vantage: str | None) -> System:
     named: dict[str, Target] = {}
     for item in items:
         if item.subject is not None:
@@ -195,6 +199,7 @@ async def _system(conn: Connection, name: str, run: SuiteRun, items: Sequence[It
             for check in checks
             if check.site_id == run.site_id
         },
+        vantage=vantage,
     )
 
 
@@ -218,8 +223,18 @@ async def finish_item(tx: Transaction, leased: Leased, seen: Seen) -> bool:
     return True
 
 
+async def find_items_of_vantage(conn: Connection, vantage: str) -> list[Given]:
+    """The items that the agent of that name is to run, each once."""
+    return await store.select_items_of_vantage(conn, vantage)
+
+
+async def find_item_of_vantage(conn: Connection, vantage: str, run_id: str, position: int) -> Leased | None:
+    """An item that is, or was, left to the agent of that name; None where there is none of that key."""
+    leased = await store.select_item_of_vantage(conn, vantage, run_id, position)
+    return leased and replace(leased, item=leased.item.model_copy(update={"attempts": 1}))
+
+
 def _matrix(leased: Leased, seen: Seen) -> Matrix:
-    measures = seen.observation.measures
     return Matrix(
         id=new_id(),
         run_id=leased.run_id,
@@ -231,7 +246,9 @@ def _matrix(leased: Leased, seen: Seen) -> Matrix:
         calling_ae_title=seen.calling_ae_title,
         taken_at=seen.started_at,
         cells=list(seen.cells),
-        **{name: int(measures[name]) for name in ("accepted", "refused", "missing")},
+        accepted=sum(one.accepted for one in seen.cells),
+        refused=sum(not one.accepted for one in seen.cells),
+        missing=sum(one.is_missing for one in seen.cells),
     )
 
 

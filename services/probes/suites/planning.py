@@ -64,7 +64,10 @@ class Referred:
 
 @dataclass(frozen=True)
 class System:
-    """The system that a suite runs on, with its nodes and those that single items name."""
+    """The system that a suite runs on, with its nodes and those that single items name.
+
+    With a ``vantage`` its nodes are left to the agent of that name.
+    """
 
     id: str
     name: str
@@ -72,6 +75,7 @@ class System:
     nodes: Sequence[Target]
     named: Mapping[str, Target]
     checks: Mapping[str, Referred]
+    vantage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class _Place:
     subject: str | None
     name: str
     settings: Mapping[str, Any]
+    vantage: str | None = None
 
 
 def plan_items(
@@ -106,11 +111,9 @@ def _plan(item: Item, system: System, kinds: Kinds, added: Mapping[str, Any]) ->
         check = system.checks.get(item.check_id)
         if check is None:
             yield _not_run(item, "", "the check it refers to is there no more")
-        elif check.vantage is not None:
-            why = f"{check.name} is made by agent {check.vantage}, and suites ask from where the service runs"
-            yield _refused(_run(item, _Place(check.subject, check.name, check.settings), check.kind, {}), why)
         else:
-            yield _settled(item, _Place(check.subject, check.name, check.settings), check.kind, system, kinds, added)
+            checked = _Place(check.subject, check.name, check.settings, check.vantage)
+            yield _settled(item, checked, check.kind, system, kinds, added)
         return
     kind = item.kind or ""
     if kind not in kinds:
@@ -125,19 +128,20 @@ def _plan(item: Item, system: System, kinds: Kinds, added: Mapping[str, Any]) ->
 
 def _places(item: Item, system: System, kind: type[Kind[Any]]) -> Iterator[_Place | ItemRun]:
     if item.role is None and item.subject is None:
-        yield _Place(None, system.name, {})
+        yield _Place(None, system.name, {}, system.vantage)
     for node in _nodes(item, system):
         if node.reason is not None or node.dicom is None:
             yield _not_run(item, item.kind or "", f"{node.name} is not asked: {node.reason}", node)
             continue
         address = {name: getattr(node.dicom, name) for name in ADDRESS if name in kind.settings.model_fields}
         if item.caller is None:
-            yield _Place(node.id, node.name, address)
+            yield _Place(node.id, node.name, address, system.vantage)
         else:
             for other in _of_role(system, item.caller):
                 if other.id != node.id and other.dicom is not None:
                     name = f"{other.name} → {node.name}"
-                    yield _Place(node.id, name, address | {"calling_ae_title": other.dicom.ae_title})
+                    calling = {"calling_ae_title": other.dicom.ae_title}
+                    yield _Place(node.id, name, address | calling, system.vantage)
 
 
 def _nodes(item: Item, system: System) -> Sequence[Target]:
@@ -198,6 +202,7 @@ def _run(item: Item, place: _Place, kind: str, settings: Mapping[str, Any]) -> I
         settings=dict(settings),
         expectation=item.expectation,
         timeout_seconds=item.timeout_seconds,
+        vantage=place.vantage,
     )
 
 

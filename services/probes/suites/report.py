@@ -1,10 +1,12 @@
 """What a run of a suite comes to: its outcome, a verdict for each interface and function, and what is told of it."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from services.probes.conformance.domain import Cell
+from services.probes.conformance.domain import Cell, Negotiated
+from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Observation
 from services.probes.suites.domain import LONGEST_DETAIL, ItemRun, Leased, Seen, SuiteRun
 from services.probes.suites.expectations import judge
@@ -14,7 +16,7 @@ ROOM_BYTES = 40 * 1024
 """What the data of ``suite.completed`` may take; the envelope and the largest texts of a run fit in the rest."""
 
 DETAIL_LENGTHS = (300, 80, 0)
-ASKED = {"position", "name", "kind", "subject", "subject_name", "settings", "expectation"}
+ASKED = {"position", "name", "kind", "subject", "subject_name", "settings", "expectation", "vantage"}
 Json = dict[str, object]
 SEVERITY: tuple[Verdict, ...] = ("passed", "not_run", "error", "failed")
 
@@ -102,10 +104,29 @@ def overdue(item: ItemRun, now: datetime) -> ItemRun:
     why = "it had not ended" if item.state == "leased" else "its turn had not come"
     verdict: Verdict = "error" if item.state == "leased" else "not_run"
     detail = f"Not run: {why} when the suite's time was over."
+    if item.vantage is not None:
+        detail = f"Not run: vantage {item.vantage} did not answer until {now:%Y-%m-%d %H:%M:%S} UTC."
     return item.model_copy(update={"state": "done", "verdict": verdict, "detail": detail, "finished_at": now})
 
 
-def evidence_of(leased: Leased, observation: Observation, cells: Sequence[Cell], started_at: datetime) -> Json:
+def seen_of(leased: Leased, observation: Observation, started_at: datetime) -> Seen:
+    """What was seen, as far as it may be kept, with its evidence as it is kept."""
+    observation = cleaned(observation)
+    negotiated = observation if isinstance(observation, Negotiated) else Negotiated("ok", None, "")
+    evidence = json.dumps(
+        _evidence(leased, observation, negotiated.cells, started_at), ensure_ascii=False, sort_keys=True
+    )
+    return Seen(
+        observation,
+        started_at,
+        evidence.encode(),
+        negotiated.cells,
+        negotiated.ae_title,
+        negotiated.calling_ae_title,
+    )
+
+
+def _evidence(leased: Leased, observation: Observation, cells: Sequence[Cell], started_at: datetime) -> Json:
     """What is kept of one item: what was asked, and all that was seen."""
     return {
         "run_id": leased.run_id,

@@ -1,9 +1,8 @@
 """The runner: begins runs of suites, runs their items side by side, and ends what has no time left."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,13 +10,11 @@ from typing import Any
 from prometheus_client import Counter
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from services.probes.conformance.dicom_conformance import Negotiated
-from services.probes.kinds.cleaning import cleaned
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.kinds.making import LATE_SECONDS, Maker
 from services.probes.suites import handlers, store
 from services.probes.suites.domain import MOST_ATTEMPTS, Leased, Seen
-from services.probes.suites.report import evidence_of
+from services.probes.suites.report import seen_of
 from shared.database import Pool, is_transient
 from shared.telemetry import log
 from shared.transactions import begin
@@ -120,18 +117,6 @@ class SuiteRunner:
                 await handlers.give_back(conn, leased)
         except Exception as exc:
             log.warning("suite.not_given_back", run=leased.run_id, item=leased.item.name, error=repr(exc))
-
-
-def seen_of(leased: Leased, observation: Observation, started_at: datetime) -> Seen:
-    """What was seen, as far as it may be kept, with its evidence as it is kept."""
-    observation = cleaned(observation)
-    negotiated = observation if isinstance(observation, Negotiated) else None
-    cells = negotiated.cells if negotiated else ()
-    evidence = json.dumps(evidence_of(leased, observation, cells, started_at), ensure_ascii=False, sort_keys=True)
-    seen = Seen(observation, started_at, evidence.encode(), cells)
-    if negotiated is None:
-        return seen
-    return replace(seen, ae_title=negotiated.ae_title, calling_ae_title=negotiated.calling_ae_title)
 
 
 def _bounded(seconds: float | None) -> float:

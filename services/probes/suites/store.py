@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from services.probes.suites.domain import ItemRun, Leased, Suite, SuiteRun
+from services.probes.suites.domain import Given, ItemRun, Leased, Suite, SuiteRun
 from shared.database import Connection, found
 from shared.errors import Stale
 
@@ -206,7 +206,7 @@ async def lease_items(conn: Connection, lease: str, slack: float, limit: int, lo
                       row_number() OVER (PARTITION BY r.system_id, i.is_heavy ORDER BY r.requested_at, i.position)
                           AS nth
                FROM suite_items i JOIN suite_runs r ON r.id = i.run_id
-               WHERE r.state = 'running' AND r.deadline > now()
+               WHERE r.state = 'running' AND r.deadline > now() AND i.vantage IS NULL
                  AND (i.state = 'planned' OR (i.state = 'leased' AND i.leased_until <= now()))
                  AND NOT (i.is_heavy AND r.system_id = ANY($4))
                  AND NOT (i.is_heavy AND EXISTS (
@@ -226,13 +226,39 @@ async def lease_items(conn: Connection, lease: str, slack: float, limit: int, lo
     return [Leased(row["run_id"], row["site_id"], row["system_id"], _item(row), lease) for row in rows]
 
 
+async def select_items_of_vantage(conn: Connection, vantage: str) -> list[Given]:
+    """The items that are left to an agent and have time, the oldest run's first."""
+    rows = await conn.fetch(
+        """SELECT i.*, r.site_id, r.system_id, r.deadline FROM suite_items i JOIN suite_runs r ON r.id = i.run_id
+           WHERE i.vantage = $1 AND i.state <> 'done' AND r.state = 'running' AND r.deadline > now()
+           ORDER BY r.requested_at, i.run_id, i.position""",
+        vantage,
+    )
+    return [
+        Given(Leased(row["run_id"], row["site_id"], row["system_id"], _item(row), None), row["deadline"])
+        for row in rows
+    ]
+
+
+async def select_item_of_vantage(conn: Connection, vantage: str, run_id: str, position: int) -> Leased | None:
+    """An item that is, or was, left to an agent; None where there is none of that key."""
+    row = await conn.fetchrow(
+        """SELECT i.*, r.site_id, r.system_id FROM suite_items i JOIN suite_runs r ON r.id = i.run_id
+           WHERE i.vantage = $1 AND i.run_id = $2 AND i.position = $3""",
+        vantage,
+        run_id,
+        position,
+    )
+    return Leased(row["run_id"], row["site_id"], row["system_id"], _item(row), None) if row else None
+
+
 async def end_lease(conn: Connection, leased: Leased, item: ItemRun) -> bool:
     """Stores what came of an item; false when it is no longer ours."""
     names = ITEM_COLUMNS[1:]
     assignments = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, start=4))
     held = await conn.fetchval(
         f"""UPDATE suite_items SET {assignments}, lease = NULL, leased_until = NULL
-            WHERE run_id = $1 AND position = $2 AND lease = $3 AND state = 'leased'
+            WHERE run_id = $1 AND position = $2 AND lease IS NOT DISTINCT FROM $3 AND state <> 'done'
             RETURNING true""",  # noqa: S608 -- the names are our own model's
         leased.run_id,
         leased.item.position,

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import uvloop
 
+from services.probes.conformance.dicom_conformance import OF_SUITES
 from services.probes.kinds import KINDS
 from services.probes.vantage.agent import Agent
 from services.probes.vantage.link import Link
@@ -20,7 +21,7 @@ async def run(settings: VantageSettings) -> None:
     telemetry.configure_logs(settings.log_level)
     link = Link(settings.agent_server, settings.agent_name, settings.agent_token, settings.agent_ca)
     spool = Spool(settings.agent_spool, settings.agent_spool_results)
-    kinds = {kind.name: kind.configured(settings) for kind in KINDS}
+    kinds = {kind.name: kind.configured(settings) for kind in (*KINDS, *OF_SUITES)}
     work = asyncio.create_task(Agent(link, spool, kinds, settings.agent_refresh, settings.agent_concurrency).run())
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, work.cancel)

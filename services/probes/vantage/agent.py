@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from services.probes.agents.domain import Assignments, Brought
 from services.probes.kinds.domain import Kind
+from services.probes.suites.domain import ITEM
 from services.probes.vantage.link import Link, LinkDown, NotTaken
-from services.probes.vantage.spool import Spool
+from services.probes.vantage.spool import Kept, Spool
 from services.probes.vantage.work import Roster
 from shared.telemetry import log
 
@@ -45,15 +46,18 @@ class Agent:
         self._spool = spool
         self._refresh_seconds = refresh_seconds
         self._roster = Roster(kinds, self._see, concurrency)
-        self._fresh: deque[bytes] = deque()
-        self._writing: list[bytes] = []
+        self._fresh: deque[Kept] = deque()
+        self._writing: list[Kept] = []
         self._seen = asyncio.Event()
         self._kept = asyncio.Event()
         self._lost = 0
         self._at_once = A_DELIVERY
 
     async def run(self) -> None:
-        """Works until it is cancelled; with the work of last time when there is no link yet."""
+        """Works until it is cancelled; with the work of last time when there is no link yet, but for errands.
+
+        What is to be asked once may have been asked: the service alone knows whether it still is to be.
+        """
         if (known := self._spool.work) is not None:
             with suppress(ValidationError):
                 self._roster.follow(Assignments.model_validate_json(known).items)
@@ -70,7 +74,8 @@ class Agent:
     def _see(self, result: Brought) -> None:
         """Takes what a run saw. When the disk takes nothing and memory is full, the oldest is lost, and counted."""
         try:
-            self._fresh.append(result.model_dump_json().encode())
+            errand = result.probe_id if result.probe_id.startswith(ITEM) else None
+            self._fresh.append(Kept(result.model_dump_json(exclude_none=True).encode(), errand))
         except ValueError as exc:
             log.error("agent.not_written", probe=result.probe_id, exc_info=exc)
             self._lost += 1
@@ -84,8 +89,9 @@ class Agent:
             try:
                 if (work := await self._link.ask_for_work()) is not None:
                     self._roster.follow(work.items)
+                    self._roster.carry_out(work.errands, self._spool.answered)
                     self._spool.keep_work(work.model_dump_json().encode())
-                    log.info("agent.assigned", probes=len(work.items))
+                    log.info("agent.assigned", probes=len(work.items), errands=len(work.errands))
             except (LinkDown, sqlite3.OperationalError) as exc:
                 log.warning("agent.not_refreshed", reason=str(exc))
             await asyncio.sleep(self._refresh_seconds)
@@ -108,7 +114,7 @@ class Agent:
             self._writing.clear()
             self._kept.set()
 
-    def _write(self, results: Sequence[bytes]) -> None:
+    def _write(self, results: Sequence[Kept]) -> None:
         self._spool.add(results)
         if self._lost:
             self._spool.count_lost(self._lost)

@@ -69,7 +69,7 @@ class Link:
         if answer.is_success or answer.status_code == NOT_MODIFIED:
             return answer
         fault = NotTaken if answer.status_code in NOT_TAKEN else LinkDown
-        raise fault(f"{self._client.base_url}{path} answered {answer.status_code}: {_detail(answer)}")
+        raise fault(f"{self._client.base_url}{path[1:]} answered {answer.status_code}: {_detail(answer)}")
 
 
 def _detail(answer: httpx.Response) -> str:

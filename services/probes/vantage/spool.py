@@ -9,16 +9,25 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.telemetry import log
 
 FILE = "spool.sqlite"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS errands (id TEXT PRIMARY KEY, result INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 LOST = "lost"
 WORK = "work"
+
+
+class Kept(NamedTuple):
+    """A result in JSON, and the id of the errand that it answers, if it answers one."""
+
+    body: bytes
+    errand: str | None = None
 
 
 class Spool:
@@ -46,15 +55,16 @@ class Spool:
         """Ends the use of the file."""
         self._db.close()
 
-    def add(self, bodies: Sequence[bytes]) -> None:
+    def add(self, results: Sequence[Kept]) -> None:
         """Makes results durable, in this order."""
         with self._lock, self._db:
-            self._db.executemany("INSERT INTO results (body) VALUES (?)", [(body,) for body in bodies])
+            for body, errand in results:
+                place = self._db.execute("INSERT INTO results (body) VALUES (?)", (body,)).lastrowid
+                if errand is not None:
+                    self._db.execute("INSERT OR REPLACE INTO errands (id, result) VALUES (?, ?)", (errand, place))
             excess = self.waiting - self._most
             if excess > 0:
-                self._db.execute(
-                    "DELETE FROM results WHERE id IN (SELECT id FROM results ORDER BY id LIMIT ?)", (excess,)
-                )
+                self._forget(self._first + excess - 1)
                 self._remember(LOST, str(self.lost + excess).encode())
 
     def count_lost(self, count: int) -> None:
@@ -74,7 +84,13 @@ class Spool:
     def remove(self, last: int) -> None:
         """Forgets all results up to that number: the service has them."""
         with self._lock, self._db:
-            self._db.execute("DELETE FROM results WHERE id <= ?", (last,))
+            self._forget(last)
+
+    @property
+    def answered(self) -> list[str]:
+        """The errands whose results are here."""
+        with self._lock:
+            return [row[0] for row in self._db.execute("SELECT id FROM errands")]
 
     @property
     def waiting(self) -> int:
@@ -96,6 +112,14 @@ class Spool:
         """Makes the work durable, so that a restart without a link goes on with it."""
         with self._lock, self._db:
             self._remember(WORK, body)
+
+    @property
+    def _first(self) -> int:
+        return int(self._db.execute("SELECT coalesce(min(id), 0) FROM results").fetchone()[0])
+
+    def _forget(self, last: int) -> None:
+        self._db.execute("DELETE FROM results WHERE id <= ?", (last,))
+        self._db.execute("DELETE FROM errands WHERE result <= ?", (last,))
 
     def _remember(self, name: str, value: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))

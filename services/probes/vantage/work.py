@@ -1,16 +1,16 @@
-"""Makes an agent's runs at their times, whatever becomes of the link.
+"""Makes an agent's runs at their times, whatever becomes of the link, and what it is to ask once.
 
 Times are those that the service would give: due = k·interval + hash(probe id) mod interval, by this machine's clock.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
-from services.probes.agents.domain import Assignment, Brought
+from services.probes.agents.domain import Assignment, Brought, Errand
 from services.probes.kinds.domain import Kind, Observation
 from services.probes.kinds.making import Maker
 from services.probes.runs.domain import Probe, left_out, next_due, slot_after, take_turn
@@ -33,6 +33,7 @@ class Roster:
     kinds: Mapping[str, Kind[Any]]
     keep: Keep
     concurrency: int
+    _errands: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _tasks: dict[str, "tuple[Assignment, asyncio.Task[None], asyncio.Event]"] = field(default_factory=dict)
     _locks: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
     _slots: asyncio.Semaphore = field(init=False)
@@ -52,6 +53,14 @@ class Roster:
                 retry = asyncio.Event()
                 self._tasks[probe_id] = assignment, asyncio.create_task(self._make_runs(assignment.probe, retry)), retry
 
+    def carry_out(self, errands: Sequence[Errand], answered: Collection[str]) -> None:
+        """Asks these, each once, but for those that are ``answered``; one under way that is not among them is ended."""
+        wanted = {errand.id: errand for errand in errands}
+        for errand_id in self._errands.keys() - wanted.keys():
+            self._errands.pop(errand_id).cancel()
+        for errand_id in wanted.keys() - self._errands.keys() - set(answered):
+            self._errands[errand_id] = asyncio.create_task(self._ask_once(wanted[errand_id]))
+
     def retry(self, probe_id: str) -> None:
         """Makes the probe's next run after its retry interval: its alert is undecided."""
         if probe_id in self._tasks:
@@ -59,7 +68,8 @@ class Roster:
 
     async def stop(self) -> None:
         """Ends all probes; runs under way are abandoned."""
-        tasks = [task for _, task, _ in self._tasks.values()]
+        tasks = [*self._errands.values(), *(task for _, task, _ in self._tasks.values())]
+        self._errands.clear()
         self._tasks.clear()
         for task in tasks:
             task.cancel()
@@ -84,6 +94,15 @@ class Roster:
             due_at = next_due(probe, turn.due_at, is_undecided=False)
             if await _sleep_until(due_at, retry, FAR * probe.interval):
                 due_at = max(next_due(probe, turn.due_at, is_undecided=True), datetime.now(UTC))
+
+    async def _ask_once(self, errand: Errand) -> None:
+        probe = errand.probe
+        async with self._lock(probe), self._slots:
+            started_at = datetime.now(UTC)
+            if started_at >= errand.deadline:
+                return
+            seen = await self._observe(probe)
+        self.keep(Brought.of(errand.id, started_at, started_at, seen))
 
     def _lock(self, probe: Probe) -> asyncio.Lock:
         place = f"heavy {probe.system_id or probe.subject}" if probe.is_heavy else f"{probe.family} {probe.subject}"

@@ -1,7 +1,6 @@
 """An agent makes the checks of its vantage, and what it saw comes once and in order, whatever becomes of the link."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,62 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import SecretStr
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.probes.kinds import KINDS
-from services.probes.settings import KindSettings
-from services.probes.vantage.agent import Agent
-from services.probes.vantage.link import Link
-from services.probes.vantage.spool import Spool
 from shared.events.probes import ProbeResult
 from tests.harness import Harness, Voice
 from tests.integration.compliance.witness.station import serving
 from tests.integration.conftest import Run, Speak
+from tests.integration.probes.agents.vantage import VANTAGE, Gate, Watched, agent_at, gate_to
 from tests.integration.probes.fleet import DAY, SITE, listening_node, probes, tell_node
 from tests.news import until
 
-VANTAGE = "north-dmz"
 PATH = f"/probes/v1/agents/{VANTAGE}"
-
-
-@dataclass
-class Gate:
-    """The way to the service, which can be closed."""
-
-    app: ASGIApp
-    is_open: bool = True
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request through, or answers as a gateway does whose service is away."""
-        if self.is_open:
-            await self.app(scope, receive, send)
-        else:
-            await send({"type": "http.response.start", "status": 502, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
-
-class Watched(Spool):
-    """A spool that a test can wait for."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, 10_000)
-        self._grown = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def add(self, bodies: Sequence[bytes]) -> None:
-        """Keeps results, and tells the test."""
-        super().add(bodies)
-        self._loop.call_soon_threadsafe(self._grown.set)
-
-    async def until_waiting(self, count: int) -> None:
-        """Returns when so many results wait."""
-        async with asyncio.timeout(60):
-            while self.waiting < count:
-                self._grown.clear()
-                await self._grown.wait()
 
 
 @dataclass
@@ -98,18 +52,8 @@ class Stage:
     @asynccontextmanager
     async def agent(self) -> AsyncIterator[Watched]:
         """Runs the agent; gives its spool."""
-        token = SecretStr(self.steward.issuer.token("agent", [f"service:{SITE}"]))
-        link = Link(f"{self.url}/probes", VANTAGE, token)
-        spool = Watched(self.folder / "spool")
-        kinds = {kind.name: kind.configured(KindSettings()) for kind in KINDS}
-        running = asyncio.create_task(Agent(link, spool, kinds, 0.1, 100).run())
-        try:
+        async with agent_at(self.url, self.steward, self.folder) as spool:
             yield spool
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await link.close()
-            spool.close()
 
     def seen(self, probe_id: str) -> list[ProbeResult]:
         """The results of a probe that were heard on the bus."""
@@ -126,9 +70,7 @@ class Stage:
 async def stage(run: Run, speak: Speak, tmp_path: Path) -> AsyncIterator[Stage]:
     """Probes behind a gate."""
     async with run(**probes()) as steward, speak("inventory") as inventory:
-        transport = steward.http._transport
-        assert isinstance(transport, httpx.ASGITransport)
-        gate = Gate(transport.app)
+        gate = gate_to(steward)
         async with serving(gate) as url:
             yield Stage(steward, inventory, gate, url, tmp_path)
 

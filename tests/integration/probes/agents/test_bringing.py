@@ -17,7 +17,7 @@ from services.probes.agents.domain import Brought
 from services.probes.kinds.domain import Observation
 from services.probes.vantage.agent import DELIVERY_BYTES, Agent
 from services.probes.vantage.link import Link
-from services.probes.vantage.spool import Spool
+from services.probes.vantage.spool import Kept, Spool
 from shared.http.app import LimitBody
 from tests.integration.compliance.witness.station import serving
 
@@ -54,10 +54,10 @@ class Desk:
         return JSONResponse({"vantage": "north-dmz", "items": []})
 
 
-def result(probe_id: str, size: int = 10) -> bytes:
+def result(probe_id: str, size: int = 10) -> Kept:
     """A result as it lies in the spool."""
     brought = Brought.of(probe_id, NOW, NOW, Observation("ok", None, "It answered."))
-    return brought.model_copy(update={"detail": "x" * size}).model_dump_json().encode()
+    return Kept(brought.model_copy(update={"detail": "x" * size}).model_dump_json().encode())
 
 
 @asynccontextmanager
@@ -101,7 +101,7 @@ async def test_a_result_that_cant_be_written_takes_no_other_with_it(tmp_path: Pa
     """It is counted as lost, and the agent works on."""
     spool, desk = Spool(tmp_path, 1000), Desk()
     async with bringing(desk, spool) as agent:
-        good = Brought.model_validate_json(result("tcp:1"))
+        good = Brought.model_validate_json(result("tcp:1").body)
         agent._see(good.model_copy(update={"detail": "\ud800"}))
         agent._see(good)
         await desk.until_taken("tcp:1")

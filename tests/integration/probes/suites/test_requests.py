@@ -119,17 +119,19 @@ async def test_item_may_be_a_check_that_there_is(run: Run, speak: Speak) -> None
         assert (gone["outcome"], gone["items"][0]["verdict"]) == ("failed", "not_run")
 
 
-async def test_check_of_an_agent_is_no_item_of_ours(run: Run, speak: Speak) -> None:
-    """It is told as not run, whatever would answer here, and is no pass."""
+async def test_check_of_an_agent_that_does_not_answer_is_not_run_by_us(run: Run, speak: Speak) -> None:
+    """It is told as not run, whatever would answer here, with the vantage and until when it had time; it is no pass."""
     async with hospital(run, speak) as system:
         with listening_node() as node:
             settings = {"host": "127.0.0.1", "port": node.port, "ae_title": node.ae_title}
             check = {"subject": system.system_id, "name": "answers", "kind": "dicom-echo", "settings": settings}
             made = (await system.steward.admin.post("/probes/v1/checks", json=check | {"vantage": "north-dmz"})).json()
             item = {"name": "the check", "function": "connectivity", "interface": "archive", "check_id": made["id"]}
-            done = await system.run(await system.make_suite(item))
-        assert (done["outcome"], done["items"][0]["verdict"]) == ("failed", "not_run")
-        assert "is made by agent north-dmz" in done["items"][0]["detail"]
+            done = await system.run(await system.make_suite(item), timeout_seconds=1)
+        [not_run] = done["items"]
+        assert (done["outcome"], not_run["verdict"], not_run["vantage"]) == ("failed", "not_run", "north-dmz")
+        until = not_run["finished_at"][:19].replace("T", " ")
+        assert not_run["detail"] == f"Not run: vantage north-dmz did not answer until {until} UTC."
 
 
 async def test_suite_is_a_resource(run: Run, speak: Speak) -> None:

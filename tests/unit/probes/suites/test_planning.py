@@ -1,5 +1,6 @@
 """What of a suite is run on which node, with which settings."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,15 +95,30 @@ def test_check_lends_kind_settings_and_subject() -> None:
     assert (run.kind, run.subject, run.subject_name, run.state) == ("dicom-echo", f"{NODE}1", "answers", "planned")
 
 
-def test_check_of_an_agent_is_not_run_from_here() -> None:
+def test_check_of_an_agent_is_run_by_that() -> None:
     """From here it would be asked over another way, with other secrets: its verdict would say nothing."""
     check_id = f"{NODE}8"
     check = Referred("dicom-echo", {"host": "h", "port": 104, "ae_title": "A"}, f"{NODE}1", "answers", "south-dmz")
     [run] = plan_items(
         [an_item(kind=None, check_id=check_id)], System("s", "", "north", [], {}, {check_id: check}), SUITE_KINDS, {}
     )
-    assert (run.kind, run.subject, run.state, run.verdict) == ("dicom-echo", f"{NODE}1", "done", "not_run")
-    assert run.detail.startswith("Not run: answers is made by agent south-dmz")
+    assert (run.kind, run.subject, run.state, run.vantage) == ("dicom-echo", f"{NODE}1", "planned", "south-dmz")
+
+
+def test_nodes_of_a_site_behind_a_firewall_are_asked_by_its_agent() -> None:
+    """Those of a role, single ones, callers, and what has no node; but a check is made where it is made anyway."""
+    check = Referred("dicom-echo", {"host": "h", "port": 104, "ae_title": "A"}, f"{NODE}1", "answers")
+    items = [
+        an_item(role="archive"),
+        an_item(name="one", subject=NODES[0].id),
+        an_item(name="edge", kind="dicom-conformance", role="archive", caller="modality"),
+        an_item(name="web", kind="http", settings={"url": "https://ris/"}),
+        an_item(name="check", kind=None, check_id=f"{NODE}8"),
+    ]
+    runs = plan_items(items, replace(SYSTEM, vantage="dmz", checks={f"{NODE}8": check}), SUITE_KINDS, {})
+    assert {run.name: run.vantage for run in runs} == {
+        "it": "dmz", "one": "dmz", "edge": "dmz", "web": "dmz", "check": None,
+    }  # fmt: skip
 
 
 def group_item(**more: Any) -> Item:
