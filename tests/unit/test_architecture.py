@@ -37,7 +37,8 @@ PURE_PARTS = {
     *("flapping", "judging", "limits", "measures", "records", "upstream"),
     *("availability", "exposition", "forecast", "sketch", "steps"),
     *("builtin", "expectations", "planning", "report"),
-    *("dicom_statuses", "secret_names", "storage_classes", "synthetic"),
+    *("dicom_statuses", "rates", "secret_names", "storage_classes", "synthetic"),
+    *("graph", "names", "terms", "versions"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {

@@ -4,31 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import ConfigDict, StrictBool
-from pydantic.config import JsonDict
 
 from services.inventory.people import handlers, store
-from services.inventory.people.domain import Email, Person, Roles
+from services.inventory.people.domain import EXAMPLE, Person, PersonDetails
 from shared.events import SiteId
-from shared.http import Body, Call, IfMatch, Page, Paging, requires
+from shared.events.inventory import PersonRole
+from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
 router = APIRouter(prefix="/people", tags=["people"])
 
-EXAMPLE: JsonDict = {"name": "Ada Berg", "email": "ada.berg@north.example.org", "roles": ["clinician"], "active": True}
 
-
-class ChangePerson(Body):
-    """All that can change about a person. Who is not ``active`` is told nothing."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
-
-    name: Line
-    email: Email
-    roles: Roles
-    active: StrictBool
-
-
-class RegisterPerson(ChangePerson):
+class RegisterPerson(PersonDetails):
     """Somebody at a site whom its notices are to reach."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"site_id": "north", **EXAMPLE}]})
@@ -41,17 +28,21 @@ class RegisterPerson(ChangePerson):
 async def register_person(body: RegisterPerson, call: Annotated[Call, requires("site-admin")]) -> Person:
     """Registers a person."""
     call.caller.require("site-admin", body.site_id)
-    return await call.run(handlers.register_person, body.site_id, body.name, body.email, body.roles, body.active)
+    return await call.run(handlers.register_person, body.site_id, body)
 
 
 @router.get("")
 async def list_people(
-    call: Annotated[Call, requires("viewer")], paging: Paging, site_id: SiteId | None = None
+    call: Annotated[Call, requires("viewer")],
+    paging: Paging,
+    site_id: SiteId | None = None,
+    role: PersonRole | None = None,
+    competence: Line | None = None,
 ) -> Page[Person]:
-    """The people of your sites."""
+    """The people of your sites, or those with a role or a competence of exactly that name."""
     visible = call.caller.sites("viewer")
     async with call.read() as conn:
-        found = await store.select_people(conn, visible, site_id, paging.after, paging.limit + 1)
+        found = await store.select_people(conn, visible, site_id, role, competence, paging.after, paging.limit + 1)
     return paging.page(found, lambda person: person.id)
 
 
@@ -63,8 +54,8 @@ async def get_person(person_id: Id, call: Annotated[Call, requires("viewer")]) -
 
 @router.put("/{person_id}")
 async def change_person(
-    person_id: Id, body: ChangePerson, call: Annotated[Call, requires("site-admin")], version: IfMatch
+    person_id: Id, body: PersonDetails, call: Annotated[Call, requires("site-admin")], version: IfMatch
 ) -> Person:
     """Changes a person."""
     await call.find("site-admin", "person", store.select_person, person_id)
-    return await call.run(handlers.change_person, person_id, version, body.name, body.email, body.roles, body.active)
+    return await call.run(handlers.change_person, person_id, version, body)

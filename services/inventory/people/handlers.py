@@ -1,40 +1,44 @@
 """Commands on people."""
 
+from services.inventory.history.handlers import keep
 from services.inventory.people import store
-from services.inventory.people.domain import Person, full_state
-from shared.events.inventory import PersonRole
+from services.inventory.people.domain import Person, PersonDetails, check_details, full_state
+from shared.database import Connection
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
-async def register_person(
-    tx: Transaction, site_id: str, name: str, email: str, roles: list[PersonRole], active: bool
-) -> Person:
-    """Adds a person to a site. Raises NotFound when there is no such site, Conflict when the address is taken there."""
-    person = Person(id=new_id(), site_id=site_id, name=name, email=email, roles=roles, active=active, version=1)
+async def register_person(tx: Transaction, site_id: str, details: PersonDetails) -> Person:
+    """Adds a person to a site.
+
+    Raises NotFound when there is no such site or employer, Malformed, Conflict when somebody there has the address or
+    the login.
+    """
+    check_details(details)
+    known = {name: getattr(details, name) for name in PersonDetails.model_fields}
+    person = Person(id=new_id(), site_id=site_id, version=1, **known)
     await store.insert_person(tx.conn, person)
-    _record(tx, person)
+    await _record(tx, None, person)
     return person
 
 
-async def change_person(
-    tx: Transaction,
-    person_id: str,
-    expected_version: int,
-    name: str,
-    email: str,
-    roles: list[PersonRole],
-    active: bool,
-) -> Person:
-    """Replaces all about a person but the site. Raises NotFound, Stale, Conflict."""
+async def change_person(tx: Transaction, person_id: str, expected_version: int, details: PersonDetails) -> Person:
+    """Replaces all about a person but the site. Raises NotFound, Stale, Malformed, Conflict."""
+    check_details(details)
     old = await store.select_person(tx.conn, person_id)
     check_version(f"person {person_id}", old, expected_version)
-    changes = {"name": name, "email": email, "roles": roles, "active": active, "version": old.version + 1}
-    person = old.model_copy(update=changes)
+    known = {name: getattr(details, name) for name in PersonDetails.model_fields}
+    person = old.model_copy(update=known | {"version": old.version + 1})
     await store.update_person(tx.conn, person, expected_version)
-    _record(tx, person)
+    await _record(tx, old, person)
     return person
 
 
-def _record(tx: Transaction, person: Person) -> None:
+async def find_person_logged_in(conn: Connection, site_id: str, login: str) -> Person | None:
+    """Who at the site signs in with that name, if somebody does: an approver is told from a requester by it."""
+    return await store.select_person_logged_in(conn, site_id, login)
+
+
+async def _record(tx: Transaction, old: Person | None, person: Person) -> None:
     tx.record(full_state(person), subject=person.id, site_id=person.site_id)
+    await keep(tx, "person", old, person)

@@ -8,25 +8,29 @@ import asyncpg
 from services.inventory.people.domain import Person, mailbox
 from shared.database import Connection, found
 from shared.errors import Conflict, NotFound, Stale
+from shared.events.inventory import PersonRole
 
 
 async def insert_person(conn: Connection, person: Person) -> None:
-    """Adds a person. Raises Conflict when the site has somebody with that address, NotFound without such a site."""
+    """Adds a person. Raises Conflict when the site has somebody with that address or login, NotFound without such a
+    site or employer."""
     async with _own_errors(person):
         await conn.execute(
-            """INSERT INTO people (id, version, name, email, wire_address, roles, active, site_id)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            """INSERT INTO people (id, version, name, email, wire_address, roles, active, phone, login, employer_id,
+                                   competences, site_id)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
             *_values(person),
             person.site_id,
         )
 
 
 async def update_person(conn: Connection, person: Person, expected_version: int) -> None:
-    """Replaces all but the site. Raises Stale unless ``expected_version`` is the stored one, Conflict as insert."""
+    """Replaces all but the site. Raises Stale unless ``expected_version`` is the stored one, else as insert."""
     async with _own_errors(person):
         changed = await conn.fetchval(
-            """UPDATE people SET version = $2, name = $3, email = $4, wire_address = $5, roles = $6, active = $7
-               WHERE id = $1 AND version = $8 RETURNING true""",
+            """UPDATE people SET version = $2, name = $3, email = $4, wire_address = $5, roles = $6, active = $7,
+                                 phone = $8, login = $9, employer_id = $10, competences = $11
+               WHERE id = $1 AND version = $12 RETURNING true""",
             *_values(person),
             expected_version,
         )
@@ -40,17 +44,36 @@ async def select_person(conn: Connection, person_id: str) -> Person:
     return Person.model_validate(dict(found(row, f"person {person_id}")))
 
 
+async def select_person_logged_in(conn: Connection, site_id: str, login: str) -> Person | None:
+    """The person of a site with that login, if there is one."""
+    row = await conn.fetchrow("SELECT * FROM people WHERE site_id = $1 AND login = $2", site_id, login)
+    return Person.model_validate(dict(row)) if row else None
+
+
 async def select_people(
-    conn: Connection, visible: Collection[str] | None, site_id: str | None, after: str | None, limit: int
+    conn: Connection,
+    visible: Collection[str] | None,
+    site_id: str | None,
+    role: PersonRole | None,
+    competence: str | None,
+    after: str | None,
+    limit: int,
 ) -> list[Person]:
-    """People of one site or of all, by id behind ``after``; ``visible`` None stands for all sites."""
+    """People by id behind ``after``, of one site, with a role, or with a competence that nobody has taken back.
+
+    ``visible`` None stands for all sites.
+    """
     rows = await conn.fetch(
         """SELECT * FROM people
            WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
-             AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4""",
+             AND ($3::text IS NULL OR id > $3) AND ($4::text IS NULL OR $4 = ANY(roles))
+             AND ($5::text IS NULL OR competences @> jsonb_build_array(jsonb_build_object('name', $5::text)))
+           ORDER BY id LIMIT $6""",
         None if visible is None else list(visible),
         site_id,
         after,
+        role,
+        competence,
         limit,
     )
     return [Person.model_validate(dict(row)) for row in rows]
@@ -61,11 +84,24 @@ async def _own_errors(person: Person) -> AsyncIterator[None]:
     try:
         yield
     except asyncpg.UniqueViolationError as exc:
-        raise Conflict(f"somebody at site {person.site_id} has the address {person.email} already") from exc
+        what = f"login {person.login}" if exc.constraint_name == "one_person_per_login" else f"address {person.email}"
+        raise Conflict(f"somebody at site {person.site_id} has the {what} already") from exc
     except asyncpg.ForeignKeyViolationError as exc:
-        raise NotFound(f"no site {person.site_id}") from exc
+        employed = exc.constraint_name == "people_employer_id_fkey"
+        raise NotFound(f"no vendor {person.employer_id}" if employed else f"no site {person.site_id}") from exc
 
 
 def _values(person: Person) -> tuple[object, ...]:
-    address = mailbox(person.email)
-    return (person.id, person.version, person.name, person.email, address, person.roles, person.active)
+    return (
+        person.id,
+        person.version,
+        person.name,
+        person.email,
+        mailbox(person.email),
+        person.roles,
+        person.active,
+        person.phone,
+        person.login,
+        person.employer_id,
+        [competence.model_dump(mode="json") for competence in person.competences],
+    )

@@ -34,7 +34,8 @@ from tests.parts.smtp import SmtpServer
 
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
-GROUP_WIDE = ("/v1/groups", "/v1/fields", "/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
+GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
+SHARED = ("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions")
 ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
@@ -75,9 +76,14 @@ class Endpoint:
         return self.path.startswith(GROUP_WIDE)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether what it is about belongs to the group, and is for all to see and for few to change."""
+        return self.path.startswith(SHARED)
+
+    @property
     def is_list(self) -> bool:
-        """Whether it lists what the caller may see."""
-        return self.method == "GET" and "{" not in self.path
+        """Whether it lists what the caller may see; what its query must name, it is about."""
+        return self.method == "GET" and "{" not in self.path and "before" not in self.required
 
     @property
     def is_bulk(self) -> bool:
@@ -109,7 +115,19 @@ class Group:
     @staticmethod
     def names(site_id: str) -> list[str]:
         """How the things of a site are called, and none of another."""
-        things = ("hospital", "archive", "version", "node", "person", "work", "contact", "fix", "check", "suite")
+        things = (
+            "hospital",
+            "archive",
+            "version",
+            "node",
+            "person",
+            "work",
+            "contact",
+            "fix",
+            "check",
+            "suite",
+            "contract",
+        )
         return [f"Secret {thing} {site_id}" for thing in things]
 
     async def ask(
@@ -134,6 +152,7 @@ def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None
         "starts_at": starts_at.isoformat(),
         "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
         "expires_at": starts_at.isoformat(),
+        "asset_ids": [ids["asset_id"]],
         "applied_at": None,
         **ids,
     }
@@ -186,7 +205,8 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         **notifier(mail_server),
     }
     async with run(**started) as steward, steward.as_("root", *EVERYTHING) as root:
-        ids = {site: await _register(root, site) for site in SITES}
+        catalogue = await _catalogue(root)
+        ids = {site: catalogue | await _register(root, site, catalogue) for site in SITES}
         for service in ("maintenance", "backup"):
             await until(steward.pools[service], EXPECTED[service])
         await until(steward.pools["probes"], "SELECT count(*) = 4 FROM assets")
@@ -208,6 +228,9 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             ids[site] |= {"index": index, "correlation_id": newest["event"]["correlationid"], "format": "ndjson"}
             ids[site] |= {"date": "ge2026-01-01", "old": "1", "resource": "entries/000.p/1"}
             ids[site] |= {"agent": f"agent-{site}"}
+            ids[site] |= {"at": "2026-01-02T00:00:00Z"}
+            ids[site] |= {"since": "2026-01-01T00:00:00Z", "until": "2026-01-03T00:00:00Z"}
+            ids[site] |= {"before": ids[site]["system_id"], "after": ids[site]["system_id"]}
             await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])
             ids[site] |= await _tried(steward.pools["probes"], ids[site]["suite_run_id"])
             ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
@@ -215,7 +238,16 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         yield Group(steward, ids)
 
 
-async def _register(root: httpx.AsyncClient, site: str) -> dict[str, str]:
+async def _catalogue(root: httpx.AsyncClient) -> dict[str, str]:
+    inventory = "/inventory/v1"
+    vendor = await _post(root, f"{inventory}/vendors", {"name": "Northlight Imaging"})
+    sold = {"vendor_id": vendor["id"], "name": "Archive One", "type": "system"}
+    product = await _post(root, f"{inventory}/products", sold)
+    version = await _post(root, f"{inventory}/product-versions", {"product_id": product["id"], "number": "5"})
+    return {"vendor_id": vendor["id"], "product_id": product["id"], "version_id": version["id"]}
+
+
+async def _register(root: httpx.AsyncClient, site: str, catalogue: Mapping[str, str]) -> dict[str, str]:
     inventory = "/inventory/v1"
     await _post(root, f"{inventory}/sites", {"id": site, "name": f"Secret hospital {site}", "time_zone": "UTC"})
     software = {"vendor": "V", "product": "P", "version": f"Secret version {site}"}
@@ -228,7 +260,10 @@ async def _register(root: httpx.AsyncClient, site: str) -> dict[str, str]:
     )
     person = {"site_id": site, "name": f"Secret person {site}", "email": f"secret@{site}.example", "roles": ["admin"]}
     ids = {"id": site, "site_id": site, "system_id": system["id"], "asset_id": system["id"], "node_id": node["id"]}
-    return ids | {"person_id": (await _post(root, f"{inventory}/people", person))["id"]}
+    ids |= {"person_id": (await _post(root, f"{inventory}/people", person))["id"]}
+    agreed = {"site_id": site, "kind": "warranty", "vendor_id": catalogue["vendor_id"], "asset_ids": [system["id"]]}
+    days = {"number": f"Secret contract {site}", "starts": "2026-01-01", "ends": "2100-12-31"}
+    return ids | {"contract_id": (await _post(root, f"{inventory}/contracts", agreed | days))["id"]}
 
 
 async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) -> dict[str, str]:
