@@ -7,8 +7,10 @@ What is seen of a check moves it:
   that the target is well: it ends a streak of successes too, and never resolves anything.
 - A result that says nothing about the target is never seen here.
 
-Only raising can be kept back, never resolving: by a maintenance window, by something one hop up that is down, for a
-moment by something one hop up about which nothing is decided yet, or while what is seen is long over.
+Only raising can be kept back, never resolving: by a maintenance window, by something one hop up that is down, or for a
+moment by something one hop up about which nothing is decided yet.
+
+Results move it in the order of their due times and never by when they came: what comes late raises as it would have.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +31,7 @@ class Policy:
     """How many failures in a row raise, how many successes resolve, and how long after a window nothing is raised.
 
     ``own_network`` are assets of our own, such as the gateway of the vantage: all that is probed lies behind them.
-    What comes longer than ``longest_delay`` after its end raises nothing either.
+    What comes longer than ``longest_delay`` after its end is told as late.
     """
 
     failures: int
@@ -43,8 +45,7 @@ class Policy:
 class Seen:
     """What one result shows of one check. ``alert_id`` is for the alert that it may raise.
 
-    ``is_held_back``: a window is open; ``suppressed_by`` is down; ``is_waiting``: what lies one hop up is undecided;
-    ``is_late``: it was seen so long ago that it says nothing of now, and what was seen since is on its way.
+    ``is_held_back``: a window is open; ``suppressed_by`` is down; ``is_waiting``: what lies one hop up is undecided.
     """
 
     sign: Sign
@@ -55,7 +56,6 @@ class Seen:
     is_held_back: bool = False
     suppressed_by: str | None = None
     is_waiting: bool = False
-    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _judge_flapping(state: AlertState, seen: Seen) -> Judgement | None:
         return (
             _steady(state, seen) if flapping.is_calm(state.recent) and seen.sign != "alive" else _flap_on(state, seen)
         )
-    is_kept_back = seen.is_held_back or seen.is_waiting or seen.is_late or seen.suppressed_by is not None
+    is_kept_back = seen.is_held_back or seen.is_waiting or seen.suppressed_by is not None
     return None if is_kept_back or not flapping.is_too_often(state.recent) else _begin_flapping(state, seen)
 
 
@@ -230,7 +230,7 @@ def _pend(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
     if seen.is_held_back:
         held = () if state.is_held else (Change("held", "pending", "pending"),)
         return replace(state, is_held=True), released + held
-    if seen.is_late or (seen.is_waiting and state.failures < PATIENCE_FACTOR * policy.failures):
+    if seen.is_waiting and state.failures < PATIENCE_FACTOR * policy.failures:
         return state, released
     return _raise(state, seen, policy)
 

@@ -47,7 +47,7 @@ async def judge_results(
     known = await _load(tx, batch, policy, windows)
     verdict = await _judge(tx, batch, known)
     if verdict.moves:
-        await keep_moves(tx, verdict.moves)
+        await keep_moves(tx, verdict.moves, policy)
     if verdict.learned:
         await keep_learned(tx, verdict.learned)
     if heard := {one.probe.id: one.result.vantage for one in batch if one.result.outcome in SIGNS}:
@@ -124,7 +124,6 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
         zones=zones,
         names=names | {key: vantage_name(name) for key, name in vantages.items()},
         cut_off=frozenset(name for key, name in vantages.items() if (key, "") in states),
-        now=tx.now,
     )
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.probes.alerts import flapping
 from services.probes.alerts.domain import OK, AlertState, Change, Changes, Policy, Seen, Sign, judge
@@ -18,6 +18,9 @@ from services.probes.windows.domain import Window, is_held_back
 from shared.events.alerts import Severity
 
 FAULTS_OF_CONFIGURATION = frozenset({"rejected_ae_title"})
+
+AGES = ((1440, "days"), (60, "hours"), (1, "minutes"))
+"""What an age is told in: its size in minutes."""
 
 SIGNS: Mapping[str, Sign] = {"ok": "good", "failed": "bad", "degraded": "alive"}
 """What an outcome shows of the target; any other says nothing about it."""
@@ -58,7 +61,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known when a batch is judged, at ``now`` where it matters what comes late.
+    """What is known when a batch is judged.
 
     ``cut_off`` are vantages that reach nothing. ``names`` are those of assets and vantages, by their ids.
     """
@@ -72,7 +75,6 @@ class Knowledge:
     zones: Mapping[str, str] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
-    now: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,7 @@ class Judge:
             if level == "clear" and state.phase == "ok":
                 self._learn(key, judged, reading)
             if level != "clear" or state != OK:
-                seen = seen_of(
-                    level,
-                    judged.result.started_at,
-                    self._new_id(),
-                    is_held_back=self._is_held_back(judged),
-                    is_late=self._is_late(judged),
-                )
+                seen = seen_of(level, judged.result.started_at, self._new_id(), self._is_held_back(judged))
                 yield self._move(judged, reading.measure, state, seen, summary_of(reading, learned))
 
     def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
@@ -146,18 +142,11 @@ class Judge:
             is_held_back=self._is_held_back(judged),
             suppressed_by=hold.suppressed_by,
             is_waiting=hold.is_waiting,
-            is_late=self._is_late(judged),
         )
 
     def _is_held_back(self, judged: Judged) -> bool:
         targets = {judged.probe.subject, judged.probe.system_id}
         return is_held_back(self._known.windows, targets, judged.result.started_at, self._known.policy.grace)
-
-    def _is_late(self, judged: Judged) -> bool:
-        now = self._known.now
-        return (
-            now is not None and now - judged.result.started_at > self._known.policy.longest_delay + judged.probe.timeout
-        )
 
     def _hold(self, judged: Judged) -> Hold:
         if judged.result.vantage in self._known.cut_off and judged.result.failure in NO_ANSWER:
@@ -222,8 +211,21 @@ def severity_of(failure: str | None) -> Severity:
     return "warning" if failure in FAULTS_OF_CONFIGURATION else "critical"
 
 
-def summary_of_change(move: Move, change: Change) -> str:
-    """What a transition tells a person."""
+def summary_of_change(move: Move, change: Change, policy: Policy, now: datetime) -> str:
+    """What a transition tells a person who hears of it ``now``, and how late that is where it is late."""
+    return _words_of_change(move, change) + _lateness(move.judged, policy, now)
+
+
+def _lateness(judged: Judged, policy: Policy, now: datetime) -> str:
+    delay = now - judged.result.started_at
+    if delay <= policy.longest_delay + judged.probe.timeout:
+        return ""
+    minutes = delay // timedelta(minutes=1)
+    age = next(f"{minutes // size} {unit}" for size, unit in AGES if minutes >= 2 * size or size == 1)
+    return f" This comes late: it was seen {age} ago."
+
+
+def _words_of_change(move: Move, change: Change) -> str:
     if change.what in ("flapping", "raised") and change.after == "flapping":
         differing = flapping.changes(move.state.recent)
         return f"It comes and goes: {differing} of its last {flapping.RESULTS - 1} results differ from the one before."

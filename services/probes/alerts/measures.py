@@ -59,12 +59,12 @@ def level_by(reading: Reading, learned: Limits | None, state: AlertState) -> Lev
     return max(levels, key=_ORDER.index)
 
 
-def seen_of(level: Level, at: datetime, alert_id: str, *, is_held_back: bool, is_late: bool) -> Seen:
+def seen_of(level: Level, at: datetime, alert_id: str, is_held_back: bool) -> Seen:
     """What a level says to the alert machine. What could be measured can be reached: nothing one hop up hides it."""
     if level == "clear":
-        return Seen("good", at, alert_id, is_held_back=is_held_back, is_late=is_late)
+        return Seen("good", at, alert_id, is_held_back=is_held_back)
     severity: Severity = level
-    return Seen("bad", at, alert_id, severity, failure="limit", is_held_back=is_held_back, is_late=is_late)
+    return Seen("bad", at, alert_id, severity, failure="limit", is_held_back=is_held_back)
 
 
 def summary_of(reading: Reading, learned: Limits | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from services.probes.alerts import store
-from services.probes.alerts.domain import OK, AlertState, Change
+from services.probes.alerts.domain import OK, AlertState, Change, Policy
 from services.probes.alerts.judging import Move, about_probe, summary_of_change
 from services.probes.alerts.records import About, Alert, Transition
 from services.probes.baselines.domain import Key
@@ -132,9 +132,9 @@ async def keep_steps(tx: Transaction, steps: Sequence[Step]) -> None:
     await telling.keep()
 
 
-async def keep_moves(tx: Transaction, moves: Sequence[Move]) -> None:
+async def keep_moves(tx: Transaction, moves: Sequence[Move], policy: Policy) -> None:
     """Keeps where the checks stand after the moves of a batch, and tells of each transition in its result's flow."""
-    steps = [(move, _step(move, change)) for move in moves for change in move.changes]
+    steps = [(move, _step(move, change, policy, tx.now)) for move in moves for change in move.changes]
     telling = Telling(tx)
     await telling.fetch_resolved(step for _, step in steps)
     for move, step in steps:
@@ -158,9 +158,9 @@ async def _keep_states(tx: Transaction, last: dict[Key, Move]) -> None:
         await store.delete_states(tx.conn, gone)
 
 
-def _step(move: Move, change: Change) -> Step:
+def _step(move: Move, change: Change, policy: Policy, now: datetime) -> Step:
     judged = move.judged
-    summary = summary_of_change(move, change)
+    summary = summary_of_change(move, change, policy, now)
     about = about_probe(judged.probe, move.measure)
     return Step(about, change, move.state, summary, judged.result.started_at)
 

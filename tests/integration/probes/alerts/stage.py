@@ -15,7 +15,7 @@ from tests.integration.probes.runs.replica import MINUTE
 
 VANTAGE = "north-dmz"
 POLICY = Policy(3, 2, 10 * MINUTE, longest_delay=timedelta(days=400))
-"""However late results come, they raise what they tell."""
+"""Nothing is told as late."""
 
 BEGIN = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=2)
 LONG_AGO = BEGIN - timedelta(days=300)

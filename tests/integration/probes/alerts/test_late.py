@@ -1,4 +1,4 @@
-"""What comes days late, from an agent whose link was down, is kept as it was, and wakes nobody for what is over."""
+"""What comes days late, from an agent whose link was down, is judged as it would have been, and told as late."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +8,6 @@ from tests.integration.probes.alerts.stage import (
     BEGIN,
     POLICY,
     VANTAGE,
-    Seen,
     bring,
     open_alerts,
     published,
@@ -36,28 +35,49 @@ async def test_planned_work_of_long_ago_holds_back_what_was_seen_in_it(pool: Poo
     assert await pool.fetchval("SELECT array_agg(DISTINCT window_id) FROM results") == ["w"]
 
 
-async def test_an_outage_that_is_over_is_kept_and_not_raised(pool: Pool) -> None:
-    """One that lasts is raised by the first result that is not late, since its first failure."""
+async def test_an_outage_that_is_over_is_raised_and_resolved_and_told_as_late(pool: Pool) -> None:
+    """Nobody was told of it when it was; each step says how long ago it was seen."""
     await plant(pool, probe_of("a", vantage=VANTAGE))
     await pool.execute(ROOM)
-    await bring(pool, *series("a", "fffffo" + "ffff"), policy=PATIENT)
-    assert (await transitions(pool, "a"), await open_alerts(pool)) == (["pending", "cleared", "pending"], [])
-    assert await pool.fetchval("SELECT count(*) FROM results WHERE outcome = 'failed'") == 9
-    await bring(pool, Seen("a", NOW), policy=PATIENT)
-    assert await open_alerts(pool) == [("a", "dicom-echo", "critical")]
-    assert await pool.fetchval("SELECT since FROM alerts") == BEGIN + 6 * MINUTE
-    assert (await published(pool)).count("alert.raised") == 1
+    await bring(pool, *series("a", "fffffoo", begin=-10), policy=PATIENT)
+    assert await transitions(pool, "a") == ["pending", "raised", "recovering", "resolved"]
+    [alert] = await pool.fetch("SELECT since, summary, resolution FROM alerts")
+    assert alert["since"] == BEGIN - 10 * MINUTE
+    late = "This comes late: it was seen 2 days ago."
+    assert alert["summary"] == f"no connection within 10 s {late}"
+    assert alert["resolution"] == f"The check dicom-echo succeeds again. {late}"
 
 
-async def test_what_comes_and_went_long_ago_is_not_flapping_now(pool: Pool) -> None:
-    """Neither is it raised for that."""
+async def test_an_agent_that_is_always_behind_raises_as_any_other(pool: Pool) -> None:
+    """However late each result comes, one at a time: the same steps as if they had come at once."""
+    await plant(pool, probe_of("a", vantage=VANTAGE), probe_of("b", vantage=VANTAGE))
+    letters = "ooffoffffdfoofofofo"
+    for seen in series("a", letters, begin=NOW - 60):
+        await bring(pool, seen, policy=PATIENT)
+    await bring(pool, *series("b", letters), policy=PATIENT)
+    assert await transitions(pool, "a") == await transitions(pool, "b")
+    assert (await published(pool)).count("alert.raised") == 2 * (await transitions(pool, "a")).count("raised") > 0
+    assert await pool.fetchval("SELECT min(summary) FROM alerts WHERE subject = 'a'") != ""
+
+
+async def test_what_comes_behind_a_newer_result_moves_nothing(pool: Pool) -> None:
+    """The machine never goes back in time."""
     await plant(pool, probe_of("a", vantage=VANTAGE))
-    await bring(pool, *series("a", "fo" * 10), policy=PATIENT)
-    assert await open_alerts(pool) == []
+    await bring(pool, *series("a", "o", begin=10))
+    assert await bring(pool, *series("a", "ffff")) == ["repeated"] * 4
+    assert await transitions(pool, "a") == []
+
+
+async def test_what_is_within_ten_minutes_is_not_told_as_late(pool: Pool) -> None:
+    """Neither is it said of any step."""
+    await plant(pool, probe_of("a", vantage=VANTAGE))
+    await bring(pool, *series("a", "fff", begin=NOW - 5), policy=PATIENT)
+    assert await pool.fetchval("SELECT count(*) FROM alert_transitions WHERE summary LIKE '%late%'") == 0
+    assert len(await open_alerts(pool)) == 1
 
 
 async def test_what_is_open_is_resolved_by_late_results(pool: Pool) -> None:
-    """Only raising waits."""
+    """As by any others."""
     await plant(pool, probe_of("a", vantage=VANTAGE))
     await bring(pool, *series("a", "fff"))
     assert await open_alerts(pool) != []

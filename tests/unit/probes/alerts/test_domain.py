@@ -38,7 +38,6 @@ class Given:
     suppressed_by: str | None = None
     is_waiting: bool = False
     is_warning: bool = False
-    is_late: bool = False
 
 
 happenings = st.builds(
@@ -48,7 +47,6 @@ happenings = st.builds(
     suppressed_by=st.sampled_from([None, None, None, "host"]),
     is_waiting=st.sampled_from([False, False, True]),
     is_warning=st.booleans(),
-    is_late=st.sampled_from([False, False, True]),
 )
 series = st.lists(happenings, max_size=60)
 policies = st.builds(
@@ -72,7 +70,6 @@ def step(state: AlertState, given: Given, minute: int, policy: Policy) -> tuple[
         given.is_held_back,
         given.suppressed_by,
         given.is_waiting,
-        given.is_late,
     )
     return judge(state, seen, policy)
 
@@ -106,9 +103,9 @@ def test_raised_and_resolved_take_turns(given: list[Given], policy: Policy) -> N
 
 @given(series, policies)
 def test_nothing_is_raised_while_something_keeps_it_back(given: list[Given], policy: Policy) -> None:
-    """Not in a window, behind something that is down, or by what is long over, whatever came before."""
+    """Not in a window, and not behind something that is down, whatever came before."""
     for one, _, changes in replay(given, policy)[1]:
-        if one.is_held_back or one.suppressed_by or one.is_late:
+        if one.is_held_back or one.suppressed_by:
             assert not any(change.what == "raised" for change in changes)
 
 
