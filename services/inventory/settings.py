@@ -1,7 +1,17 @@
 """The settings of inventory."""
 
+from pydantic import Field
+
 from shared.settings import ServiceSettings
 
 
 class InventorySettings(ServiceSettings):
-    """Inventory needs nothing beyond what every service does."""
+    """What inventory needs beyond what every service does."""
+
+    inventory_document_bytes: int = Field(
+        25 * 1024 * 1024,
+        ge=1024,
+        le=1024 * 1024 * 1024,
+        description="the largest file that a document may have, in bytes",
+        examples=[26_214_400],
+    )

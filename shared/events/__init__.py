@@ -1,6 +1,6 @@
-"""The contracts of all events, one module per producing service, and the envelope they travel in."""
+"""The contracts of all events, a module or two per producing service, and the envelope they travel in."""
 
-from shared.events import alerts, backup, compliance, inventory, maintenance, notifier, probes
+from shared.events import alerts, backup, compliance, documents, inventory, maintenance, notifier, probes
 from shared.events.contract import CONTRACTS, GROUP, EventData, Instant, SiteId, Topic
 from shared.events.envelope import MAX_EVENT_BYTES, Event, decode, encode_unsequenced, with_sequence
 
@@ -17,6 +17,7 @@ __all__ = [
     "backup",
     "compliance",
     "decode",
+    "documents",
     "encode_unsequenced",
     "inventory",
     "maintenance",

@@ -39,6 +39,7 @@ PURE_PARTS = {
     *("builtin", "expectations", "planning", "report"),
     *("dicom_statuses", "rates", "secret_names", "storage_classes", "synthetic"),
     *("graph", "names", "terms", "versions"),
+    *("approval", "cyclonedx", "questionnaire"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
@@ -74,6 +75,7 @@ OUTSIDE_PARTS = {
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),
+    *("archives", "markup", "sniffing", "upload", "workbook"),
     *("archive", "database", "directory", "publish", "rest", "state", "vault", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }

@@ -91,6 +91,12 @@ ROWS: Mapping[str, Row] = {
     "product_version.changed": Row("product-version", _by_version, details=("product_id",), by_request=True),
     "contract.changed": Row("contract", _by_version, details=("vendor_id", "document_id"), by_request=True),
     "link.changed": Row("link", _by_deletion, kinds=HARDWARE, details=("from_id", "to_id"), by_request=True),
+    "document.changed": Row("document", _by_version, details=("asset_ids", "change_id", "sha256"), by_request=True),
+    "approved_software.changed": Row(
+        "approved-software", _by_deletion, kinds=(SOFTWARE_CONFIGURATION,), details=("name",), by_request=True
+    ),
+    "software.listed": Row("asset", "U", kinds=(SOFTWARE_CONFIGURATION,), details=("document_id", "sha256")),
+    "mds2.recorded": Row("asset", "U", kinds=(SOFTWARE_CONFIGURATION,), details=("document_id", "sha256")),
     "asset.changed": Row("asset", _by_version, kinds=HARDWARE, details=("system_id",), by_request=True),
     "asset.transitioned": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "asset.retired": Row("asset", "U", kinds=HARDWARE, by_request=True),
