@@ -1,11 +1,13 @@
 """Commands on assets."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from services.inventory.assets import store
 from services.inventory.assets.domain import (
     Asset,
+    Component,
     Membership,
     Node,
     Placing,
@@ -19,7 +21,7 @@ from services.inventory.assets.domain import (
     full_state,
     parse_software,
 )
-from services.inventory.history.handlers import keep
+from services.inventory.history.handlers import keep, keep_all
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
 from shared.events.inventory import DicomAddress, LifecycleState
@@ -120,11 +122,36 @@ async def change_node(
     return await _save(tx, old, new)
 
 
+async def hold_systems(tx: Transaction, system_ids: Collection[str]) -> list[System]:
+    """Those of these systems that there are; their states stay until the transaction ends."""
+    return await store.hold_systems(tx.conn, system_ids)
+
+
+async def add_components(tx: Transaction, components: Sequence[Component]) -> None:
+    """Makes assets of components whose sites there are; each is told of. Their own facts are the caller's to store."""
+    await store.insert_components(tx.conn, components)
+    await _record_all(tx, [(None, component) for component in components])
+
+
+async def change_components(tx: Transaction, changes: Sequence[tuple[Component, Component]]) -> None:
+    """Changes what components have as assets, from the first to the second of each pair; each is told of.
+
+    The caller has locked them.
+    """
+    await store.update_components(tx.conn, [new for _, new in changes])
+    await _record_all(tx, changes)
+
+
 async def lock_asset(tx: Transaction, asset_id: str, expected_version: int) -> Asset:
     """The asset, which nobody else changes until the transaction ends. Raises NotFound, Stale."""
     asset = await store.lock_asset(tx.conn, asset_id)
     check_version(f"{asset.kind} {asset.id}", asset, expected_version)
     return asset
+
+
+async def hold_asset(tx: Transaction, asset_id: str) -> Asset:
+    """The asset as it stands, which nobody else changes until the transaction ends. Raises NotFound."""
+    return await store.lock_asset(tx.conn, asset_id)
 
 
 async def live_nodes(tx: Transaction, system_id: str) -> list[Node]:
@@ -172,3 +199,9 @@ async def _save(tx: Transaction, old: A, new: A) -> A:
 async def _record(tx: Transaction, old: Asset | None, asset: Asset) -> None:
     tx.record(full_state(asset), subject=asset.id, site_id=asset.site_id)
     await keep(tx, asset.kind, old, asset)
+
+
+async def _record_all(tx: Transaction, changes: Sequence[tuple[Component | None, Component]]) -> None:
+    for _, new in changes:
+        tx.record(full_state(new), subject=new.id, site_id=new.site_id)
+    await keep_all(tx, "component", changes)

@@ -1,6 +1,6 @@
 """SQL of assets."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +103,36 @@ async def hold_system(conn: Connection, asset_id: str) -> System:
     return _system(found(row, f"system {asset_id}"))
 
 
+async def hold_systems(conn: Connection, system_ids: Collection[str]) -> list[System]:
+    """Those of these systems that there are, as ``hold_system`` gives them."""
+    rows = await conn.fetch(
+        "SELECT * FROM assets WHERE id = ANY($1) AND kind = 'system' ORDER BY id FOR SHARE", list(system_ids)
+    )
+    return [_system(row) for row in rows]
+
+
+async def insert_components(conn: Connection, components: Sequence[Component]) -> None:
+    """Adds assets of the kind component, whose sites there are."""
+    await conn.execute(
+        """INSERT INTO assets (id, kind, site_id, version, name, state, system_id, host)
+           SELECT id, 'component', site_id, version, name, state, system_id, host
+           FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[])
+                AS new (id, site_id, version, name, state, system_id, host)""",
+        *_columns(components, "id", "site_id", "version", "name", "state", "system_id", "host"),
+    )
+
+
+async def update_components(conn: Connection, components: Sequence[Component]) -> None:
+    """Replaces name, system and host of components that the transaction has locked."""
+    await conn.execute(
+        """UPDATE assets SET version = new.version, name = new.name, system_id = new.system_id, host = new.host
+           FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[])
+                AS new (id, version, name, system_id, host)
+           WHERE assets.id = new.id""",
+        *_columns(components, "id", "version", "name", "system_id", "host"),
+    )
+
+
 async def select_mirrors(conn: Connection, system_id: str) -> list[str]:
     """The names of the systems that mirror a system."""
     rows = await conn.fetch("SELECT name FROM assets WHERE mirrors = $1 ORDER BY name", system_id)
@@ -169,6 +199,10 @@ def _values(asset: Asset) -> list[object]:
     elif isinstance(asset, Component):
         known["software_version"] = None
     return [known.get(name) for name in COLUMNS]
+
+
+def _columns(components: Sequence[Component], *names: str) -> list[list[object]]:
+    return [[getattr(component, name) for component in components] for name in names]
 
 
 def _asset(row: asyncpg.Record) -> Asset:

@@ -1,11 +1,19 @@
 """Commands on sites."""
 
+from collections.abc import Collection
+
 from services.inventory.groups.handlers import hold_group
 from services.inventory.history.handlers import keep
 from services.inventory.sites import store
 from services.inventory.sites.domain import Place, Site, check_site, full_state
+from shared.database import Connection
 from shared.resource import check_version
 from shared.transactions import Transaction
+
+
+async def zones_of(conn: Connection, site_ids: Collection[str]) -> dict[str, str]:
+    """The time zones of those of these sites that there are."""
+    return await store.select_zones(conn, site_ids)
 
 
 async def register_site(tx: Transaction, site_id: str, name: str, time_zone: str, place: Place | None = None) -> Site:

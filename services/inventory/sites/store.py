@@ -58,6 +58,12 @@ async def select_sites(
     return [Site.model_validate(dict(row)) for row in rows]
 
 
+async def select_zones(conn: Connection, site_ids: Collection[str]) -> dict[str, str]:
+    """The time zones of sites by id."""
+    rows = await conn.fetch("SELECT id, time_zone FROM sites WHERE id = ANY($1)", list(site_ids))
+    return {row["id"]: row["time_zone"] for row in rows}
+
+
 def _values(site: Site) -> tuple[object, ...]:
     place = (site.latitude, site.longitude, site.gateway, site.group_id, site.address)
     return (site.id, site.version, site.name, site.time_zone, *place)

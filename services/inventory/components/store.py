@@ -1,0 +1,214 @@
+"""SQL of components: their own facts; what they share with other assets belongs to those."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import asyncpg
+
+from services.inventory.assets.domain import Component, FieldValue
+from services.inventory.components.domain import key_of, search_text, serial_key
+from services.inventory.components.known import Unique
+from shared.database import Connection, found
+from shared.errors import Conflict
+from shared.events.inventory import ComponentType, LifecycleState
+
+SELECT = """SELECT c.*, a.id, a.kind, a.version, a.name, a.system_id, a.host
+            FROM components c JOIN assets a ON a.id = c.asset_id """
+TYPES = {
+    **{"installed_in": "text", "manufacturer": "text", "model": "text", "product_id": "text", "serial": "text"},
+    **{"asset_tag": "text", "software_version": "text", "purchase_date": "date", "installed_on": "date"},
+    **{"warranty_until": "date", "capacity_bytes": "bigint", "media_type": "text", "raid_level": "text"},
+    **{"fields": "jsonb", "manufacturer_key": "text", "model_key": "text", "serial_key": "text"},
+    **{"tag_key": "text", "search_text": "text"},
+}
+"""What can change of a component, with its type in SQL."""
+
+FIXED = {"asset_id": "text", "site_id": "text", "state": "text", "type": "text"}
+_LIVE = "c.state NOT IN ('closed', 'cancelled')"
+MOST_HITS = 3000
+"""A word that more components have is no longer looked up, but met along the way through the list."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which components a list shows; ``visible`` and ``sites`` None stand for all. Words are in their one spelling."""
+
+    visible: Collection[str] | None = None
+    sites: Collection[str] | None = None
+    type: ComponentType | None = None
+    state: LifecycleState | None = None
+    system_id: str | None = None
+    installed_in: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    product_id: str | None = None
+    serial: str | None = None
+    asset_tag: str | None = None
+    software_version: str | None = None
+    purchased_after: date | None = None
+    purchased_before: date | None = None
+    fields: dict[str, FieldValue] | None = None
+    words: Sequence[str] = ()
+
+    def conditions(self) -> list[tuple[str, object]]:
+        """Each condition with its value."""
+        asked: dict[str, object] = {
+            "c.site_id = ANY({}::text[])": _sites(self.visible, self.sites),
+            "c.type = {}": self.type,
+            "c.state = {}": self.state,
+            "a.system_id = {}": self.system_id,
+            "c.installed_in = {}": self.installed_in,
+            "c.manufacturer_key = {}": key_of(self.manufacturer),
+            "c.model_key = {}": key_of(self.model),
+            "c.product_id = {}": self.product_id,
+            "c.serial_key = {}": serial_key(self.serial),
+            "c.tag_key = {}": serial_key(self.asset_tag),
+            "c.software_version = {}": self.software_version,
+            "c.purchase_date >= {}": self.purchased_after,
+            "c.purchase_date < {}": self.purchased_before,
+            "c.fields @> {}": self.fields,
+        }
+        return [(condition, value) for condition, value in asked.items() if value is not None]
+
+
+async def lock_nesting(conn: Connection) -> None:
+    """Waits for every other transaction that nests components: two could close a ring that neither sees."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('inventory installations', 0))")
+
+
+async def lock_components(conn: Connection, component_ids: Collection[str]) -> list[Component]:
+    """Those of these components that there are; nobody else changes them until the transaction ends."""
+    rows = await conn.fetch(SELECT + "WHERE a.id = ANY($1) ORDER BY a.id FOR UPDATE OF a", list(component_ids))
+    return [_component(row) for row in rows]
+
+
+async def hold_lines(conn: Connection, component_ids: Collection[str]) -> list[Component]:
+    """These components and all that they are installed in; their states stay until the transaction ends."""
+    if not component_ids:
+        return []
+    rows = await conn.fetch(
+        f"""WITH RECURSIVE line AS (
+                SELECT asset_id, installed_in FROM components WHERE asset_id = ANY($1)
+                UNION SELECT c.asset_id, c.installed_in FROM components c JOIN line ON c.asset_id = line.installed_in)
+            {SELECT} WHERE a.id = ANY(ARRAY(SELECT asset_id FROM line)) ORDER BY a.id FOR SHARE OF a""",  # noqa: S608 -- ours
+        list(component_ids),
+    )
+    return [_component(row) for row in rows]
+
+
+async def select_owners(conn: Connection, uniques: Collection[Unique]) -> list[Component]:
+    """The components that live and have one of these serial numbers or tags."""
+    if not uniques:
+        return []
+    wanted = [[part for part in uniques if part[0] == what] for what in ("serial", "asset_tag")]
+    rows = await conn.fetch(
+        f"""{SELECT} JOIN unnest($1::text[], $2::text[]) AS wanted (manufacturer_key, serial_key)
+                     ON wanted.manufacturer_key = c.manufacturer_key AND wanted.serial_key = c.serial_key WHERE {_LIVE}
+            UNION ALL {SELECT} JOIN unnest($3::text[], $4::text[]) AS wanted (site_id, tag_key)
+                     ON wanted.site_id = c.site_id AND wanted.tag_key = c.tag_key WHERE {_LIVE}""",
+        *([part[n] for part in parts] for parts in wanted for n in (1, 2)),
+    )
+    return [_component(row) for row in rows]
+
+
+async def insert_components(conn: Connection, components: Sequence[Component]) -> None:
+    """Adds the facts of components whose assets there are. Raises Conflict where another has a serial or tag."""
+    columns = FIXED | TYPES
+    given = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(columns.values()))
+    async with _own_errors():
+        await conn.execute(
+            f"INSERT INTO components ({', '.join(columns)}) SELECT * FROM unnest({given})",  # noqa: S608 -- our names
+            *_columns(components, columns),
+        )
+
+
+async def update_components(conn: Connection, components: Sequence[Component]) -> None:
+    """Replaces what can change of components. Raises Conflict where another has a serial or tag."""
+    columns = {"asset_id": "text"} | TYPES
+    given = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(columns.values()))
+    changes = ", ".join(f"{name} = new.{name}" for name in TYPES)
+    async with _own_errors():
+        await conn.execute(
+            f"""UPDATE components SET {changes} FROM unnest({given}) AS new ({", ".join(columns)})
+                WHERE components.asset_id = new.asset_id""",  # noqa: S608 -- our own names
+            *_columns(components, columns),
+        )
+
+
+async def select_component(conn: Connection, component_id: str) -> Component:
+    """One component. Raises NotFound."""
+    row = await conn.fetchrow(SELECT + "WHERE a.id = $1", component_id)
+    return _component(found(row, f"component {component_id}"))
+
+
+async def select_components(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Component]:
+    """Components by id behind ``after``."""
+    # A plan for values that are seen: how many components are of a type, or have a word, differs by the thousand.
+    await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    asked = [*chosen.conditions(), *([("c.asset_id > {}", after)] if after is not None else [])]
+    words = [("c.search_text LIKE {}", _containing(word)) for word in chosen.words]
+    if words:
+        hits = await _look_up(conn, words)
+        asked += words if hits is None else [("c.asset_id = ANY({}::text[])", hits)]
+    where = " AND ".join(condition.format(f"${n + 2}") for n, (condition, _) in enumerate(asked)) or "true"
+    rows = await conn.fetch(
+        f"{SELECT} WHERE {where} ORDER BY c.asset_id LIMIT $1",
+        limit,
+        *(value for _, value in asked),
+    )
+    return [_component(row) for row in rows]
+
+
+async def _look_up(conn: Connection, words: Sequence[tuple[str, object]]) -> list[str] | None:
+    """The components that have the words, or None where they are too many."""
+    where = " AND ".join(condition.format(f"${n + 1}") for n, (condition, _) in enumerate(words))
+    await conn.execute("SET LOCAL enable_seqscan = off")
+    rows = await conn.fetch(
+        f"SELECT c.asset_id FROM components c WHERE {where} LIMIT {MOST_HITS + 1}",  # noqa: S608 -- our own conditions
+        *(value for _, value in words),
+    )
+    await conn.execute("SET LOCAL enable_seqscan = on")
+    return None if len(rows) > MOST_HITS else [row["asset_id"] for row in rows]
+
+
+def _containing(word: str) -> str:
+    return "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def _sites(visible: Collection[str] | None, sites: Collection[str] | None) -> list[str] | None:
+    if visible is None or sites is None:
+        only = sites if visible is None else visible
+        return None if only is None else sorted(only)
+    return sorted(set(visible) & set(sites))
+
+
+def _columns(components: Sequence[Component], columns: Collection[str]) -> list[list[Any]]:
+    rows = [_row(component) for component in components]
+    return [[row[name] for row in rows] for name in columns]
+
+
+def _row(component: Component) -> dict[str, Any]:
+    return dict(component) | {
+        "asset_id": component.id,
+        "manufacturer_key": key_of(component.manufacturer) or "",
+        "model_key": key_of(component.model),
+        "serial_key": serial_key(component.serial),
+        "tag_key": serial_key(component.asset_tag),
+        "search_text": search_text(component),
+    }
+
+
+@asynccontextmanager
+async def _own_errors() -> AsyncIterator[None]:
+    try:
+        yield
+    except asyncpg.UniqueViolationError as exc:
+        what = "serial" if exc.constraint_name == "one_live_component_per_serial" else "asset tag"
+        raise Conflict(f"a {what} was given to two components at the same time; look again") from exc
+
+
+def _component(row: asyncpg.Record) -> Component:
+    return Component.model_validate(dict(row))
