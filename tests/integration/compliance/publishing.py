@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -33,12 +33,13 @@ def sample_of(annotation: Any) -> Any:
     if origin is dict:
         return {sample_of(arguments[0]): sample_of(arguments[1])}
     if origin is tuple:
-        return tuple(sample_of(argument) for argument in arguments)
+        return tuple(sample_of(argument) for argument in arguments if argument is not ...)
     if hasattr(annotation, "__metadata__"):
         return sample_of(annotation.__origin__)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation(**{name: sample_of(field.annotation) for name, field in annotation.model_fields.items()})
-    plain = {str: "sample", int: 1, float: 1.5, bool: True, AwareDatetime: datetime(2026, 3, 1, tzinfo=UTC)}
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    plain = {str: "sample", int: 1, float: 1.5, bool: True, AwareDatetime: moment, date: moment.date()}
     return "sample" if annotation is Any else plain[annotation]
 
 
