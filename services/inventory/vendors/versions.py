@@ -40,7 +40,7 @@ def compare(one: str, other: str) -> int:
 
 
 def _ranked(parts: list[str]) -> Iterator[Part]:
-    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+    for part, following in zip(parts, [*parts[1:], ""], strict=False):
         if part.isdecimal():
             yield (_NUMBER, int(part), "")
         elif part in ANNOUNCING and (part not in LETTERS or following.isdecimal()):
