@@ -28,7 +28,7 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
     *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
-    *("counters", "orthanc", "sheet"),
+    *("counters", "known", "orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "gates", "reading"),
     *("derived", "entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
@@ -38,8 +38,8 @@ PURE_PARTS = {
     *("availability", "exposition", "forecast", "sketch", "steps"),
     *("builtin", "expectations", "planning", "report"),
     *("dicom_statuses", "rates", "secret_names", "storage_classes", "synthetic"),
-    *("graph", "names", "terms", "versions"),
-    *("approval", "cyclonedx", "questionnaire"),
+    *("graph", "names", "soundness", "terms", "versions"),
+    *("approval", "cyclonedx", "markup", "questionnaire"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
@@ -67,7 +67,7 @@ OUTSIDE_PARTS = {
         "dicom_roundtrip",
         "receiver",
     ),
-    *("link", "making", "spool", "sweep", "work"),
+    *("bringing", "link", "making", "quarantine", "spool", "sweep", "work"),
     *("asking", "attempt", "certificates", "comparing", "decoder", "http", "redirects", "secrets", "tcp", "trust"),
     *("command", "dicomweb", "engines", "login_flows", "login_pages", "ntp", "prometheus", "redfish", "snmp"),
     *("programs", "snmp_presets", "snmp_session", "web_login"),
@@ -75,7 +75,7 @@ OUTSIDE_PARTS = {
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),
-    *("archives", "markup", "sniffing", "upload", "workbook"),
+    *("archives", "facts", "sniffing", "upload", "workbook"),
     *("archive", "database", "directory", "publish", "rest", "state", "vault", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }

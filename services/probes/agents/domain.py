@@ -210,7 +210,7 @@ class Delivery(Body):
     """Results in the order in which they were made, the oldest first, and how the agent stands.
 
     ``sent_at`` is its clock's time; ``waiting`` how many results it still has; ``lost`` how many it had to drop since
-    it was installed, because its disk was full.
+    it was installed, because its disk was full; ``quarantined`` how many it has put aside because they were not taken.
     """
 
     model_config = ConfigDict(
@@ -220,6 +220,7 @@ class Delivery(Body):
     sent_at: Moment
     waiting: Annotated[int, Field(ge=0)] = 0
     lost: Annotated[int, Field(ge=0)] = 0
+    quarantined: Annotated[int, Field(ge=0)] = 0
     results: Annotated[list[Brought], Field(max_length=MOST_RESULTS)]
 
 
@@ -259,6 +260,7 @@ class Agent(BaseModel):
     clock_offset_ms: float | None
     waiting: int | None
     lost: int | None
+    quarantined: int | None = Field(description="results that we could not take, in a folder at the agent")
 
 
 def is_clock_wrong(sent_at: datetime, now: datetime) -> bool:

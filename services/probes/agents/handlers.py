@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from services.probes.agents import store
 from services.probes.agents.domain import (
+    Agent,
     Assignment,
     Assignments,
     Brought,
@@ -40,6 +41,11 @@ async def find_assignments(conn: Connection, name: str, sites: Sites) -> Assignm
     return Assignments(vantage=name, items=items, errands=errands)
 
 
+async def find_agents(conn: Connection, visible: Sites) -> list[Agent]:
+    """All agents that probe these sites, by name."""
+    return await store.select_agents(conn, visible, None, None)
+
+
 async def take_delivery(tx: Transaction, sites: Sites, delivery: Delivery, rules: RunRules) -> Receipt:
     """Takes what the agent at ``rules.vantage`` saw, each result once, and remembers how it stands.
 
@@ -59,7 +65,7 @@ async def take_delivery(tx: Transaction, sites: Sites, delivery: Delivery, rules
     received = iter(await take_results(tx, ours, rules))
     answered = await _take_items(tx, delivery.results, rules.vantage, sites)
     places = {one.site_id for one in work.items}.union(sites or ())
-    await store.upsert_agent(tx.conn, rules.vantage, places, tx.now, 1000 * offset, delivery.waiting, delivery.lost)
+    await store.upsert_agent(tx.conn, rules.vantage, places, tx.now, 1000 * offset, delivery)
     return receipt_of(
         [
             (one, next(received) if one.probe_id in admitted else answered.get(index, "unknown"))

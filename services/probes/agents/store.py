@@ -3,25 +3,26 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from services.probes.agents.domain import Agent
+from services.probes.agents.domain import Agent, Delivery
 from shared.database import Connection
 
 
 async def upsert_agent(
-    conn: Connection, name: str, sites: Collection[str], seen_at: datetime, offset_ms: float, waiting: int, lost: int
+    conn: Connection, name: str, sites: Collection[str], seen_at: datetime, offset_ms: float, told: Delivery
 ) -> None:
     """Remembers how an agent stood when it was last heard of."""
     await conn.execute(
-        """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost)
-           VALUES ($1, $2, $3, $4, $5, $6)
+        """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost, quarantined)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (name) DO UPDATE
-               SET site_ids = $2, last_seen = $3, clock_offset_ms = $4, waiting = $5, lost = $6""",
+               SET site_ids = $2, last_seen = $3, clock_offset_ms = $4, waiting = $5, lost = $6, quarantined = $7""",
         name,
         sorted(sites),
         seen_at,
         offset_ms,
-        waiting,
-        lost,
+        told.waiting,
+        told.lost,
+        told.quarantined,
     )
 
 
@@ -36,14 +37,14 @@ async def has_agent(conn: Connection, name: str, sites: Collection[str] | None) 
 
 
 async def select_agents(
-    conn: Connection, visible: Collection[str] | None, after: str | None, limit: int
+    conn: Connection, visible: Collection[str] | None, after: str | None, limit: int | None
 ) -> list[Agent]:
     """Agents by name: those that have probes at the sites, and those that were heard of with a key of theirs."""
     rows = await conn.fetch(
         """WITH assigned AS (
                SELECT vantage AS name, array_agg(DISTINCT site_id ORDER BY site_id) AS site_ids, count(*) AS probes
                FROM probes WHERE vantage IS NOT NULL AND ($1::text[] IS NULL OR site_id = ANY($1)) GROUP BY vantage)
-           SELECT name, coalesce(probes, 0) AS probes, last_seen, clock_offset_ms, waiting, lost,
+           SELECT name, coalesce(probes, 0) AS probes, last_seen, clock_offset_ms, waiting, lost, quarantined,
                   ARRAY(SELECT DISTINCT site FROM unnest(assigned.site_ids || agents.site_ids) AS site
                         WHERE $1::text[] IS NULL OR site = ANY($1) ORDER BY site) AS site_ids
            FROM assigned FULL JOIN agents USING (name)

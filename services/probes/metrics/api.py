@@ -1,12 +1,14 @@
 """What each probe saw last, over HTTP in Prometheus' own format."""
 
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
+from services.probes.agents.handlers import find_agents
 from services.probes.metrics import store
-from services.probes.metrics.exposition import CONTENT_TYPE, exposition
+from services.probes.metrics.exposition import CONTENT_TYPE, exposition, exposition_of_agents
 from shared.events import SiteId
 from shared.http import Call, requires
 
@@ -21,10 +23,12 @@ SAMPLE = '# TYPE steward_probe_outcome gauge\nsteward_probe_outcome{probe="…",
     responses={200: {"content": {"text/plain": {"example": SAMPLE}}, "description": "Prometheus' text format"}},
 )
 async def get_metrics(call: Annotated[Call, requires("viewer")], site_id: SiteId | None = None) -> StreamingResponse:
-    """What each probe of your sites saw last, for Prometheus to scrape with an API key.
+    """What each probe of your sites saw last, and how your agents stand, for Prometheus to scrape with an API key.
 
     `/probes/metrics`, without a key, is about the service itself and tells nothing of sites.
     """
     async with call.read() as conn:
         standings = await store.select_standings(conn, call.caller.sites("viewer"), site_id)
-    return StreamingResponse(exposition(standings), media_type=CONTENT_TYPE)
+        agents = await find_agents(conn, call.caller.sites("viewer"))
+    theirs = [agent for agent in agents if site_id is None or site_id in agent.site_ids]
+    return StreamingResponse(chain(exposition(standings), exposition_of_agents(theirs)), media_type=CONTENT_TYPE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from services.probes.agents.domain import Agent
 from shared.events.alerts import AlertPhase
 from shared.events.probes import Outcome
 
@@ -111,6 +112,29 @@ FAMILIES = (
     Family("steward_probe_alert_state", f"Where the probe's alert stands: {_numbered(PHASES)}", _alert_state),
     Family("steward_probe_alerts_open", "Open alerts of the probe, those about its measures too", _open_alerts),
 )
+
+
+AGENT_METRICS: Mapping[str, tuple[str, Callable[[Agent], float | None]]] = {
+    "steward_agent_last_seen_timestamp_seconds": (
+        "When the agent was last heard of",
+        lambda agent: agent.last_seen.timestamp() if agent.last_seen else None,
+    ),
+    "steward_agent_results_waiting": ("Results that it still has to bring", lambda agent: agent.waiting),
+    "steward_agent_results_lost": ("Results that it had to drop", lambda agent: agent.lost),
+    "steward_agent_results_quarantined": (
+        "Results that were not taken, which it has put aside",
+        lambda agent: agent.quarantined,
+    ),
+}
+
+
+def exposition_of_agents(agents: Sequence[Agent]) -> Iterator[str]:
+    """The text about the agents that were heard of."""
+    for name, (meaning, value_of) in AGENT_METRICS.items():
+        yield f"# HELP {name} {meaning}\n# TYPE {name} gauge\n"
+        for agent in agents:
+            if (value := value_of(agent)) is not None:
+                yield f'{name}{{vantage="{escaped(agent.name)}"}} {float(value)!r}\n'
 
 
 def exposition(probes: Sequence[Standing]) -> Iterator[str]:

@@ -5,5 +5,6 @@ CREATE TABLE agents (
     last_seen       timestamptz      NOT NULL,
     clock_offset_ms double precision NOT NULL,
     waiting         bigint           NOT NULL,
-    lost            bigint           NOT NULL
+    lost            bigint           NOT NULL,
+    quarantined     bigint           NOT NULL
 );

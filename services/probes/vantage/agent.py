@@ -16,19 +16,15 @@ from pydantic import ValidationError
 from services.probes.agents.domain import Assignments, Brought
 from services.probes.kinds.domain import Kind
 from services.probes.suites.domain import ITEM
-from services.probes.vantage.link import Link, LinkDown, NotTaken
+from services.probes.vantage.bringing import Bringer
+from services.probes.vantage.link import Link, LinkDown
+from services.probes.vantage.quarantine import Quarantine
 from services.probes.vantage.spool import Kept, Spool
 from services.probes.vantage.work import Roster
 from shared.telemetry import log
 
-A_DELIVERY = 200
-"""Results brought at a time, so that those of a long silence don't come in one piece."""
-
-DELIVERY_BYTES = 512 * 1024
-"""How much of them: the service takes no more than 1 MiB."""
-
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 30
 HELD_IN_MEMORY = 10_000
 DISK_PAUSE = 5.0
 
@@ -36,22 +32,31 @@ DISK_PAUSE = 5.0
 class Agent:
     """One vantage. It asks for work, and tells that it is alive, every ``refresh_seconds``.
 
-    It makes at most ``concurrency`` runs at the same time.
+    It makes at most ``concurrency`` runs at the same time. After a first failure to bring what it saw it waits
+    ``pause_seconds``, and after each more twice as long, up to thirty times.
     """
 
     def __init__(
-        self, link: Link, spool: Spool, kinds: Mapping[str, Kind[Any]], refresh_seconds: float, concurrency: int
+        self,
+        link: Link,
+        spool: Spool,
+        quarantine: Quarantine,
+        kinds: Mapping[str, Kind[Any]],
+        refresh_seconds: float,
+        concurrency: int,
+        pause_seconds: float = FIRST_PAUSE,
     ) -> None:
         self._link = link
         self._spool = spool
         self._refresh_seconds = refresh_seconds
+        self._pause_seconds = pause_seconds
         self._roster = Roster(kinds, self._see, concurrency)
         self._fresh: deque[Kept] = deque()
         self._writing: list[Kept] = []
         self._seen = asyncio.Event()
         self._kept = asyncio.Event()
         self._lost = 0
-        self._at_once = A_DELIVERY
+        self._bringer = Bringer(link, spool, quarantine, self._roster.retry)
 
     async def run(self) -> None:
         """Works until it is cancelled; with the work of last time when there is no link yet, but for errands.
@@ -121,46 +126,17 @@ class Agent:
             self._lost = 0
 
     async def _bring(self) -> None:
-        pause = FIRST_PAUSE
+        pause = self._pause_seconds
         while True:
             self._kept.clear()
             try:
-                while await self._bring_some():
-                    pause = FIRST_PAUSE
-            except (LinkDown, sqlite3.OperationalError) as exc:
+                while await self._bringer.bring_some():
+                    pause = self._pause_seconds
+            except (LinkDown, sqlite3.OperationalError, OSError) as exc:
                 log.warning("agent.not_brought", reason=str(exc), waiting=self._spool.waiting)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, LONGEST_PAUSE * self._pause_seconds)
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._refresh_seconds):
                     await self._kept.wait()
-
-    async def _bring_some(self) -> bool:
-        """Brings the oldest results, or none to say that it is alive; whether there may be more."""
-        batch = self._spool.oldest(self._at_once, DELIVERY_BYTES)
-        bodies = [body for _, body in batch]
-        left = self._spool.waiting - len(batch)
-        try:
-            receipt = await self._link.bring(bodies, left, self._spool.lost)
-        except NotTaken as exc:
-            return self._give_up(batch, exc)
-        self._at_once = A_DELIVERY
-        for refused in receipt.refused:
-            log.warning("agent.refused", reason=refused.reason, result=bodies[refused.index].decode()[:200])
-        if batch:
-            await asyncio.to_thread(self._spool.remove, batch[-1][0])
-        for probe_id in receipt.retry:
-            self._roster.retry(probe_id)
-        return left > 0
-
-    def _give_up(self, batch: Sequence[tuple[int, bytes]], why: NotTaken) -> bool:
-        """Brings one at a time, to find the result that can't be taken, and lets go of that one alone."""
-        if not batch:
-            raise why
-        if len(batch) == 1:
-            log.error("agent.lost", reason=str(why), result=batch[0][1].decode()[:500])
-            self._spool.remove(batch[0][0])
-            self._spool.count_lost(1)
-        self._at_once = 1
-        return True

@@ -12,7 +12,8 @@ from shared.errors import StewardError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 NOT_MODIFIED = 304
-NOT_TAKEN = (413, 422)
+NOT_TAKEN = (400, 413, 422)
+FAILED = 500
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -23,6 +24,10 @@ class LinkDown(StewardError):
 
 class NotTaken(LinkDown):
     """The service was reached and will never take what was brought: it can't be read, or is too large."""
+
+
+class Broken(LinkDown):
+    """The service was reached and failed (5xx), or fell silent: it is ill, or what was brought makes it so."""
 
 
 class Link:
@@ -50,13 +55,15 @@ class Link:
         self._etag = answer.headers.get("etag")
         return work
 
-    async def bring(self, results: Sequence[bytes], waiting: int, lost: int) -> Receipt:
+    async def bring(self, results: Sequence[bytes], waiting: int, lost: int, quarantined: int) -> Receipt:
         """Brings results, each a Brought in JSON, which the service has for good when this returns.
 
-        Raises LinkDown; NotTaken when one of them is no result to the service, or they are too large for it.
+        Raises LinkDown; NotTaken when one of them is no result to the service, or they are too large for it; Broken
+        when it fails on them.
         """
         sent_at = datetime.now(UTC).isoformat()
-        head = f'{{"sent_at":"{sent_at}","waiting":{waiting},"lost":{lost},"results":['.encode()
+        told = f'"sent_at":"{sent_at}","waiting":{waiting},"lost":{lost},"quarantined":{quarantined}'
+        head = f'{{{told},"results":['.encode()
         headers = {"Content-Type": "application/json"}
         body = head + b",".join(results) + b"]}"
         return _read(Receipt, await self._send("POST", "/results", content=body, headers=headers))
@@ -64,12 +71,21 @@ class Link:
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, path, **request)
-        except httpx.HTTPError as exc:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             raise LinkDown(f"{self._client.base_url} can't be reached: {exc or type(exc).__name__}") from exc
+        except httpx.HTTPError as exc:
+            raise Broken(f"{self._client.base_url} was not heard to its end: {exc or type(exc).__name__}") from exc
         if answer.is_success or answer.status_code == NOT_MODIFIED:
             return answer
-        fault = NotTaken if answer.status_code in NOT_TAKEN else LinkDown
-        raise fault(f"{self._client.base_url}{path[1:]} answered {answer.status_code}: {_detail(answer)}")
+        raise _fault(answer.status_code)(
+            f"{self._client.base_url}{path[1:]} answered {answer.status_code}: {_detail(answer)}"
+        )
+
+
+def _fault(status: int) -> type[LinkDown]:
+    if status in NOT_TAKEN:
+        return NotTaken
+    return Broken if status >= FAILED else LinkDown
 
 
 def _detail(answer: httpx.Response) -> str:

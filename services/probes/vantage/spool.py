@@ -130,6 +130,21 @@ class Spool:
         return bytes(row[0]) if row else None
 
 
+def look_into(folder: Path) -> tuple[int, int, bytes | None]:
+    """How many results wait in a spool, how many were dropped, and the oldest, while an agent may be at it.
+
+    Nothing is made or changed. Raises sqlite3.Error where there is no spool, or none that can be read.
+    """
+    db = sqlite3.connect(f"{(folder / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+    try:
+        waiting, oldest = db.execute("SELECT count(*), min(id) FROM results").fetchone()
+        lost = db.execute("SELECT value FROM memory WHERE name = ?", (LOST,)).fetchone()
+        body = db.execute("SELECT body FROM results WHERE id = ?", (oldest,)).fetchone()
+    finally:
+        db.close()
+    return waiting, int(lost[0]) if lost else 0, bytes(body[0]) if body else None
+
+
 def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=5, check_same_thread=False)
     try:

@@ -15,6 +15,7 @@ from services.probes.kinds import KINDS
 from services.probes.settings import KindSettings
 from services.probes.vantage.agent import Agent
 from services.probes.vantage.link import Link
+from services.probes.vantage.quarantine import Quarantine
 from services.probes.vantage.spool import Kept, Spool
 from tests.harness import Harness
 from tests.integration.probes.fleet import SITE
@@ -68,6 +69,7 @@ class Watched(Spool):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, 10_000)
+        self.folder = folder
         self._moved = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -104,7 +106,7 @@ async def agent_at(
     link = Link(f"{url}/probes", name, SecretStr(steward.issuer.token("agent", [f"service:{SITE}"])))
     spool = Watched(folder / "spool")
     kinds = {kind.name: kind.configured(settings or KindSettings()) for kind in (*KINDS, *OF_SUITES)}
-    running = asyncio.create_task(Agent(link, spool, kinds, 0.1, 100).run())
+    running = asyncio.create_task(Agent(link, spool, Quarantine(spool.folder), kinds, 0.1, 100).run())
     try:
         yield spool
     finally:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.probes.metrics.exposition import FAMILIES, MOST_NUMBERS, OUTCOMES, PHASES, Standing, exposition
+from services.probes.agents.domain import Agent
+from services.probes.metrics.exposition import (
+    AGENT_METRICS,
+    FAMILIES,
+    MOST_NUMBERS,
+    OUTCOMES,
+    PHASES,
+    Standing,
+    exposition,
+    exposition_of_agents,
+)
 
 ROOT = Path(__file__).parents[4]
 DASHBOARD = ROOT / "deploy/grafana/probes.json"
@@ -80,6 +90,24 @@ def test_series_of_a_probe_are_bounded() -> None:
     assert len({labels["probe"] for labels, _ in scraped(*many)["steward_probe_outcome"]}) == 3000
 
 
+def test_agents_are_told_of_by_their_vantage() -> None:
+    """One that was never heard of has no lines."""
+    seen = datetime(2026, 3, 1, tzinfo=UTC)
+    agent = Agent(
+        name="north-dmz", site_ids=["north"], probes=1, last_seen=seen, clock_offset_ms=3.0, waiting=7, lost=0,
+        quarantined=2,
+    )  # fmt: skip
+    unheard = agent.model_copy(update={"name": "x", "last_seen": None, "waiting": None, "lost": None})
+    text = "".join(exposition_of_agents([agent, unheard.model_copy(update={"quarantined": None})]))
+    found = {family.name: family.samples for family in text_string_to_metric_families(text)}
+    assert {name: [(s.labels, s.value) for s in samples] for name, samples in found.items()} == {
+        "steward_agent_last_seen_timestamp_seconds": [({"vantage": "north-dmz"}, seen.timestamp())],
+        "steward_agent_results_waiting": [({"vantage": "north-dmz"}, 7)],
+        "steward_agent_results_lost": [({"vantage": "north-dmz"}, 0)],
+        "steward_agent_results_quarantined": [({"vantage": "north-dmz"}, 2)],
+    }
+
+
 def panels() -> list[dict[str, Any]]:
     """The panels of the dashboard that is shipped."""
     found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
@@ -107,7 +135,9 @@ def test_guide_tells_of_every_metric() -> None:
     """And of none that is not scraped; its numbers are the metrics' own."""
     guide = GUIDE.read_text()
     section = guide[guide.index("## What the probes see") : guide.index("## How long results are kept")]
-    assert set(re.findall(r"steward_probe_\w+", section)) == {family.name for family in FAMILIES}
+    assert set(re.findall(r"steward_(?:probe|agent)_\w+", section)) == {family.name for family in FAMILIES} | {
+        *AGENT_METRICS
+    }
     for names in (OUTCOMES, PHASES):
         assert ", ".join(f"{number} {name}" for name, number in names.items()) in section
 
