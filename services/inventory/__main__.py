@@ -2,21 +2,35 @@
 
 import uvloop
 
-from services.inventory.assets import consumer
+from services.inventory.assets import consumer as assets_consumer
 from services.inventory.assets.api import router as assets
+from services.inventory.components.api import router as components
 from services.inventory.contracts.api import router as contracts
 from services.inventory.contracts.schedule import ContractSchedule
+from services.inventory.custody.api import router as custody
 from services.inventory.documents.api import documents_router
 from services.inventory.documents.upload import Limits
 from services.inventory.endoflife.api import router as ends_of_life
 from services.inventory.endoflife.schedule import EndOfLifeSchedule
+from services.inventory.evidence import consumer as evidence_consumer
+from services.inventory.evidence.api import router as evidence
+from services.inventory.fields.api import router as fields
 from services.inventory.groups.api import router as groups
 from services.inventory.history.api import router as history
 from services.inventory.lifecycle.api import router as lifecycle
+from services.inventory.links.api import router as links
 from services.inventory.people.api import router as people
+from services.inventory.policies.api import router as policies
+from services.inventory.recyclers.api import router as recyclers
 from services.inventory.settings import InventorySettings
 from services.inventory.sites.api import router as sites
+from services.inventory.software.api import router as software
+from services.inventory.software.handlers import INSPECTORS
+from services.inventory.software.schedule import SoftwareSchedule
+from services.inventory.usage import consumer as usage_consumer
+from services.inventory.usage.api import router as usage
 from services.inventory.vendors.api import router as vendors
+from services.inventory.waivers.api import router as waivers
 from shared.database import Pool
 from shared.service import Service, run_alone
 from shared.settings import load
@@ -24,11 +38,31 @@ from shared.settings import load
 
 def build(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory over its database."""
-    documents = documents_router(Limits(settings.inventory_document_bytes), {})
+    documents = documents_router(Limits(settings.inventory_document_bytes), INSPECTORS)
     return Service(
         name="inventory",
-        routers=[groups, sites, assets, lifecycle, people, vendors, contracts, history, documents, ends_of_life],
-        handlers=[consumer.HANDLERS],
+        routers=[
+            groups,
+            sites,
+            fields,
+            components,
+            assets,
+            usage,
+            lifecycle,
+            evidence,
+            waivers,
+            policies,
+            people,
+            vendors,
+            contracts,
+            links,
+            history,
+            documents,
+            ends_of_life,
+            recyclers,
+            custody,
+        ],
+        handlers=[assets_consumer.HANDLERS, usage_consumer.HANDLERS, evidence_consumer.HANDLERS],
         work={"ends of life": EndOfLifeSchedule(pool).run, "contracts": ContractSchedule(pool).run},
     )
 

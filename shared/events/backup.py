@@ -6,7 +6,7 @@ from shared.events.contract import EventData, Instant
 
 Scope = Literal["database", "archive", "config"]
 Level = Literal["L0", "L1", "L2", "L3", "L4", "L5"]
-"""How far a copy was proved: listed, metadata, a sample's checksums, read whole, restored, proven by its application."""
+"""How far a copy was proved: listed, metadata, checksums of a sample, read whole, restored, proven in use."""
 
 
 class BackupCompleted(EventData, event_type="backup.completed"):

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.events.contract import EventData, Instant
 
@@ -171,12 +171,22 @@ class AssetChanged(EventData, event_type="asset.changed", compacted=True, partit
     cluster_role: ClusterRole | None = None
 
 
+class UsageRecorded(EventData, event_type="usage.recorded"):
+    """Somebody has read a counter of an asset; what probes read is in their own results."""
+
+    counter: str
+    value: float
+    at: Instant
+
+
 class AssetTransitioned(EventData, event_type="asset.transitioned"):
-    """An asset has moved in its lifecycle."""
+    """An asset has moved in its lifecycle, under a version of the policy and by the evidence and waivers named."""
 
     from_state: LifecycleState
     to_state: LifecycleState
     reason: str
+    policy_version: int | None = None
+    evidence: list[str] = Field(default_factory=list)
 
 
 class AssetRetired(EventData, event_type="asset.retired"):

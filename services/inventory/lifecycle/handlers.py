@@ -1,24 +1,66 @@
 """Commands on the lifecycle."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
 from services.inventory.assets import handlers as assets
 from services.inventory.assets.domain import Asset, System, check_nodes_ended
-from services.inventory.lifecycle import store
-from services.inventory.lifecycle.domain import FINAL, Transition, check_move
+from services.inventory.evidence.handlers import evidence_of
+from services.inventory.lifecycle import gates, store
+from services.inventory.lifecycle.domain import (
+    FINAL,
+    Decision,
+    GateClosed,
+    Gates,
+    Judgement,
+    MissingKind,
+    Transition,
+)
+from services.inventory.lifecycle.facts import facts_of
+from services.inventory.policies.domain import Policy
+from services.inventory.policies.handlers import newest_policy
+from services.inventory.waivers.handlers import approved_of
+from shared.database import Connection
 from shared.events.inventory import AssetRetired, AssetTransitioned, LifecycleState
 from shared.transactions import Transaction, new_id
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a move of an asset is judged by."""
+
+    policy: Policy
+    facts: gates.AssetFacts
+    evidence: Mapping[str, Sequence[gates.Evidence]]
+    waivers: Mapping[str, Sequence[gates.Waiver]]
+    now: datetime
+
+    def decide(self, to_state: LifecycleState) -> gates.Decision:
+        """Whether the asset may move there."""
+        return gates.decide(self.policy, self.facts, to_state, self.evidence, self.waivers, self.now)
+
+    def debt(self) -> tuple[gates.Missing, ...]:
+        """What it lacks of gates that it never passed."""
+        return gates.owed_by_adopted(self.policy, self.facts, self.evidence, self.waivers, self.now)
 
 
 async def move_asset(
     tx: Transaction, asset_id: str, expected_version: int, to_state: LifecycleState, reason: str
 ) -> Asset:
-    """Moves an asset to another state and keeps who did it, when and why.
+    """Moves an asset to another state and keeps who did it, when, why and by which evidence.
 
-    Raises NotFound, Stale, or Conflict with the moves that are allowed or the nodes that are in the way.
+    Raises NotFound, Stale, or GateClosed with what is missing; that decision is kept by ``keep_refusal``.
     """
+    tx = tx.because(reason)
     old = await assets.lock_asset(tx, asset_id, expected_version)
-    check_move(old.state, to_state)
-    if isinstance(old, System) and to_state in FINAL:
-        check_nodes_ended(await assets.live_nodes(tx, old.id))
+    live = await assets.live_nodes(tx, old.id) if isinstance(old, System) and to_state in FINAL else []
+    case = await _case_of(tx.conn, old, tx.now)
+    decision = _decision(tx, old, case.decide(to_state), reason)
+    if not decision.allowed:
+        nodes = [{"id": node.id, "name": node.name, "state": node.state} for node in live]
+        raise GateClosed(decision, case.policy.next_states.get(old.state, ()), nodes)
+    check_nodes_ended(live)
     moved = await assets.put_in_state(tx, old, to_state)
     made = Transition(
         id=new_id(),
@@ -28,14 +70,68 @@ async def move_asset(
         reason=reason,
         actor=tx.actor,
         at=tx.now,
+        decision_id=decision.id,
     )
+    await store.insert_decision(tx.conn, decision)
     await store.insert_transition(tx.conn, made)
-    _record(tx, moved, made)
+    _record(tx, moved, made, decision)
     return moved
 
 
-def _record(tx: Transaction, asset: Asset, made: Transition) -> None:
-    transitioned = AssetTransitioned(from_state=made.from_state, to_state=made.to_state, reason=made.reason)
+async def keep_refusal(tx: Transaction, decision: Decision) -> Decision:
+    """Keeps that somebody was refused a move, and what was missing."""
+    await store.insert_decision(tx.conn, decision)
+    return decision
+
+
+async def gates_of(conn: Connection, asset: Asset, now: datetime) -> Gates:
+    """What stands before each move that the asset could make next, and what it owes where it was adopted."""
+    case = await _case_of(conn, asset, now)
+    following = case.policy.next_states.get(asset.state, ())
+    adopted = asset.state != "proposed" and not await store.has_been_proposed(conn, asset.id)
+    return Gates(
+        asset_id=asset.id,
+        state=asset.state,
+        adopted=adopted,
+        policy_version=case.policy.version,
+        next=[Judgement.model_validate(case.decide(to_state)) for to_state in following],
+        debt=[MissingKind.model_validate(one) for one in case.debt()] if adopted else [],
+    )
+
+
+async def _case_of(conn: Connection, asset: Asset, now: datetime) -> Case:
+    recorded = await evidence_of(conn, asset.id)
+    waived = await approved_of(conn, asset.id)
+    return Case(
+        policy=await newest_policy(conn),
+        facts=await facts_of(conn, asset, now),
+        evidence={kind: [one.as_judged() for one in records] for kind, records in recorded.items()},
+        waivers={kind: [one.as_judged() for one in waivers] for kind, waivers in waived.items()},
+        now=now,
+    )
+
+
+def _decision(tx: Transaction, asset: Asset, judged: gates.Decision, reason: str) -> Decision:
+    judgement = Judgement.model_validate(judged)
+    return Decision(
+        **dict(judgement),
+        id=new_id(),
+        asset_id=asset.id,
+        from_state=asset.state,
+        reason=reason,
+        actor=tx.actor,
+        at=tx.now,
+    )
+
+
+def _record(tx: Transaction, asset: Asset, made: Transition, decision: Decision) -> None:
+    transitioned = AssetTransitioned(
+        from_state=made.from_state,
+        to_state=made.to_state,
+        reason=made.reason,
+        policy_version=decision.policy_version,
+        evidence=sorted({by for one in decision.met for by in one.by if by != "computed"}),
+    )
     tx.record(transitioned, subject=asset.id, site_id=asset.site_id)
     if made.to_state == "closed":
         retired = AssetRetired(kind=asset.kind, name=asset.name, reason=made.reason)

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from tests.harness import Harness
+from tests.integration.inventory.earning import earn
 
 SYSTEMS = "/inventory/v1/systems"
 NODES = "/inventory/v1/nodes"
@@ -53,8 +54,9 @@ async def register_node(steward: Harness, system: dict[str, Any], **changes: Any
 
 
 async def move(steward: Harness, asset: dict[str, Any], *states: str) -> dict[str, Any]:
-    """The asset after it has gone through the states."""
+    """The asset after it has gone through the states, each move earned by the evidence that its gate asks for."""
     for state in states:
+        await earn(steward, asset, state)
         answer = await steward.admin.post(
             f"{ASSETS}/{asset['id']}/transitions",
             json={"to": state, "reason": f"time for {state}"},

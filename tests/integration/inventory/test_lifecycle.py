@@ -9,6 +9,7 @@ from services.inventory.lifecycle.handlers import move_asset
 from shared.errors import TooLarge
 from shared.transactions import begin
 from tests.harness import Harness
+from tests.integration.inventory.earning import earn
 from tests.integration.inventory.requests import (
     ASSETS,
     NODE,
@@ -25,6 +26,7 @@ NEARLY_CLOSED = ("retiring", "migrated", "isolated", "sanitized", "disposed")
 async def test_move_is_published_and_kept_in_the_history(steward: Harness) -> None:
     """asset.transitioned tells from where to where and why; asset.changed the new state; the history who and when."""
     system = await register_system(steward)
+    await earn(steward, system, "maintenance")
     answer = await steward.as_("alice", "operator:north").post(
         f"{ASSETS}/{system['id']}/transitions",
         json={"to": "maintenance", "reason": "A fan is replaced"},
@@ -34,11 +36,17 @@ async def test_move_is_published_and_kept_in_the_history(steward: Harness) -> No
     assert answer.json() == system | {"state": "maintenance", "version": 2}
     event = await steward.heard.until("asset.transitioned")
     assert (event.subject, event.site_id, event.actor) == (system["id"], "north", "alice")
-    assert event.data.model_dump() == {
+    told = event.data.model_dump(exclude={"evidence"})
+    assert told == {
         "from_state": "in_service",
         "to_state": "maintenance",
         "reason": "A fan is replaced",
+        "policy_version": 1,
     }
+    statement, waiver = event.data.evidence
+    [said] = (await steward.admin.get(f"{ASSETS}/{system['id']}/evidence")).json()["items"]
+    [waived] = (await steward.admin.get(f"{ASSETS}/{system['id']}/waivers")).json()["items"]
+    assert (statement, waiver) == (said["id"], f"waiver {waived['id']}")
     changed = await steward.heard.until("asset.changed", lambda event: event.data.version == 2)
     assert (changed.data.state, changed.correlation_id) == ("maintenance", event.correlation_id)
     [made] = (await steward.admin.get(f"{ASSETS}/{system['id']}/transitions")).json()["items"]
@@ -54,7 +62,8 @@ async def test_asset_is_retired_at_closed_and_not_before(steward: Harness) -> No
     assert closed["state"] == "closed"
     retired = await steward.heard.until("asset.retired")
     assert retired.subject == system["id"]
-    assert retired.data.model_dump() == {"kind": "system", "name": "North archive", "reason": "time for closed"}
+    told = {"kind": "system", "name": "North archive", "reason": "time for closed", "dossier_sha256": None}
+    assert retired.data.model_dump() == told
     await steward.heard.until("asset.transitioned", lambda event: event.data.to_state == "closed")
     assert [event.type for event in steward.heard.events].count("asset.retired") == 1
     url = f"{ASSETS}/{system['id']}/transitions"
@@ -85,6 +94,7 @@ async def test_system_does_not_end_before_its_nodes(steward: Harness) -> None:
     storage = await register_node(steward, system)
     wished = await register_node(steward, system, name="CT 2", port=11113, state="proposed")
     system = await move(steward, system, *NEARLY_CLOSED)
+    await earn(steward, system, "closed")
     answer = await steward.admin.post(
         f"{ASSETS}/{system['id']}/transitions",
         json={"to": "closed", "reason": "dossier sealed"},
@@ -102,6 +112,7 @@ async def test_node_never_joins_a_system_that_is_being_closed(steward: Harness) 
     """Whichever comes first, no closed system has a live node."""
     for number in range(5):
         system = await move(steward, await register_system(steward, name=f"Archive {number}"), *NEARLY_CLOSED)
+        await earn(steward, system, "closed")
         closed, joined = await asyncio.gather(
             steward.admin.post(
                 f"{ASSETS}/{system['id']}/transitions",
@@ -116,6 +127,7 @@ async def test_node_never_joins_a_system_that_is_being_closed(steward: Harness) 
 async def test_of_simultaneous_moves_one_wins(steward: Harness) -> None:
     """Two moves on the same version: one is made, the other is stale."""
     system = await register_system(steward)
+    await earn(steward, system, "maintenance")
     answers = await asyncio.gather(
         *(
             steward.admin.post(
@@ -150,6 +162,7 @@ async def test_malformed_move_is_refused_field_by_field(steward: Harness) -> Non
 async def test_command_whose_event_would_be_too_large_changes_nothing(steward: Harness) -> None:
     """The longest reason that HTTP takes fits; a handler that is given more raises TooLarge (413), all undone."""
     system = await register_system(steward)
+    await earn(steward, system, "retiring")
     pool = steward.pools["inventory"]
     with pytest.raises(TooLarge) as refused:
         async with begin(pool, "inventory", actor="alice") as tx:

@@ -1,0 +1,114 @@
+"""What the gates must know of an asset, gathered from the other capabilities in a few queries."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from services.inventory.assets.domain import Asset, Component, Node, System
+from services.inventory.contracts import handlers as contracts
+from services.inventory.contracts.domain import Contract
+from services.inventory.documents import handlers as documents
+from services.inventory.lifecycle import store
+from services.inventory.lifecycle.domain import FINAL
+from services.inventory.lifecycle.gates import AssetFacts
+from services.inventory.lifecycle.store import Part
+from services.inventory.links import handlers as links
+from services.inventory.links.domain import Dependent
+from services.inventory.policies.domain import Fact
+from shared.database import Connection
+from shared.events.inventory import ContractKind, LifecycleState
+
+OWNER = "clinical_owner"
+MOST_NAMES = 10
+HARDWARE = frozenset({"server", "array", "drive", "ups", "battery", "switch", "workstation"})
+PROVED_CLEAN = frozenset({"sanitized", "disposed", "closed", "cancelled"})
+"""The states of a medium that has shown its certificate at its own gate, or was never written to."""
+
+OFF_THE_NETWORK: frozenset[LifecycleState] = frozenset({"isolated", "sanitized", "disposed", "closed", "cancelled"})
+
+
+async def facts_of(conn: Connection, asset: Asset, now: datetime) -> AssetFacts:
+    """All that a policy may ask of the asset as it stands."""
+    parts = await store.select_parts(conn, asset.id)
+    return AssetFacts(
+        state=asset.state,
+        classes=classes_of(asset),
+        state_since=await store.select_last_move(conn, asset.id),
+        interfaces=frozenset(part.role for part in parts if part.role is not None and part.state not in FINAL),
+        media=media_of(asset, parts),
+        said=await _said(conn, asset, parts, now),
+    )
+
+
+def classes_of(asset: Asset) -> frozenset[str]:
+    """The classes of assets that the gates of a policy name."""
+    if isinstance(asset, System):
+        return frozenset({"system", f"system:{asset.environment}", f"system:{asset.deployment}"})
+    if isinstance(asset, Component):
+        medium = {"component:medium"} if _keeps_data(asset.type, asset.media_type) else set[str]()
+        return frozenset({"component", f"component:{asset.type}", *medium})
+    return frozenset({"node", f"node:{asset.role}"})
+
+
+def media_of(asset: Asset, parts: Sequence[Part]) -> Mapping[str, str]:
+    """The media whose certificates the asset needs, by id: the asset itself, or what keeps data in it."""
+    if isinstance(asset, Component):
+        return {asset.id: asset.name} if _keeps_data(asset.type, asset.media_type) else {}
+    return {
+        part.id: part.name
+        for part in parts
+        if _keeps_data(part.type, part.media_type) and part.state not in PROVED_CLEAN
+    }
+
+
+def _keeps_data(component_type: str | None, media_type: str | None) -> bool:
+    return component_type == "drive" or media_type is not None
+
+
+async def _said(conn: Connection, asset: Asset, parts: Sequence[Part], now: datetime) -> Mapping[Fact, str | None]:
+    kinds = {document.kind for document in await documents.documents_of(conn, asset.id)}
+    covering = [one for one in await contracts.contracts_of(conn, asset.id) if one.holds_on(now.date())]
+    has_owner = await store.site_has(conn, asset.site_id, OWNER)
+    return {
+        "owner": None if has_owner else f"nobody at the site has the role {OWNER}",
+        "hardware_recorded": None if any(part.type for part in parts) else "no component is recorded",
+        "serial_numbers": _serial_numbers(asset, parts),
+        "dicom_addresses": None if isinstance(asset, Node) or _nodes(parts) else "no DICOM node is registered",
+        "mds2_form": None if "mds2" in kinds else "no document of the kind mds2 belongs to it",
+        "sbom": None if "sbom" in kinds else "no document of the kind sbom belongs to it",
+        "support_contact": _contract(covering, "support", "no support contract in force names whom to call"),
+        "business_associate_agreement": _contract(covering, "business_associate", "no agreement in force covers it"),
+        "no_dependents": _dependents(asset, parts, await links.dependents(conn, asset.id)),
+        "parts_ended": _listed("still alive:", (part.name for part in parts if part.state not in FINAL)),
+    }
+
+
+def _dependents(asset: Asset, parts: Sequence[Part], dependents: Sequence[Dependent]) -> str | None:
+    """What others lose, apart from the asset's own parts. What lies at another site is told of without its name."""
+    own = {part.id for part in parts}
+    losing = [one for one in dependents if one.id not in own and one.state not in OFF_THE_NETWORK]
+    names = (one.name if one.site_id == asset.site_id else "something at another site" for one in losing)
+    return _listed("still depended on by", names)
+
+
+def _nodes(parts: Sequence[Part]) -> list[Part]:
+    return [part for part in parts if part.kind == "node" and part.state not in FINAL]
+
+
+def _serial_numbers(asset: Asset, parts: Sequence[Part]) -> str | None:
+    if isinstance(asset, Component):
+        return None if asset.serial else "it has no serial number"
+    hardware = [part for part in parts if part.type in HARDWARE and part.state not in FINAL]
+    if not hardware:
+        return "no hardware component is recorded"
+    return _listed("without serial number:", (part.name for part in hardware if not part.serial))
+
+
+def _contract(covering: Sequence[Contract], kind: ContractKind, lacking: str) -> str | None:
+    found = any(one.kind == kind and (one.escalation or kind != "support") for one in covering)
+    return None if found else lacking
+
+
+def _listed(words: str, names: Iterable[str]) -> str | None:
+    listed = sorted(names)
+    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
+    return f"{words} {', '.join(listed[:MOST_NAMES])}{more}" if listed else None
