@@ -159,6 +159,11 @@ async def live_nodes(tx: Transaction, system_id: str) -> list[Node]:
     return await store.select_live_nodes(tx.conn, system_id)
 
 
+async def parts_of(conn: Connection, system_id: str) -> list[Node | Component]:
+    """The nodes and components that belong to a system, in whatever state, by id."""
+    return await store.select_parts(conn, system_id)
+
+
 async def put_in_state(tx: Transaction, asset: Asset, state: LifecycleState) -> Asset:
     """Stores the state of an asset that ``lock_asset`` gave; whether the move is allowed is the lifecycle's to say."""
     new = asset.model_copy(update={"state": state, "version": asset.version + 1})

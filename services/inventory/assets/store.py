@@ -165,6 +165,12 @@ async def select_live_nodes(conn: Connection, system_id: str) -> list[Node]:
     return [_node(row) for row in rows]
 
 
+async def select_parts(conn: Connection, system_id: str) -> list[Node | Component]:
+    """The nodes and components of a system, by id."""
+    rows = await conn.fetch(f"{_SELECT} WHERE a.system_id = $1 ORDER BY a.id", system_id)
+    return [part for row in rows if not isinstance(part := _asset(row), System)]
+
+
 async def _select(
     conn: Connection, chosen: Selection, kind: Kind | None, after: str | None, limit: int
 ) -> list[asyncpg.Record]:

@@ -1,0 +1,1 @@
+"""Recyclers: who may take away what is disposed of, under which certificate on which day."""
