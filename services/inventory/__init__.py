@@ -1,5 +1,5 @@
-"""Inventory: what the group has: its sites, systems, DICOM nodes and people, and the state each asset is in.
+"""Inventory: what the group has: sites, systems, DICOM nodes, components and people, and the state each asset is in.
 
-Events in: ``patch.applied``. Events out: ``site.changed``, ``person.changed``, ``asset.changed``,
-``asset.transitioned``, ``asset.retired``. Effects: none.
+Events in: ``patch.applied``, ``probe.result``. Events out: ``group.changed``, ``site.changed``, ``person.changed``,
+``field.changed``, ``asset.changed``, ``usage.recorded``, ``asset.transitioned``, ``asset.retired``. Effects: none.
 """

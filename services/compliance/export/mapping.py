@@ -98,6 +98,7 @@ ROWS: Mapping[str, Row] = {
     "software.listed": Row("asset", "U", kinds=(SOFTWARE_CONFIGURATION,), details=("document_id", "sha256")),
     "mds2.recorded": Row("asset", "U", kinds=(SOFTWARE_CONFIGURATION,), details=("document_id", "sha256")),
     "asset.changed": Row("asset", _by_version, kinds=HARDWARE, details=("system_id",), by_request=True),
+    "usage.recorded": Row("asset", "U", details=("counter", "value"), by_request=True),
     "asset.transitioned": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "asset.retired": Row("asset", "U", kinds=HARDWARE, by_request=True),
     "evidence.changed": Row("asset", "U", details=("evidence_id", "kind", "state", "reference"), by_request=True),

@@ -30,7 +30,7 @@ from shared.resource import Line, Resource
 Kind = AssetKind
 MediaType = Literal["hdd", "ssd", "nvme", "tape", "optical"]
 RaidLevel = Literal["0", "1", "5", "6", "10", "50", "60"]
-FieldValue = bool | float | str
+FieldValue = bool | Annotated[float, Field(allow_inf_nan=False)] | str
 StartState = Literal["in_service", "proposed"]
 """An existing asset is adopted as it stands; one that is only wished for starts at the beginning."""
 

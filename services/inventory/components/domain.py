@@ -51,7 +51,7 @@ CHANGE: JsonDict = {
     "warranty_until": "2027-05-14",
 }
 DRAFT: JsonDict = {"site_id": "north", "type": "battery", **CHANGE}
-Values = Annotated[dict[str, Annotated[FieldValue, Field(allow_inf_nan=False)]], Field(max_length=200)]
+Values = Annotated[dict[str, FieldValue], Field(max_length=200)]
 
 
 class ComponentChange(Body):

@@ -1,0 +1,1 @@
+"""Usage: how much an asset was used, as its counters say; probes read them, and people may."""
