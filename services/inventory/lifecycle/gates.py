@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from services.inventory.policies.domain import EvidenceKind, Fact, Policy
+from services.inventory.policies.domain import BEFORE_SERVICE, EvidenceKind, Fact, Policy
 from shared.events.inventory import LifecycleState
 
 CLOCK_MERCY = timedelta(minutes=5)
@@ -118,7 +118,7 @@ def owed_by_adopted(
     owed = dict(
         need
         for move in policy.moves
-        if move.to_state in policy.owed_by_adopted
+        if move.from_state in BEFORE_SERVICE and move.to_state in policy.owed_by_adopted
         for need in policy.needs(move.from_state, move.to_state, facts.classes) or ()
     )
     return _sorted(tuple(owed.items()), facts, evidence, waivers, now)[1]

@@ -39,6 +39,7 @@ Fact = Literal[
 ]
 """What inventory finds out by itself."""
 
+BEFORE_SERVICE: frozenset[LifecycleState] = frozenset({"proposed", "planned", "procured", "staged", "commissioning"})
 SubjectPath: Path = "subject"
 Scalar = str | int | float | bool
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import get_args
 
-from services.inventory.policies.domain import Condition, EventSource, EvidenceKind, Policy
+from services.inventory.policies.domain import BEFORE_SERVICE, Condition, EventSource, EvidenceKind, Policy
 from shared.errors import Malformed
 from shared.events import EventData
 from shared.events.backup import BackupVerified, MediaSanitized, MigrationVerified, RestoreDrilled
@@ -19,7 +19,6 @@ from shared.events.probes import SuiteCompleted
 
 STATES: tuple[LifecycleState, ...] = get_args(LifecycleState)
 FINAL: frozenset[LifecycleState] = frozenset({"closed", "cancelled"})
-BEFORE_SERVICE: frozenset[LifecycleState] = frozenset({"proposed", "planned", "procured", "staged", "commissioning"})
 STARTS: tuple[LifecycleState, ...] = ("proposed", "in_service")
 LAST_STEPS: tuple[LifecycleState, ...] = ("isolated", "sanitized", "disposed", "closed")
 KEEPS_DATA = ("system", "component:drive", "component:medium")

@@ -1,0 +1,148 @@
+"""The engine walked at random against a simple model: whoever reaches the end has shown everything on the way.
+
+The model knows the moves and what each asks for; it keeps, for each kind of evidence, until when something good stands.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.inventory.lifecycle.gates import CLOCK_MERCY, AssetFacts, Evidence, Waiver, decide
+from shared.events.inventory import LifecycleState
+from tests.unit.inventory.lifecycle.cases import ALL_WELL, DRIVE, FAN, NODE, NOW, POLICY, SYSTEM, is_stored, serving
+
+STORED = sorted(kind_id for kind_id, kind in POLICY.evidence.items() if is_stored(kind))
+BEHIND: list[LifecycleState] = ["isolated", "sanitized", "disposed", "closed"]
+CERTIFICATE = "sanitization_certificate"
+MEDIA = {"a": "Drive A", "b": "Drive B"}
+
+
+class Life(RuleBasedStateMachine):
+    """One asset, whose moves are asked for in any order while evidence comes and goes and the clock jumps."""
+
+    recorded = Bundle("recorded")
+
+    @initialize(
+        classes=st.sampled_from([SYSTEM, SYSTEM, NODE, DRIVE, FAN]), state=st.sampled_from(["proposed", "in_service"])
+    )
+    def begin(self, classes: frozenset[str], state: LifecycleState) -> None:
+        """An asset that is wished for, or one that is adopted."""
+        self.classes = classes
+        self.state: LifecycleState = state
+        self.now = NOW
+        self.since: datetime | None = None
+        self.evidence: dict[str, list[Evidence]] = defaultdict(list)
+        self.waivers: dict[str, list[Waiver]] = defaultdict(list)
+        self.walk: list[LifecycleState] = [state]
+        self.shown: set[str] = set()
+
+    @property
+    def media(self) -> dict[str, str]:
+        """What needs a certificate."""
+        return MEDIA if "system" in self.classes else {"a": "Drive A"} if "component:drive" in self.classes else {}
+
+    def facts(self) -> AssetFacts:
+        """The asset as it stands."""
+        return AssetFacts(self.state, self.classes, self.since, frozenset({"archive"}), self.media, ALL_WELL)
+
+    @rule(target=recorded, kind=st.sampled_from(STORED), of=st.sampled_from(["a", "b", "archive"]))
+    def record(self, kind: str, of: str) -> tuple[str, str]:
+        """Something good is recorded."""
+        for one in serving(kind, covers={of}, at=self.now):
+            self.evidence[kind].append(one)
+        return kind, of
+
+    @rule(kind=st.sampled_from(STORED))
+    def record_what_is_wrong(self, kind: str) -> None:
+        """Something that no policy takes: it never counts."""
+        self.evidence[kind].append(Evidence("x", "event", "asset.changed", self.now, "mallory"))
+        self.evidence[kind].append(Evidence("y", "statement", "janitor", self.now, "mallory", role="viewer"))
+
+    @rule(what=recorded)
+    def revoke(self, what: tuple[str, str]) -> None:
+        """All of a kind is revoked."""
+        self.evidence[what[0]] = [replace(one, revoked=True) for one in self.evidence[what[0]]]
+
+    @rule(kind=st.sampled_from(sorted(POLICY.evidence)), days=st.integers(-5, 90), approver=st.sampled_from("abn"))
+    def waive(self, kind: str, days: int, approver: str) -> None:
+        """a has asked; b approves, or a does, or nobody."""
+        approved_by = None if approver == "n" else approver
+        self.waivers[kind].append(Waiver("w", self.now + timedelta(days=days), "a", approved_by))
+
+    @rule(days=st.integers(-30, 800))
+    def jump(self, days: int) -> None:
+        """The clock jumps, also back."""
+        self.now += timedelta(days=days)
+
+    @precondition(lambda self: self.state in POLICY.next_states)
+    @rule(data=st.data())
+    def earn_and_move(self, data: st.DataObject) -> None:
+        """What the model says is asked for is given, and the move is allowed."""
+        to_state = data.draw(st.sampled_from(POLICY.next_states[self.state]))
+        for kind_id, _ in POLICY.needs(self.state, to_state, self.classes) or ():
+            if kind_id in STORED:
+                for of in (*self.media, "archive"):
+                    self.evidence[kind_id] += serving(kind_id, covers={of}, at=self.now)
+        assert self.ask(to_state), (self.state, to_state)
+
+    @rule(to_state=st.sampled_from(sorted({move.to_state for move in POLICY.moves})))
+    def move(self, to_state: LifecycleState) -> None:
+        """A move is asked for with what is there."""
+        self.ask(to_state)
+
+    def ask(self, to_state: LifecycleState) -> bool:
+        """Asks the engine, holds its answer against the model's, and moves where it may."""
+        decision = decide(POLICY, self.facts(), to_state, self.evidence, self.waivers, self.now)
+        needs = POLICY.needs(self.state, to_state, self.classes)
+        expected = needs is not None and all(self.is_met(kind_id) for kind_id, _ in needs)
+        assert decision.allowed == expected, (self.state, to_state, decision.missing)
+        assert decision.allowed == (not decision.missing)
+        if decision.allowed:
+            self.shown |= {one.kind for one in decision.met}
+            self.state, self.since = to_state, self.now
+            self.walk.append(to_state)
+        return decision.allowed
+
+    def is_met(self, kind_id: str) -> bool:
+        """What the model says of one kind: good and fresh, or waived by another than who asked."""
+        kind = POLICY.evidence[kind_id]
+        if kind.facts:
+            return True
+        waived = any(w.approved_by == "b" and self.now < w.expires_at for w in self.waivers[kind_id])
+        if kind.waivable and waived:
+            return True
+        given = [one for one in self.evidence[kind_id] if one.by != "mallory" and not one.revoked]
+        good = [one for one in given if self.fresh(one, kind_id)]
+        if kind.each == "medium":
+            return bool(good) and set(self.media) <= {of for one in good for of in one.covers}
+        if kind.each == "interface":
+            return any("archive" in one.covers for one in good)
+        return {one.what for one in good} >= set(kind.capacities) and bool(good)
+
+    def fresh(self, one: Evidence, kind_id: str) -> bool:
+        """Neither from the future, nor too old, nor older than the last move where that matters."""
+        kind = POLICY.evidence[kind_id]
+        is_old = kind.validity_days is not None and self.now - one.at >= timedelta(days=kind.validity_days)
+        is_past = kind.since_move and self.since is not None and one.at < self.since
+        return one.at <= self.now + CLOCK_MERCY and not is_old and not is_past
+
+    @invariant()
+    def nobody_ends_without_evidence(self) -> None:
+        """Behind isolation only forward; closed with certificates and signatures; cancelled before service."""
+        if "isolated" in self.walk:
+            behind = self.walk[self.walk.index("isolated") :]
+            assert behind == BEHIND[: len(behind)]
+        if self.state == "cancelled":
+            assert not {"in_service", "retiring"}.intersection(self.walk)
+        if self.state in BEHIND[1:] and self.media:
+            assert CERTIFICATE in self.shown
+        if self.state == "closed" and "system" in self.classes:
+            assert {"closing_signatures", "dossier", "migration_manifest", "custody_chain"} <= self.shown
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
