@@ -10,12 +10,12 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 
 from services.inventory.documents import handlers, store
-from services.inventory.documents.domain import ChangeDocument, Document, NewDocument, NewVersion
+from services.inventory.documents.domain import ChangeDocument, Document, NewDocument, NewVersion, admit
 from services.inventory.documents.handlers import Inspect
 from services.inventory.documents.store import Selection
 from services.inventory.documents.upload import Limits, described, received
 from shared.errors import Malformed
-from shared.events import GROUP, SiteId
+from shared.events import SiteId
 from shared.events.documents import DocumentKind
 from shared.grants import Role
 from shared.http import Call, IfMatch, Page, Paging, requires
@@ -35,7 +35,7 @@ def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect])
         """Adds a document, from a form with its fields and one file."""
         async with received(request, limits) as upload:
             wanted = upload.body(NewDocument)
-            admit(call, "operator", wanted.site_id)
+            admit(call.caller, "operator", wanted.site_id)
             content = await handlers.inspect_upload(upload, inspectors.get(wanted.kind))
             keyed = call.for_content(upload.digest)
             return await keyed.run(handlers.register_document, wanted, content, upload.file)
@@ -115,18 +115,7 @@ async def get_content(document_id: Id, number: Number, call: Annotated[Call, req
 async def find(call: Call, role: Role, document_id: str, number: int | None = None) -> Document:
     """The document or one of its versions, for a caller who has ``role`` where it belongs."""
     async with call.read() as conn:
-        document = await store.select_document(conn, document_id, number, call.caller.sites("viewer"))
-    what = f"document {document_id}" if number is None else f"version {number} of document {document_id}"
-    admit(call, role, document.site_id, what)
-    return document
-
-
-def admit(call: Call, role: Role, site_id: str, what: str | None = None) -> None:
-    """Lets through who has the role at the site. What is the whole group's may be read by all who read anything."""
-    if site_id != GROUP:
-        call.caller.require(role, site_id, what)
-    elif role != "viewer":
-        call.caller.require_everywhere("group-admin")
+        return await handlers.find_admitted(conn, call.caller, role, document_id, number)
 
 
 def _number(cursor: str | None) -> int:

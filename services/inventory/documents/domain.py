@@ -11,6 +11,7 @@ from services.inventory.documents.names import FileName
 from shared.errors import Conflict, NotFound
 from shared.events import GROUP, Instant
 from shared.events.documents import DocumentChanged, DocumentKind
+from shared.grants import Caller, Role
 from shared.resource import Body, Day, Id, Line, Resource
 
 MAX_ASSETS = 100
@@ -88,6 +89,17 @@ class Document(Content, Resource):
     def is_valid_on(self, day: date) -> bool:
         """Whether it may still be relied on."""
         return self.valid_until is None or day <= self.valid_until
+
+
+def admit(caller: Caller, role: Role, site_id: str, what: str | None = None) -> None:
+    """Lets through who has the role at the site. What is the whole group's may be read by all who read anything.
+
+    Raises NotFound, Forbidden.
+    """
+    if site_id != GROUP:
+        caller.require(role, site_id, what)
+    elif role != "viewer":
+        caller.require_everywhere("group-admin")
 
 
 def check_assets(site_id: str, assets: Sequence[Asset], before: Sequence[str] = ()) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from services.inventory.documents.domain import (
     Document,
     NewDocument,
     NewVersion,
+    admit,
     check_assets,
     check_new_content,
     full_state,
@@ -23,6 +24,7 @@ from services.inventory.history.handlers import keep
 from shared.database import Connection, Pool
 from shared.errors import Malformed
 from shared.events.documents import DocumentKind
+from shared.grants import Caller, Role
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
@@ -34,6 +36,17 @@ Inspect = Callable[[IO[bytes], str], None]
 async def find_document(conn: Connection, document_id: str) -> Document:
     """The document as it stands, with all its assets. Raises NotFound."""
     return await store.select_document(conn, document_id)
+
+
+async def find_admitted(
+    conn: Connection, caller: Caller, role: Role, document_id: str, number: int | None = None
+) -> Document:
+    """The document or one of its versions, for a caller who has ``role`` where it belongs, with what he may see of its
+    assets. Raises NotFound, Forbidden."""
+    document = await store.select_document(conn, document_id, number, caller.sites("viewer"))
+    what = f"document {document_id}" if number is None else f"version {number} of document {document_id}"
+    admit(caller, role, document.site_id, what)
+    return document
 
 
 async def documents_of(conn: Connection, asset_id: str, kind: DocumentKind | None = None) -> list[Document]:

@@ -8,7 +8,8 @@ MAX_ELEMENTS = 2_000_000
 MAX_TEXT = 1024 * 1024
 
 Entered = Callable[[list[str], dict[str, str]], None]
-"""Told of an element: the names on the way to it without their namespaces, its own the last, and its attributes."""
+"""Told of an element: the names on the way to it without their namespaces, its own the last; its attributes, and among
+them its namespace as ``xmlns``."""
 
 Left = Callable[[list[str], str], None]
 """Told of an element's end, with the text that stood directly in it."""
@@ -55,12 +56,13 @@ class _Walk:
         self._held = self._elements = 0
 
     def enter(self, name: str, attributes: dict[str, str]) -> None:
-        self._path.append(name.rpartition(" ")[2])
+        namespace, _, local = name.rpartition(" ")
+        self._path.append(local)
         self._texts.append([])
         self._elements += 1
         if len(self._path) > MAX_DEPTH or self._elements > MAX_ELEMENTS:
             raise NotTaken(f"must nest at most {MAX_DEPTH} deep and have at most {MAX_ELEMENTS} elements")
-        self._entered(self._path, attributes)
+        self._entered(self._path, {**attributes, "xmlns": namespace})
 
     def leave(self, _: str) -> None:
         text = "".join(self._texts.pop())

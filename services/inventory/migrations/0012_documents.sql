@@ -51,3 +51,63 @@ CREATE TABLE document_assets (
     PRIMARY KEY (asset_id, document_id)
 );
 CREATE INDEX assets_of_document ON document_assets (document_id);
+
+-- What each asset runs, by the SBOM that counts for it. unapproved is null where no approved list holds for the asset; due
+-- marks what must be compared again, because a list has changed.
+CREATE TABLE software_lists (
+    asset_id        text        PRIMARY KEY REFERENCES assets,
+    site_id         text        NOT NULL,
+    document_id     text        NOT NULL REFERENCES documents,
+    sha256          text        NOT NULL,
+    items           integer     NOT NULL,
+    unapproved      integer,
+    taken_at        timestamptz NOT NULL,
+    taken_by        text        NOT NULL,
+    due             boolean     NOT NULL DEFAULT false,
+    alert_id        text,
+    alert_raised_at timestamptz,
+    alert_told      text[]      NOT NULL DEFAULT '{}'
+);
+CREATE INDEX software_lists_due ON software_lists (asset_id) WHERE due;
+CREATE INDEX software_lists_of_site ON software_lists (site_id);
+CREATE INDEX software_lists_with_alert ON software_lists (asset_id) WHERE alert_id IS NOT NULL;
+
+CREATE TABLE software_items (
+    asset_id text    NOT NULL REFERENCES software_lists ON DELETE CASCADE,
+    number   integer NOT NULL,
+    type     text    NOT NULL,
+    name     text    NOT NULL,
+    version  text,
+    purl     text,
+    cpe      text,
+    supplier text,
+    hashes   text[]  NOT NULL,
+    approved boolean,
+    PRIMARY KEY (asset_id, number)
+);
+CREATE INDEX software_items_by_name ON software_items (lower(name), asset_id, number);
+CREATE INDEX software_items_unapproved ON software_items (asset_id, number) WHERE NOT approved;
+
+CREATE TABLE approved_software (
+    id            text    PRIMARY KEY,
+    site_id       text    NOT NULL,
+    name          text    NOT NULL,
+    versions      text,
+    software_type text,
+    asset_type    text,
+    note          text    NOT NULL,
+    version       integer NOT NULL,
+    at_site       text    GENERATED ALWAYS AS (nullif(site_id, 'group')) STORED REFERENCES sites
+);
+CREATE INDEX approved_software_of_site ON approved_software (site_id, id);
+
+-- What the maker of an asset answers about its security: the MDS2 form that counts for it.
+CREATE TABLE mds2_forms (
+    asset_id    text        PRIMARY KEY REFERENCES assets,
+    site_id     text        NOT NULL,
+    document_id text        NOT NULL REFERENCES documents,
+    sha256      text        NOT NULL,
+    answers     jsonb       NOT NULL,
+    taken_at    timestamptz NOT NULL,
+    taken_by    text        NOT NULL
+);

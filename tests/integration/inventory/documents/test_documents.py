@@ -2,6 +2,7 @@
 
 import asyncio
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -224,7 +225,8 @@ async def test_fields_are_held_to_their_rules(steward: Harness) -> None:
         ("valid_until", "soon"),
         ("colour", "red"),
     ):
-        check_malformed(await upload(steward.admin, **{field.split(".")[0]: value}), field)
+        spoilt: dict[str, Any] = {field.split(".")[0]: value}
+        check_malformed(await upload(steward.admin, **spoilt), field)
     check_malformed(await steward.admin.post(DOCUMENTS, data=FORM), "Content-Type")
     check_malformed(await steward.admin.post(DOCUMENTS, json=FORM), "Content-Type")
     twice = [("file", ("a.pdf", PDF)), ("file", ("b.pdf", PDF))]

@@ -1,0 +1,1 @@
+"""Integration tests of software and MDS2 forms."""

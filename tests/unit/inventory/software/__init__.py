@@ -1,0 +1,1 @@
+"""Unit tests of software and MDS2 forms."""
