@@ -58,12 +58,17 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
             links,
             history,
             documents,
+            software,
             ends_of_life,
             recyclers,
             custody,
         ],
         handlers=[assets_consumer.HANDLERS, usage_consumer.HANDLERS, evidence_consumer.HANDLERS],
-        work={"ends of life": EndOfLifeSchedule(pool).run, "contracts": ContractSchedule(pool).run},
+        work={
+            "ends of life": EndOfLifeSchedule(pool).run,
+            "contracts": ContractSchedule(pool).run,
+            "software": SoftwareSchedule(pool).run,
+        },
     )
 
 
