@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.inventory.vendors.domain import SupportEnd, SupportEndsOn, SupportUnknown
 from shared.errors import Conflict, Malformed
 from shared.resource import Resource
 
@@ -68,15 +69,6 @@ class Usage(BaseModel):
     began: date | None
 
 
-class Support(BaseModel):
-    """What the vendor says: an end, or that there is none yet, or nothing that we know of."""
-
-    model_config = ConfigDict(frozen=True)
-
-    status: Literal["ends", "unannounced", "unknown"]
-    ends: date | None = None
-
-
 class Facts(BaseModel):
     """What is known of a component that bears on its end."""
 
@@ -85,7 +77,7 @@ class Facts(BaseModel):
     type: str
     purchase_date: date | None = None
     usage: tuple[Usage, ...] = ()
-    support: Support = Support(status="unknown")
+    support: SupportEnd = SupportUnknown()
     unfixed_advisories: tuple[str, ...] = ()
 
 
@@ -139,8 +131,9 @@ def _by_usage(facts: Facts, rule: Rule) -> Iterator[Candidate]:
 
 
 def _by_support(facts: Facts) -> Iterator[Candidate]:
-    if facts.support.status == "ends" and facts.support.ends is not None:
-        yield Candidate(on=facts.support.ends, ground="support", why=f"the vendor supports it to {facts.support.ends}")
+    if isinstance(facts.support, SupportEndsOn):
+        why = f"the vendor supports it to {facts.support.on} ({facts.support.source})"
+        yield Candidate(on=facts.support.on, ground="support", why=why)
 
 
 def _by_advisories(facts: Facts, today: date) -> Iterator[Candidate]:
@@ -153,7 +146,7 @@ def _unknown(facts: Facts, rule: Rule) -> Iterator[Unknown]:
         yield "purchase_date"
     if rule.usage and not {limit.counter for limit in rule.usage} & {usage.counter for usage in facts.usage}:
         yield "usage"
-    if facts.support.status == "unknown":
+    if isinstance(facts.support, SupportUnknown):
         yield "support"
 
 

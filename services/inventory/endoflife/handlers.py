@@ -10,7 +10,6 @@ from services.inventory.endoflife.domain import (
     Facts,
     ReplacementOrder,
     Rule,
-    Support,
     TypeRule,
     changed_order,
     check_decision,
@@ -18,13 +17,19 @@ from services.inventory.endoflife.domain import (
     order_by,
 )
 from services.inventory.endoflife.store import Seen
+from services.inventory.vendors.domain import SupportEnd, SupportUnknown
+from services.inventory.vendors.handlers import support_of
 from shared.database import Connection
+from shared.errors import NotFound
 from shared.events import GROUP
 from shared.events.inventory import EndRuleChanged, ReplacementChanged
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 BATCH = 500
+
+Runs = tuple[str | None, str | None]
+"""A product and its version."""
 
 
 async def look_at_some(tx: Transaction) -> int:
@@ -108,11 +113,18 @@ async def _ends(conn: Connection, seen: Sequence[Seen], rules: Mapping[str, Rule
     return [_end(one, rules.get(one.type, Rule()), support[one.product_id, one.software_version]) for one in seen]
 
 
-async def _support_of(conn: Connection, seen: Sequence[Seen]) -> Mapping[tuple[str | None, str | None], Support]:
-    return {(one.product_id, one.software_version): Support(status="unknown") for one in seen}
+async def _support_of(conn: Connection, seen: Sequence[Seen]) -> Mapping[Runs, SupportEnd]:
+    return {runs: await _support(conn, *runs) for runs in {(one.product_id, one.software_version) for one in seen}}
 
 
-def _end(component: Seen, rule: Rule, support: Support) -> ComponentEnd:
+async def _support(conn: Connection, product_id: str | None, version: str | None) -> SupportEnd:
+    try:
+        return SupportUnknown() if product_id is None else await support_of(conn, product_id, version or "")
+    except NotFound:
+        return SupportUnknown()
+
+
+def _end(component: Seen, rule: Rule, support: SupportEnd) -> ComponentEnd:
     facts = Facts(type=component.type, purchase_date=component.purchase_date, usage=component.usage, support=support)
     end = end_of_life(facts, rule, component.today)
     first = end.first

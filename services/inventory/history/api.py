@@ -23,7 +23,7 @@ from shared.errors import Malformed
 from shared.events import Instant, SiteId
 from shared.http import Call, Page, Paging, requires
 from shared.http.pages import PageRequest
-from shared.resource import Id, Moment
+from shared.resource import Id, Line, Moment
 
 router = APIRouter(tags=["history"])
 
@@ -47,8 +47,8 @@ async def list_changes(
     paging: Paging,
     site_id: SiteId | None = None,
     kind: Kind | None = None,
-    thing_id: Annotated[str | None, Query(max_length=100)] = None,
-    actor: Annotated[str | None, Query(max_length=200)] = None,
+    thing_id: Line | None = None,
+    actor: Line | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
 ) -> Page[Revision]:

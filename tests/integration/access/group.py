@@ -40,11 +40,14 @@ ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
-AGENT = """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost)
-           VALUES ($1, $2, now(), 0, 0, 0)"""
+AGENT = """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost, quarantined)
+           VALUES ($1, $2, now(), 0, 0, 0, 0)"""
 MATRIX = """INSERT INTO conformance
            SELECT $1, id, 0, NULL, 'Secret node ' || site_id, site_id, 'SECRET', 'STEWARD', now(), 0, 0, 0, '[]'
            FROM suite_runs WHERE id = $2"""
+ORDER = """INSERT INTO replacement_orders
+           VALUES ($1, $2, $3, 'Secret part ' || $3, 'drive', 'due', '2030-01-01', '2029-10-01', 'age', 'bought', NULL,
+                   NULL, NULL, 1)"""
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
 EXPECTED: Mapping[str, str] = {
     "maintenance": "SELECT count(*) = 2 FROM systems",
@@ -231,6 +234,8 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             ids[site] |= {"at": "2026-01-02T00:00:00Z"}
             ids[site] |= {"since": "2026-01-01T00:00:00Z", "until": "2026-01-03T00:00:00Z"}
             ids[site] |= {"before": ids[site]["system_id"], "after": ids[site]["system_id"]}
+            ids[site] |= {"order_id": new_id(), "component_type": "drive"}
+            await steward.pools["inventory"].execute(ORDER, ids[site]["order_id"], ids[site]["system_id"], site)
             await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])
             ids[site] |= await _tried(steward.pools["probes"], ids[site]["suite_run_id"])
             ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
@@ -244,7 +249,14 @@ async def _catalogue(root: httpx.AsyncClient) -> dict[str, str]:
     sold = {"vendor_id": vendor["id"], "name": "Archive One", "type": "system"}
     product = await _post(root, f"{inventory}/products", sold)
     version = await _post(root, f"{inventory}/product-versions", {"product_id": product["id"], "number": "5"})
-    return {"vendor_id": vendor["id"], "product_id": product["id"], "version_id": version["id"]}
+    certificate = {"certification": "R2v3", "number": "1", "valid_from": "2000-01-01", "valid_until": "2100-01-01"}
+    recycler = await _post(root, f"{inventory}/recyclers", {"name": "Greenloop", "certificates": [certificate]})
+    return {
+        "recycler_id": recycler["id"],
+        "vendor_id": vendor["id"],
+        "product_id": product["id"],
+        "version_id": version["id"],
+    }
 
 
 async def _register(root: httpx.AsyncClient, site: str, catalogue: Mapping[str, str]) -> dict[str, str]:
@@ -263,7 +275,9 @@ async def _register(root: httpx.AsyncClient, site: str, catalogue: Mapping[str, 
     ids |= {"person_id": (await _post(root, f"{inventory}/people", person))["id"]}
     agreed = {"site_id": site, "kind": "warranty", "vendor_id": catalogue["vendor_id"], "asset_ids": [system["id"]]}
     days = {"number": f"Secret contract {site}", "starts": "2026-01-01", "ends": "2100-12-31"}
-    return ids | {"contract_id": (await _post(root, f"{inventory}/contracts", agreed | days))["id"]}
+    ids |= {"contract_id": (await _post(root, f"{inventory}/contracts", agreed | days))["id"]}
+    ends = {"from_id": node["id"], "to_id": system["id"]}
+    return ids | ends | {"link_id": (await _post(root, f"{inventory}/links", {"kind": "backs_up_to", **ends}))["id"]}
 
 
 async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) -> dict[str, str]:

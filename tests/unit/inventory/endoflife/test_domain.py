@@ -13,7 +13,6 @@ from services.inventory.endoflife.domain import (
     Facts,
     ReplacementOrder,
     Rule,
-    Support,
     Usage,
     UsageLimit,
     changed_order,
@@ -22,6 +21,7 @@ from services.inventory.endoflife.domain import (
     months_after,
     reaches,
 )
+from services.inventory.vendors.domain import SupportEndsOn, SupportNotAnnounced, SupportUnknown
 from shared.errors import Conflict, Malformed
 
 TODAY = date(2026, 11, 22)
@@ -85,7 +85,9 @@ def test_a_short_time_tells_no_pace(began: date | None) -> None:
 
 def test_a_support_end_that_is_not_announced_is_not_unknown() -> None:
     """The vendor has said that it supports the product; nothing is left to ask."""
-    asked = end_of_life(Facts(type="software", support=Support(status="unannounced")), Rule(), TODAY)
+    asked = end_of_life(
+        Facts(type="software", support=SupportNotAnnounced(source="their web page", stated_on=TODAY)), Rule(), TODAY
+    )
     unasked = end_of_life(Facts(type="software"), Rule(), TODAY)
     assert (asked.first, asked.unknown) == (None, [])
     assert (unasked.first, unasked.unknown) == (None, ["support"])
@@ -111,7 +113,7 @@ def test_the_first_candidate_is_the_earliest_day(
 ) -> None:
     """Whatever is known, the end is the minimum of what it says; none is left out."""
     rule = Rule(max_age_months=months, usage=(UsageLimit(counter="hours", limit=1000),))
-    support = Support(status="ends", ends=ends) if ends else Support(status="unknown")
+    support = SupportEndsOn(on=ends, source="LN-1", stated_on=TODAY) if ends else SupportUnknown()
     used = usage("hours", value, TODAY, began)
     end = end_of_life(Facts(type="x", purchase_date=purchase, usage=(used,), support=support), rule, TODAY)
     due = {ends, reaches(used, 1000), months_after(purchase, months) if purchase and months else None} - {None}
