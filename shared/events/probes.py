@@ -84,7 +84,8 @@ class SuiteCompleted(EventData, event_type="suite.completed"):
 class CheckChanged(EventData, event_type="check.changed"):
     """A check was made, changed or, with ``deleted``, taken away: its full state. The subject is its asset.
 
-    ``limits`` are by measure or phase, as they were set.
+    ``limits`` are by measure or phase, as they were set. ``reachability`` is whether its failure means that the asset
+    can't be reached; None leaves that to the kind.
     """
 
     check_id: str
@@ -101,6 +102,7 @@ class CheckChanged(EventData, event_type="check.changed"):
     enabled: bool
     deleted: bool
     version: int
+    reachability: bool | None = None
 
 
 class ReportFiled(EventData, event_type="report.filed"):

@@ -22,6 +22,9 @@ from shared.events.alerts import AlertPhase, Severity, Transition
 
 Sign = Literal["good", "bad", "alive"]
 
+UNKNOWN_AFTER = 3
+"""Intervals without a result after which a probe is unknown, and without its number a measure."""
+
 PATIENCE_FACTOR = 2
 """How many times the failures that raise an alert it may at most wait for what lies one hop up."""
 
@@ -64,6 +67,7 @@ class AlertState:
 
     ``since`` is the streak's first failure. ``is_held``: only a window kept it from firing. ``is_asked``: what kept it
     back is over and the target is asked anew. ``criticals`` counts the critical ones among the last failures in a row.
+    ``missing_since`` is the first of the last results that did not tell this measure.
     """
 
     phase: AlertPhase = "ok"
@@ -78,6 +82,7 @@ class AlertState:
     suppressed_by: str | None = None
     is_asked: bool = False
     recent: int = 0
+    missing_since: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -116,7 +121,7 @@ def judge(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
     What is held back stays pending, is probed on, and is raised by the first failure after that.
     """
     heard, woken = _hear(state)
-    noted = replace(heard, recent=_recent(heard, seen))
+    noted = replace(heard, recent=_recent(heard, seen), missing_since=None)
     moved, changes = _judge_flapping(noted, seen) or _STEPS[seen.sign](noted, seen, policy)
     return moved, woken + changes
 
@@ -125,6 +130,19 @@ def lose(state: AlertState) -> Judgement:
     """Nothing was heard for too long. An alert that is open stays open."""
     lost = replace(state, phase="unknown", successes=0)
     return lost, (Change("unknown", state.phase, "unknown", state.alert_id),)
+
+
+def miss(state: AlertState, at: datetime, patience: timedelta) -> Judgement:
+    """A result at ``at`` that does not tell the measure; nothing comes of it until they have gone on for ``patience``.
+
+    Then an alert that is open is unknown, as if nothing were heard; what is not open is forgotten.
+    """
+    if state.phase == "ok" or (state.phase == "unknown" and state.is_open):
+        return state, ()
+    since = state.missing_since or at
+    if at - since < patience:
+        return replace(state, missing_since=since), ()
+    return lose(state) if state.is_open else _clear(state)
 
 
 def release(state: AlertState) -> Judgement:

@@ -119,7 +119,7 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
         windows=windows,
         measures=MEASURES,
         states=states,
-        uppers=await store.select_states_of_assets(tx.conn, above) if above else {},
+        uppers=await store.select_reaching(tx.conn, above) if above else {},
         baselines=await find_baselines(tx.conn, readings) if readings else {},
         zones=zones,
         names=names | {key: vantage_name(name) for key, name in vantages.items()},

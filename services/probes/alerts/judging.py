@@ -1,23 +1,50 @@
 """Judges a batch of results: what each shows of its checks, and how that moves the alert machine. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.probes.alerts import flapping
-from services.probes.alerts.domain import OK, AlertState, Change, Changes, Policy, Seen, Sign, judge
+from services.probes.alerts.domain import (
+    OK,
+    UNKNOWN_AFTER,
+    AlertState,
+    Change,
+    Changes,
+    Policy,
+    Seen,
+    Sign,
+    judge,
+    miss,
+)
 from services.probes.alerts.limits import Limits
 from services.probes.alerts.measures import TELLING, Measures, Reading, level_by, readings_of, seen_of, summary_of
 from services.probes.alerts.records import About
-from services.probes.alerts.upstream import NO_ANSWER, Hold, Upper, hold_by, uppers_of, vantage_id
+from services.probes.alerts.upstream import (
+    Hold,
+    Reaching,
+    Upper,
+    asks_for_reach,
+    hold_by,
+    is_unanswered,
+    uppers_of,
+    vantage_id,
+)
 from services.probes.baselines.domain import Baseline, Key, Samples, learn, limits_from, slot_of, usual_at
 from services.probes.history.domain import Result
 from services.probes.runs.domain import Probe
 from services.probes.windows.domain import Window, is_held_back
 from shared.events.alerts import Severity
 
-FAULTS_OF_CONFIGURATION = frozenset({"rejected_ae_title"})
+FAULTS_OF_CONFIGURATION = frozenset(
+    {
+        *("rejected_ae_title", "move_destination_unknown", "not_authorized"),
+        *("login_refused", "no_form", "tls_name", "tls_client_certificate"),
+        *("expression", "no_such_object"),
+    }
+)
+"""Failures of a target that runs, and does not know us, or that we ask for what it does not have: no outage."""
 
 AGES = ((1440, "days"), (60, "hours"), (1, "minutes"))
 """What an age is told in: its size in minutes."""
@@ -56,7 +83,7 @@ class Move:
     def is_raised_unanswered(self) -> bool:
         """Whether it raises an alert for which our own network could be the reason."""
         is_raised = any(change.what == "raised" for change in self.changes)
-        return is_raised and not self.measure and self.judged.result.failure in NO_ANSWER
+        return is_raised and not self.measure and is_unanswered(self.judged.probe.kind, self.judged.result.failure)
 
 
 @dataclass(frozen=True)
@@ -70,7 +97,7 @@ class Knowledge:
     windows: Sequence[Window]
     measures: Mapping[str, Measures]
     states: Mapping[Key, AlertState] = field(default_factory=dict)
-    uppers: Mapping[str, Mapping[str, AlertState]] = field(default_factory=dict)
+    uppers: Mapping[str, Mapping[str, Reaching]] = field(default_factory=dict)
     baselines: Mapping[Key, Baseline] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
@@ -92,7 +119,11 @@ class Judge:
         self._known = known
         self._new_id = new_id
         self._states = dict(known.states)
-        self._uppers = defaultdict(dict, {asset: dict(states) for asset, states in known.uppers.items()})
+        self._measures: dict[str, set[str]] = defaultdict(set)
+        for probe_id, measure in known.states:
+            if measure:
+                self._measures[probe_id].add(measure)
+        self._uppers = defaultdict(dict, {asset: dict(checks) for asset, checks in known.uppers.items()})
         self._learned: dict[Key, dict[int, Samples]] = {}
 
     def judge_all(self, batch: Sequence[Judged]) -> Verdict:
@@ -106,11 +137,22 @@ class Judge:
         main = self._states.get((judged.probe.id, ""), OK)
         if sign == "bad" or main != OK:
             yield self._move(judged, "", main, self._seen(judged, sign), judged.result.detail)
-        if judged.result.outcome in TELLING:
-            yield from self._judge_readings(judged)
+        told = tuple(readings_in(judged, self._known.measures)) if judged.result.outcome in TELLING else ()
+        yield from self._judge_readings(judged, told)
+        yield from self._miss(judged, self._measures[judged.probe.id] - {reading.measure for reading in told})
 
-    def _judge_readings(self, judged: Judged) -> Iterator[Move]:
-        for reading in readings_in(judged, self._known.measures):
+    def _miss(self, judged: Judged, missing: Collection[str]) -> Iterator[Move]:
+        """What a result does to measures that it does not tell."""
+        for measure in sorted(missing):
+            state = self._states.get((judged.probe.id, measure), OK)
+            patience = (UNKNOWN_AFTER - 1) * judged.probe.interval
+            moved, changes = miss(state, judged.result.started_at, patience)
+            if moved != state:
+                self._states[judged.probe.id, measure] = moved
+                yield Move(judged, measure, moved, changes, f"{measure} was not told for {UNKNOWN_AFTER} intervals.")
+
+    def _judge_readings(self, judged: Judged, told: Sequence[Reading]) -> Iterator[Move]:
+        for reading in told:
             key = (judged.probe.id, reading.measure)
             state = self._states.get(key, OK)
             learned = self._usual_limits(key, judged, reading)
@@ -126,8 +168,11 @@ class Judge:
         upper = moved.suppressed_by
         move = Move(judged, measure, moved, changes, summary, self._known.names.get(upper, upper) if upper else None)
         self._states[move.key] = moved
-        if not measure:
-            self._uppers[judged.probe.subject][judged.probe.id] = moved
+        if measure:
+            self._measures[judged.probe.id].add(measure)
+        probe = judged.probe
+        if not measure and asks_for_reach(probe.kind, probe.reachability):
+            self._uppers[probe.subject][probe.id] = Reaching(moved, probe.kind, probe.reachability is True)
         return move
 
     def _seen(self, judged: Judged, sign: Sign) -> Seen:
@@ -149,10 +194,11 @@ class Judge:
         return is_held_back(self._known.windows, targets, judged.result.started_at, self._known.policy.grace)
 
     def _hold(self, judged: Judged) -> Hold:
-        if judged.result.vantage in self._known.cut_off and judged.result.failure in NO_ANSWER:
+        is_unheard = is_unanswered(judged.probe.kind, judged.result.failure)
+        if judged.result.vantage in self._known.cut_off and is_unheard:
             return Hold(vantage_id(judged.result.vantage))
         above = uppers_above(judged.probe, self._known.policy)
-        return hold_by(Upper(asset, state) for asset in above for state in self._uppers.get(asset, {}).values())
+        return hold_by(Upper(asset, tuple(self._uppers.get(asset, {}).values())) for asset in above)
 
     def _usual_limits(self, key: Key, judged: Judged, reading: Reading) -> Limits | None:
         if not reading.limits.baseline:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import asyncpg
 
-from services.probes.alerts.domain import AlertState
+from services.probes.alerts.domain import OK, AlertState
 from services.probes.alerts.records import About, Alert, Standing, Transition, Watched
-from services.probes.alerts.upstream import NO_ANSWER, Reach
+from services.probes.alerts.upstream import MUTE, NO_ANSWER, OVER_UDP, REACHABILITY, Reach, Reaching
 from services.probes.baselines.domain import Key
 from shared.database import Connection, found
 from shared.events.alerts import AlertPhase
@@ -29,17 +29,22 @@ async def select_states(conn: Connection, probe_ids: Collection[str]) -> dict[Ke
     return {(row["probe_id"], row["measure"]): _state(row) for row in rows}
 
 
-async def select_states_of_assets(conn: Connection, assets: Collection[str]) -> dict[str, dict[str, AlertState]]:
-    """By asset and probe, where its probes stand that don't stand at "ok"; without their measures."""
+async def select_reaching(conn: Connection, assets: Collection[str]) -> dict[str, dict[str, Reaching]]:
+    """By asset and probe, where its probes stand that ask whether it can be reached."""
+    columns = ", ".join(f"state.{field.name}" for field in fields(AlertState))
     rows = await conn.fetch(
-        f"""SELECT subject, probe_id, {STATE} FROM alert_states
-            WHERE subject = ANY($1) AND measure = ''""",  # noqa: S608 -- a constant
+        f"""SELECT probes.subject, probes.id, probes.kind, probes.reachability, {columns}
+            FROM probes LEFT JOIN alert_states AS state ON state.probe_id = probes.id AND state.measure = ''
+            WHERE probes.subject = ANY($1)
+              AND coalesce(probes.reachability, probes.kind = ANY($2))""",  # noqa: S608 -- names of our own columns
         list(assets),
+        list(REACHABILITY),
     )
-    states: dict[str, dict[str, AlertState]] = {}
+    found: dict[str, dict[str, Reaching]] = {}
     for row in rows:
-        states.setdefault(row["subject"], {})[row["probe_id"]] = _state(row)
-    return states
+        state = _state(row) if row["phase"] else OK
+        found.setdefault(row["subject"], {})[row["id"]] = Reaching(state, row["kind"], row["reachability"] is True)
+    return found
 
 
 async def select_names(conn: Connection, assets: Collection[str]) -> dict[str, str]:
@@ -61,7 +66,7 @@ async def upsert_states(conn: Connection, stand: Mapping[Key, tuple[About, Alert
         f"""INSERT INTO alert_states ({", ".join(columns)})
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
                 $8::integer[], $9::integer[], $10::timestamptz[], $11::text[], $12::text[], $13::text[],
-                $14::boolean[], $15::text[], $16::boolean[], $17::integer[])
+                $14::boolean[], $15::text[], $16::boolean[], $17::integer[], $18::timestamptz[])
             ON CONFLICT (probe_id, measure) DO UPDATE SET {updates}""",  # noqa: S608 -- names of our own columns
         *(list(column) for column in zip(*rows, strict=True)),
     )
@@ -272,7 +277,8 @@ async def select_reach(conn: Connection, vantage: str, since: datetime | None, w
     """
     row = await conn.fetchrow(
         """SELECT count(*) AS asked, count(*) FILTER (WHERE is_mute) AS mute FROM (
-               SELECT bool_and(coalesce(state.failure = ANY($4) AND state.phase <> 'ok', false)) AS is_mute
+               SELECT bool_and(coalesce(state.phase <> 'ok' AND (
+                          state.failure = ANY($4) OR (state.failure = $5 AND probes.kind = ANY($6))), false)) AS is_mute
                FROM heard JOIN probes ON probes.id = heard.probe_id
                LEFT JOIN alert_states AS state ON state.probe_id = probes.id AND state.measure = ''
                WHERE heard_from = $1 AND heard_at >= coalesce($2, now() - interval) AND probes.id <> ALL($3)
@@ -281,6 +287,8 @@ async def select_reach(conn: Connection, vantage: str, since: datetime | None, w
         since,
         list(without),
         list(NO_ANSWER),
+        MUTE,
+        list(OVER_UDP),
     )
     return Reach(row["asked"], row["mute"]) if row else Reach(0, 0)
 

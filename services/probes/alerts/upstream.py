@@ -11,28 +11,76 @@ OUT_OF_REACH = frozenset({"dns", "refused", "unreachable", "timeout", "timeout_c
 NO_ANSWER = OUT_OF_REACH - {"refused"}
 """The failures that our own network can be the reason of. A refusal is an answer of the target's host."""
 
+MUTE = "timeout_answer"
+OVER_UDP = frozenset({"ntp", "snmp"})
+"""Kinds that make no connection: there ``MUTE`` is all that is seen of what is out of reach. Others have reached it."""
+
+REACHABILITY = frozenset({"dicom-echo", "tcp"})
+"""Kinds that ask whether their target can be reached, and little more."""
+
 FEWEST, SHARE = 5, 0.9
 VANTAGE_CHECK = "vantage"
 
 
+def is_unanswered(kind: str, failure: str | None) -> bool:
+    """Whether our own network can be the reason of a failure."""
+    return failure in NO_ANSWER or (failure == MUTE and kind in OVER_UDP)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """Where a check stands that asks whether its target can be reached.
+
+    One that ``is_marked`` so by a person means it with every failure.
+    """
+
+    state: AlertState
+    kind: str
+    is_marked: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the target is known to be out of reach, also where something keeps that from being told."""
+        state = self.state
+        return self._is_out and (state.is_open or state.is_held or state.suppressed_by is not None)
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether its next results decide that."""
+        return self._is_out and self.state.phase == "pending"
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the target was reached, as far as is known."""
+        return self.state.phase != "unknown" and not self.is_known and not self.is_suspected
+
+    @property
+    def _is_out(self) -> bool:
+        state = self.state
+        if state.phase == "ok":
+            return False
+        return self.is_marked or state.failure in OUT_OF_REACH or is_unanswered(self.kind, state.failure)
+
+
 @dataclass(frozen=True, slots=True)
 class Upper:
-    """Something that others depend on: where one of its checks stands."""
+    """Something that others depend on, by its checks that ask whether it can be reached. Any other check hides nothing.
+
+    It is down when one of them knows it and none has reached it.
+    """
 
     asset_id: str
-    state: AlertState
+    checks: tuple[Reaching, ...]
 
     @property
     def is_down(self) -> bool:
-        """Whether it is known to be out of reach, also where something keeps that from being told."""
-        state = self.state
-        is_known = state.is_open or state.is_held or state.suppressed_by is not None
-        return is_known and state.failure in OUT_OF_REACH
+        """Whether it is known to be out of reach."""
+        return any(check.is_known for check in self.checks) and not any(check.is_denied for check in self.checks)
 
     @property
     def may_be_down(self) -> bool:
-        """Whether its next results decide that."""
-        return self.state.phase == "pending" and self.state.failure in OUT_OF_REACH
+        """Whether that is undecided: one check has not reached it, and the next results of the others tell."""
+        return not self.is_down and any(check.is_known or check.is_suspected for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +96,11 @@ def hold_by(uppers: Iterable[Upper]) -> Hold:
     known = sorted(uppers, key=lambda upper: upper.asset_id)
     down = next((upper.asset_id for upper in known if upper.is_down), None)
     return Hold(down, any(upper.may_be_down for upper in known))
+
+
+def asks_for_reach(kind: str, reachability: bool | None) -> bool:
+    """Whether a check asks for its target's reachability: as who made it says, or as its kind implies."""
+    return kind in REACHABILITY if reachability is None else reachability
 
 
 def uppers_of(subject: str, depends_on: Collection[str], own_network: Collection[str]) -> frozenset[str]:

@@ -1,29 +1,30 @@
 """What time alone does to alerts: probes that nobody hears, reasons to keep an alert back that are over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.probes.alerts import store
-from services.probes.alerts.domain import OK, AlertState, Judgement, Policy, lose, release
+from services.probes.alerts.domain import OK, UNKNOWN_AFTER, AlertState, Judgement, Policy, lose, release
 from services.probes.alerts.handlers import tell_acknowledgement
 from services.probes.alerts.records import Watched
 from services.probes.alerts.telling import Step, keep_steps
-from services.probes.alerts.upstream import Upper, hold_by, uppers_of, vantage_id
+from services.probes.alerts.upstream import Reaching, Upper, hold_by, uppers_of, vantage_id
 from services.probes.alerts.vantages import SILENT, raise_vantage, resolve_vantages
+from services.probes.baselines.domain import Key
 from services.probes.runs.handlers import ask_soon
 from services.probes.windows.domain import Window, is_held_back
 from services.probes.windows.handlers import load_windows
 from shared.transactions import Transaction
-
-UNKNOWN_AFTER = 3
-"""Intervals without a result after which a probe is unknown."""
 
 AT_ONCE = 1000
 """The most that one turn does: what is left is the next one's."""
 
 
 async def find_lost(tx: Transaction, watching_since: datetime) -> None:
-    """Probes that were not heard for three intervals become unknown; a vantage none of whose probes is heard fails.
+    """Probes that were not heard for three intervals become unknown, and with them the alerts of their measures.
+
+    A vantage none of whose probes is heard fails.
 
     All times are the database's. Nothing is lost before it was watched for as long.
     """
@@ -33,11 +34,22 @@ async def find_lost(tx: Transaction, watching_since: datetime) -> None:
         return
     states = await store.select_states(tx.conn, [watched.about.probe_id for watched in lost])
     summary = f"No result for {UNKNOWN_AFTER} intervals."
-    await _keep(tx, {one: lose(states.get((one.about.probe_id, ""), OK)) for one in lost}, summary)
+    all_lost = {one: lose(states.get(one.key, OK)) for one in lost}
+    all_lost |= {one: lose(states[one.key]) for one in _open_measures(lost, states)}
+    await _keep(tx, all_lost, summary)
     for vantage in sorted({one.vantage for one in lost if one.vantage is not None}):
         if await store.is_silent(tx.conn, vantage):
             told = "None of its probes has brought a result for three intervals. It is down, or can't reach us."
             await raise_vantage(tx, vantage, SILENT, tx.now, told)
+
+
+def _open_measures(lost: Sequence[Watched], states: Mapping[Key, AlertState]) -> Iterator[Watched]:
+    probes = {one.about.probe_id: one for one in lost}
+    for (probe_id, measure), state in states.items():
+        if measure and state.is_open and state.phase != "unknown":
+            of = probes[probe_id]
+            about = replace(of.about, measure=measure, check=f"{of.about.check}:{measure}")
+            yield replace(of, about=about)
 
 
 async def release_kept_back(tx: Transaction, policy: Policy) -> None:
@@ -82,7 +94,7 @@ def is_kept_back(state: AlertState) -> bool:
 async def _free(tx: Transaction, kept_back: Sequence[Watched], policy: Policy) -> list[Watched]:
     windows = await load_windows(tx, policy.grace)
     above = {one: _above(one, policy) for one in kept_back}
-    uppers = await store.select_states_of_assets(tx.conn, frozenset[str]().union(*above.values()))
+    uppers = await store.select_reaching(tx.conn, frozenset[str]().union(*above.values()))
     cut_off = {one.suppressed_by for one in kept_back} & {
         vantage_id(name) for name, _, _ in await store.select_vantages(tx.conn)
     }
@@ -100,14 +112,14 @@ def _above(one: Watched, policy: Policy) -> frozenset[str]:
 def _is_free(
     one: Watched,
     above: frozenset[str],
-    uppers: Mapping[str, Mapping[str, AlertState]],
+    uppers: Mapping[str, Mapping[str, Reaching]],
     windows: Sequence[Window],
     tx: Transaction,
     policy: Policy,
 ) -> bool:
     if is_held_back(windows, {one.about.subject, one.about.system_id}, tx.now, policy.grace):
         return False
-    known = (Upper(asset, state) for asset in above for state in uppers.get(asset, {}).values())
+    known = (Upper(asset, tuple(uppers.get(asset, {}).values())) for asset in above)
     return hold_by(known).suppressed_by is None
 
 

@@ -80,6 +80,11 @@ class CheckChange(Body):
         default_factory=dict, description="by measure of its kind, or by phase in ms"
     )
     severity: Severity | None = Field(None, description="how bad its failure is; null leaves that to the failure")
+    reachability: bool | None = Field(
+        None,
+        description="whether its failure means that the asset can't be reached, so that nothing is raised for what"
+        " depends on it; null leaves that to the kind: tcp and dicom-echo",
+    )
     enabled: bool = True
 
 
@@ -108,6 +113,7 @@ class Check(Resource):
     depends_on: tuple[str, ...]
     limits: dict[str, Limits]
     severity: Severity | None
+    reachability: bool | None
     enabled: bool
 
     @property
@@ -249,6 +255,7 @@ def probe_of(check: Check, subject: Subject, is_heavy: bool) -> Probe:
         depends_on=check.depends_on,
         limits=check.limits,
         severity=check.severity,
+        reachability=check.reachability,
         is_heavy=is_heavy,
         check_name=check.name,
     )

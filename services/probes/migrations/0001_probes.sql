@@ -31,6 +31,7 @@ CREATE TABLE probes (
     depends_on     text[]      NOT NULL,
     limits         jsonb       NOT NULL,
     severity       text,
+    reachability   boolean,
     is_heavy       boolean     NOT NULL,
     check_name     text,
     class          text        NOT NULL GENERATED ALWAYS AS

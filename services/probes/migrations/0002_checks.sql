@@ -13,6 +13,7 @@ CREATE TABLE checks (
     depends_on             text[]           NOT NULL,
     limits                 jsonb            NOT NULL,
     severity               text,
+    reachability           boolean,
     enabled                boolean          NOT NULL,
     version                integer          NOT NULL
 );

@@ -17,6 +17,7 @@ CREATE TABLE alert_states (
     suppressed_by text,
     is_asked      boolean     NOT NULL,
     recent        integer     NOT NULL,
+    missing_since timestamptz,
     PRIMARY KEY (probe_id, measure)
 ) WITH (fillfactor = 70);
 CREATE INDEX alert_states_of_subject ON alert_states (subject);

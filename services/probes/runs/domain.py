@@ -31,7 +31,8 @@ class Probe:
     """What is asked of which target, and how often. ``settings`` are those of its kind.
 
     With a ``vantage`` it is left to the agent of that name. ``depends_on`` are the assets one hop up, ``limits`` are by
-    measure or phase. ``check_name`` is what a person called it; a probe that a node gets by itself has none.
+    measure or phase. ``reachability`` is whether its failure means that the target is out of reach, where that is not
+    left to its kind. ``check_name`` is what a person called it; a probe that a node gets by itself has none.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Probe:
     depends_on: tuple[str, ...] = ()
     limits: Mapping[str, Limits] = field(default_factory=dict)
     severity: Severity | None = None
+    reachability: bool | None = None
     is_heavy: bool = False
     check_name: str | None = None
 

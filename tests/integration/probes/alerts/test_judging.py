@@ -1,6 +1,7 @@
 """Batches of results over a real database: each transition is a row and an event, and nothing is told twice."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -95,6 +96,48 @@ async def test_a_measure_that_has_no_limits_any_more_leaves_nothing_open(pool: P
         await start_probe(tx, probe_of("a", vantage=VANTAGE, limits={"dimse": Limits(), "tcp": limits["tcp"]}))
     assert [check for _, check, _ in await open_alerts(pool)] == ["dicom-echo", "dicom-echo:tcp"]
     assert (await transitions(pool, "a", "dimse"))[-1] == "resolved"
+
+
+async def test_a_measure_that_is_not_told_any_more_is_unknown_until_it_has_no_limits(pool: Pool) -> None:
+    """Its alert stays open, for nobody knows; with the limits it ends, and with the check."""
+    limits = {"dimse": Limits(warning=100)}
+    await plant(pool, probe_of("a", vantage=VANTAGE, limits=limits))
+    await bring(pool, *[Seen("a", at, "o", {"dimse": 200}) for at in range(3)])
+    await bring(pool, *series("a", "ooooo", begin=3))
+    assert await transitions(pool, "a", "dimse") == ["pending", "raised", "unknown"]
+    assert await open_alerts(pool) == [("a", "dicom-echo:dimse", "warning")]
+    async with begin(pool, "probes") as tx:
+        await start_probe(tx, probe_of("a", vantage=VANTAGE))
+    assert await open_alerts(pool) == []
+    assert await pool.fetchval("SELECT count(*) FROM alert_states") == 0
+
+
+async def test_with_a_probe_that_nobody_hears_its_measures_are_unknown(pool: Pool) -> None:
+    """Those of which an alert is open; they go on when they are told again."""
+    limits = {"dimse": Limits(warning=100), "tcp": Limits(warning=100)}
+    await plant(pool, probe_of("a", vantage=VANTAGE, limits=limits))
+    await bring(pool, *[Seen("a", at, "o", {"dimse": 200, "tcp": 1}) for at in range(3)])
+    await forget_hearing(pool, "a")
+    await pass_time(pool)
+    await pass_time(pool)
+    assert await transitions(pool, "a", "dimse") == ["pending", "raised", "unknown"]
+    assert await transitions(pool, "a", "tcp") == []
+    await bring(pool, *[Seen("a", at, "o", {"dimse": 2, "tcp": 1}) for at in range(5, 7)])
+    assert (await transitions(pool, "a", "dimse"))[3:] == ["heard", "recovering", "resolved"]
+
+
+async def test_an_upper_that_another_check_reaches_hides_nothing(pool: Pool) -> None:
+    """Nor does one of which only a check of another kind fails."""
+    snmp = replace(probe_of("disks", vantage=VANTAGE), kind="snmp", subject="host")
+    await plant(pool, snmp, replace(probe_of("other", vantage=VANTAGE), subject="host"))
+    await plant(pool, probe_of("host", vantage=VANTAGE), probe_of("a", vantage=VANTAGE, depends_on=("host",)))
+    await bring(pool, *series("disks", "fff"), *series("a", "fff", begin=3))
+    assert ("a", "dicom-echo", "critical") in await open_alerts(pool)
+    await bring(pool, *series("a", "oo", begin=6), *series("host", "fff", begin=6), *series("a", "f" * 6, begin=9))
+    assert ("a", "dicom-echo", "critical") in await open_alerts(pool)
+    await bring(pool, *series("a", "oo", begin=16), *series("other", "fff", begin=16), *series("a", "f" * 6, begin=20))
+    assert "suppressed" in await transitions(pool, "a")
+    assert [subject for subject, _, _ in await open_alerts(pool)] == ["host"] * 3
 
 
 async def test_a_stopped_probe_leaves_nothing_open_and_nothing_behind(pool: Pool) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,9 @@ from services.probes.alerts.domain import (
     lose,
     release,
 )
-from services.probes.alerts.judging import Knowledge, Move, judge_batch, severity_of
+from services.probes.alerts.judging import FAULTS_OF_CONFIGURATION, Knowledge, Move, judge_batch, severity_of
+from services.probes.alerts.upstream import Reaching
+from services.probes.kinds import KINDS
 from services.probes.windows.domain import Window
 from shared.events.probes import Outcome
 from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
@@ -197,7 +200,7 @@ def judged_in(batches: list[list[tuple[str, str]]]) -> list[tuple[str, tuple[Cha
         moves = judge_batch(given, known, Ids()).moves
         told += moves
         states = dict(known.states) | {move.key: move.state for move in moves}
-        uppers = {key[0].removeprefix("echo:"): {key[0]: state} for key, state in states.items()}
+        uppers = {key[0].removeprefix("echo:"): {key[0]: Reaching(state, "tcp")} for key, state in states.items()}
         known = Knowledge(POLICY, known.windows, {}, states=states, uppers=uppers)
     return [
         (move.judged.probe.id, tuple(Change(c.what, c.before, c.after) for c in move.changes))
@@ -206,7 +209,19 @@ def judged_in(batches: list[list[tuple[str, str]]]) -> list[tuple[str, tuple[Cha
     ]
 
 
-def test_wrong_ae_title_is_no_outage() -> None:
-    """It is a fault of configuration."""
-    assert severity_of("rejected_ae_title") == "warning"
-    assert severity_of("refused") == "critical"
+@pytest.mark.parametrize("failure", ["rejected_ae_title", "login_refused", "tls_name", "no_form"])
+def test_a_fault_of_configuration_is_no_outage(failure: str) -> None:
+    """The target runs, and does not know us, or does not have what we ask for."""
+    assert severity_of(failure) == "warning"
+
+
+@pytest.mark.parametrize("failure", ["refused", "timeout_answer", "tls_expired", "aborted", None])
+def test_what_may_be_an_outage_is_critical(failure: str | None) -> None:
+    """Until a person says otherwise in the check."""
+    assert severity_of(failure) == "critical"
+
+
+def test_every_fault_of_configuration_is_a_word_of_some_kind() -> None:
+    """A word that no kind uses any more would be judged by nobody."""
+    words = {word for kind in KINDS for word in kind.failures}
+    assert words >= FAULTS_OF_CONFIGURATION

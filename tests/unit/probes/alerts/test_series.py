@@ -11,6 +11,7 @@ import pytest
 from services.probes.alerts.domain import OK, AlertState, Change, Changes, lose, release
 from services.probes.alerts.judging import Knowledge, judge_batch
 from services.probes.alerts.limits import Limits
+from services.probes.alerts.upstream import Reaching
 from services.probes.baselines.domain import Key
 from services.probes.runs.domain import Probe
 from services.probes.windows.domain import Window
@@ -50,10 +51,10 @@ class Replay:
         outcome, _, failure = what.partition(":")
         values = {name: float(value) for name, _, value in (measure.partition("=") for measure in measures)}
         one = judged(self.probes[subject], cast(Outcome, outcome), at, failure or None, values)
-        uppers: dict[str, dict[str, AlertState]] = {}
+        uppers: dict[str, dict[str, Reaching]] = {}
         for (probe_id, measure), state in self.states.items():
             if not measure:
-                uppers.setdefault(probe_id.removeprefix("echo:"), {})[probe_id] = state
+                uppers.setdefault(probe_id.removeprefix("echo:"), {})[probe_id] = Reaching(state, "dicom-echo")
         known = Knowledge(POLICY, self.windows, {}, states=self.states, uppers=uppers)
         for move in judge_batch([one], known, self.ids).moves:
             self.states[move.key] = move.state
