@@ -13,7 +13,8 @@ async def test_registered_person_is_published_with_the_site(steward: Harness) ->
     assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
     event = await steward.heard.until("person.changed")
     assert (event.subject, event.site_id, event.actor) == (answer.json()["id"], "north", "alice")
-    assert event.data.model_dump() == without(PERSON, "site_id") | {"active": True, "version": 1}
+    told = event.data.model_dump()
+    assert told == told | without(PERSON, "site_id") | {"active": True, "version": 1}
 
 
 async def test_change_is_published_with_the_next_version(steward: Harness) -> None:
@@ -28,6 +29,44 @@ async def test_change_is_published_with_the_next_version(steward: Harness) -> No
     event = await steward.heard.until("person.changed", lambda event: event.data.version == 2)
     assert (event.data.active, event.data.email) == (False, "ada@klinik-münchen.example")
     assert (await steward.admin.get(url)).json() == answer.json()
+
+
+async def test_what_somebody_can_do_and_how_they_sign_in_is_kept(steward: Harness) -> None:
+    """Roles, phone, login, employer and competences come back as they were sent, over REST and on the bus."""
+    vendor = await post(steward, "/inventory/v1/vendors", {"name": "Northlight"})
+    competence = {"name": "Archive One", "level": "expert", "since": "2025-04-01", "until": None, "evidence": "AO-4711"}
+    known = {
+        "roles": ["clinical_owner", "vendor"],
+        "phone": "+49 30 555 01-23",
+        "login": "ada@northlight",
+        "employer_id": vendor["id"],
+        "competences": [competence],
+    }
+    person = await post(steward, PEOPLE, PERSON | known)
+    assert person == person | known
+    event = await steward.heard.until("person.changed")
+    assert event.data.model_dump(mode="json") == event.data.model_dump(mode="json") | known
+    other = await post(steward, PEOPLE, PERSON | {"email": "eda@example.org", "roles": ["it"]})
+    for asked, found in (({"role": "it"}, other), ({"competence": "Archive One"}, person)):
+        assert (await steward.admin.get(PEOPLE, params=asked)).json()["items"] == [found], asked
+
+
+async def test_a_login_is_one_persons_at_a_site(steward: Harness) -> None:
+    """409 for a second one, also at once; the same person may be known at another site too."""
+    bodies = [PERSON | {"email": f"{name}@example.org", "login": "ada"} for name in ("ada", "eda")]
+    made = await asyncio.gather(*(steward.admin.post(PEOPLE, json=body) for body in bodies))
+    assert sorted(answer.status_code for answer in made) == [201, 409]
+    await post(steward, PEOPLE, PERSON | {"site_id": "south", "login": "ada"})
+    await post(steward, PEOPLE, PERSON | {"email": "no-login@example.org"})
+    await post(steward, PEOPLE, PERSON | {"email": "neither@example.org"})
+
+
+async def test_vendor_staff_have_an_employer(steward: Harness) -> None:
+    """422 without one, 404 for one that is not there; a competence does not end before it begins."""
+    check_malformed(await steward.admin.post(PEOPLE, json=PERSON | {"roles": ["vendor"]}), "employer_id")
+    assert (await steward.admin.post(PEOPLE, json=PERSON | {"employer_id": NOBODY})).status_code == 404
+    turned = {"name": "X", "level": "basic", "since": "2025-04-01", "until": "2025-03-31"}
+    check_malformed(await steward.admin.post(PEOPLE, json=PERSON | {"competences": [turned]}), "competences.0.until")
 
 
 async def test_address_is_taken_once_a_site(steward: Harness) -> None:
@@ -102,6 +141,11 @@ async def test_malformed_person_is_refused_field_by_field(steward: Harness) -> N
         ("name", {"name": "x" * 10_000}),
         ("name", {"name": "Ada\r\nBcc: eve@example.org"}),
         ("phone", {"phone": "1"}),
+        ("login", {"login": "ada berg"}),
+        ("employer_id", {"employer_id": "Northlight"}),
+        ("competences.0.level", {"competences": [{"name": "X", "level": "wizard", "since": "2025-04-01"}]}),
+        ("competences.0.since", {"competences": [{"name": "X", "level": "basic", "since": 0}]}),
+        ("fax", {"fax": "1"}),
         ("site_id", {"site_id": "../north"}),
     ]
     for field, change in faults:
