@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(900)
 JOINING = "A hospital joins"
 PROBES = "Probes start by themselves"
 CHECKS = "More than an echo"
+COMPATIBILITY = "What new nodes take"
 OUTAGE = "An archive stops"
 WINDOW = "Maintenance that was announced"
 BACKUP = "A backup"
@@ -59,6 +60,13 @@ def test_an_archive_is_asked_for_more_than_an_echo(walked: Walked) -> None:
     south = [result for result in last if result["site_id"] == "south"]
     assert {result["kind"] for result in south} == {"dicom-echo", "dicom-roundtrip", "dicom-find", "tcp"}
     assert {result["outcome"] for result in south} == {"ok"}
+
+
+def test_new_nodes_are_asked_what_they_take(walked: Walked) -> None:
+    """A suite of each hospital has run by itself, and is done before any archive is stopped."""
+    cells = walked.walk.cells(COMPATIBILITY)
+    assert {row[0] for row in cells} == {"north", "south", "east"}
+    assert {row[1] for row in cells} == {"passed"}
 
 
 def test_an_archive_that_stops_is_told_by_mail_and_told_again_when_it_is_back(walked: Walked) -> None:
@@ -147,11 +155,14 @@ def test_a_suite_says_of_each_function_that_it_works(walked: Walked) -> None:
 
 
 def test_a_retired_asset_went_through_its_lifecycle_and_is_not_probed(walked: Walked) -> None:
-    """Each step is in the trail with its reason, asset.retired ends it, and then only others are probed on."""
+    """Refused without evidence; each step in the trail with its reason; then only others are probed on."""
     [retired] = walked.events(site_id="east", type="asset.retired")
     lines = walked.walk.lines(RETIREMENT)
-    assert lines[:6] == LIFE[1:]
-    assert re.split(" {2,}", lines[6]) == ["east-pacs", "false", "the node is retired"]
+    assert [line for line in lines if line in LIFE] == LIFE[1:]
+    refused = next(number for number, line in enumerate(lines) if "its gate is closed" in line)
+    assert lines[:refused][-1] == "migrated"
+    assert "access_revoked" in lines[refused + 1]
+    assert ["east-pacs", "false", "the node is retired"] in [re.split(" {2,}", line) for line in lines]
     steps = walked.events(subject=retired["subject"], type="asset.transitioned")
     assert [(step["data"]["from_state"], step["data"]["to_state"]) for step in steps] == list(pairwise(LIFE))
     assert all(step["data"]["reason"] for step in steps)

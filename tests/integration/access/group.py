@@ -24,9 +24,12 @@ from shared.grants import Role
 from shared.http.call import RoleRequired
 from shared.transactions import new_id
 from tests.harness import Harness
+from tests.integration.access.gates import write_evidence
+from tests.integration.access.papers import write_papers
 from tests.integration.backup.machine import Machine
 from tests.integration.compliance.log.live import signed
 from tests.integration.conftest import Run
+from tests.integration.inventory.documents.files import PDF
 from tests.integration.notifier.stage import notifier
 from tests.integration.probes.fleet import probes
 from tests.news import until
@@ -35,7 +38,7 @@ from tests.parts.smtp import SmtpServer
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
 GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
-SHARED = ("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions")
+SHARED = ("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions", "/v1/policies")
 ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
@@ -72,6 +75,8 @@ class Endpoint:
     query: frozenset[str]
     required: frozenset[str]
     example: Mapping[str, Any] | None
+    form: Mapping[str, Any] | None = None
+    """The example of the fields beside a file, where the route takes a form."""
 
     @property
     def is_group_wide(self) -> bool:
@@ -130,6 +135,9 @@ class Group:
             "check",
             "suite",
             "contract",
+            "document",
+            "statement",
+            "waiver",
         )
         return [f"Secret {thing} {site_id}" for thing in things]
 
@@ -140,6 +148,10 @@ class Group:
         url = f"/{endpoint.service}{endpoint.path.format_map(ids)}"
         headers = {"If-Match": '"999"'}
         needed = {name: ids[name] for name in endpoint.required}
+        if endpoint.form is not None:
+            return await who.request(
+                endpoint.method, url, params=needed | query, headers=headers, **form_of(endpoint.form, ids)
+            )
         return await who.request(
             endpoint.method, url, params=needed | query, json=body_of(endpoint, ids), headers=headers
         )
@@ -149,8 +161,17 @@ def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None
     """The example of the route's body, about the things of these ids."""
     if endpoint.example is None:
         return None
+    return _fill(endpoint.example, _fitting(ids))
+
+
+def form_of(example: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """The example of a route's form, about the things of these ids, with a file."""
+    return {"data": _fill(example, _fitting(ids)), "files": {"file": ("secret.pdf", PDF)}}
+
+
+def _fitting(ids: Mapping[str, str]) -> dict[str, Any]:
     starts_at = datetime.now(UTC) + timedelta(days=30)
-    fitting = {
+    return {
         "system_ids": [ids["system_id"]],
         "starts_at": starts_at.isoformat(),
         "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
@@ -159,7 +180,6 @@ def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None
         "applied_at": None,
         **ids,
     }
-    return _fill(endpoint.example, fitting)
 
 
 def _fill(example: Mapping[str, Any], fitting: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +196,8 @@ def _endpoints(mount: Mount) -> Iterator[Endpoint]:
         for route in getattr(getattr(included, "original_router", None), "routes", ()):
             assert isinstance(route, APIRoute)
             for method in route.methods or ():
-                parameters = described[f"/v1{route.path_format}"][method.lower()].get("parameters", ())
+                operation = described[f"/v1{route.path_format}"][method.lower()]
+                parameters = operation.get("parameters", ())
                 yield Endpoint(
                     mount.path.removeprefix("/"),
                     method,
@@ -186,7 +207,13 @@ def _endpoints(mount: Mount) -> Iterator[Endpoint]:
                     frozenset(p["name"] for p in parameters if p["in"] == "query" and p["required"])
                     | ({"date"} if route.path_format == ITI_81 else set()),
                     _example_of(route),
+                    _form_of(operation),
                 )
+
+
+def _form_of(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    content = operation.get("requestBody", {}).get("content", {})
+    return cast(Mapping[str, Any] | None, content.get("multipart/form-data", {}).get("example"))
 
 
 def _example_of(route: APIRoute) -> Mapping[str, Any] | None:
@@ -277,6 +304,7 @@ async def _register(root: httpx.AsyncClient, site: str, catalogue: Mapping[str, 
     days = {"number": f"Secret contract {site}", "starts": "2026-01-01", "ends": "2100-12-31"}
     ids |= {"contract_id": (await _post(root, f"{inventory}/contracts", agreed | days))["id"]}
     ends = {"from_id": node["id"], "to_id": system["id"]}
+    ids |= await write_papers(root, site, system["id"]) | await write_evidence(root, site, system["id"])
     return ids | ends | {"link_id": (await _post(root, f"{inventory}/links", {"kind": "backs_up_to", **ends}))["id"]}
 
 
