@@ -19,6 +19,7 @@ OF_ONE_SITE = (
     "check_id",
     "report_id",
     "contract_id",
+    "link_id",
 )
 
 
@@ -51,7 +52,7 @@ async def test_what_another_site_has_does_not_exist(group: Group) -> None:
         "path": north["path"],
         "resource": north["resource"],
     }
-    absent |= {"site_id": "nowhere", "id": "nowhere", "sha256": "0" * 64}
+    absent |= {"site_id": "nowhere", "id": "nowhere", "sha256": "0" * 64, "document_version": "1"}
     for role in ROLES:
         async with group.steward.as_("sam", f"{role}:south") as sam:
             for endpoint in group.endpoints:
