@@ -176,7 +176,7 @@ def fault_of(kind: EvidenceKind, one: Evidence, facts: AssetFacts, now: datetime
         return "what was recorded lies in the future"
     if one.valid_until is not None and now >= one.valid_until:
         return f"what was recorded was valid until {one.valid_until:%Y-%m-%d %H:%M} UTC"
-    if kind.validity_days is not None and now - one.at >= timedelta(days=kind.validity_days):
+    if kind.validity is not None and now - one.at >= kind.validity:
         return f"what was recorded is older than {kind.validity_days} days"
     if kind.since_move and facts.state_since is not None and one.at < facts.state_since:
         return f"what was recorded is older than the move to {facts.state}"

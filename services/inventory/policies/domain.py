@@ -5,6 +5,7 @@ said in ``soundness.py``.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -130,6 +131,11 @@ class EvidenceKind(Body):
     waivable: bool = True
 
     @cached_property
+    def validity(self) -> timedelta | None:
+        """How long what was recorded counts."""
+        return None if self.validity_days is None else timedelta(days=self.validity_days)
+
+    @cached_property
     def documents(self) -> frozenset[str]:
         """The kinds of document that may serve."""
         return frozenset(kind for s in self.sources if isinstance(s, DocumentSource) for kind in s.kinds)
@@ -223,6 +229,9 @@ class PublishedPolicy(Resource):
 
 def values_at(data: Mapping[str, Any], path: Path) -> list[Any]:
     """The values at a path: those of each member where a list lies on it, none where it leads nowhere."""
+    if "." not in path:
+        value = data.get(path, [])
+        return value if isinstance(value, list) else [value]
     found: list[Any] = [data]
     for part in path.split("."):
         lists = [one if isinstance(one, list) else [one] for one in found]

@@ -6,6 +6,7 @@ The model knows the moves and what each asks for; it keeps, for each kind of evi
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from tests.unit.inventory.lifecycle.cases import ALL_WELL, DRIVE, FAN, NODE, NOW
 
 STORED = sorted(kind_id for kind_id, kind in POLICY.evidence.items() if is_stored(kind))
 BEHIND: list[LifecycleState] = ["isolated", "sanitized", "disposed", "closed"]
+SPOILS = ["nothing", "nothing", "revoked", "future", "old", "wrong", "partly", "waived", "expired", "own", "asked"]
 CERTIFICATE = "sanitization_certificate"
 MEDIA = {"a": "Drive A", "b": "Drive B"}
 
@@ -79,15 +81,35 @@ class Life(RuleBasedStateMachine):
         self.now += timedelta(days=days)
 
     @precondition(lambda self: self.state in POLICY.next_states)
-    @rule(data=st.data())
-    def earn_and_move(self, data: st.DataObject) -> None:
-        """What the model says is asked for is given, and the move is allowed."""
+    @rule(data=st.data(), spoil=st.sampled_from(SPOILS))
+    def earn_and_move(self, data: st.DataObject, spoil: str) -> None:
+        """All that the model says is asked for is given; then one thing of it may be spoilt, and perhaps waived."""
         to_state = data.draw(st.sampled_from(POLICY.next_states[self.state]))
-        for kind_id, _ in POLICY.needs(self.state, to_state, self.classes) or ():
-            if kind_id in STORED:
-                for of in (*self.media, "archive"):
-                    self.evidence[kind_id] += serving(kind_id, covers={of}, at=self.now)
-        assert self.ask(to_state), (self.state, to_state)
+        asked = [kind_id for kind_id, _ in POLICY.needs(self.state, to_state, self.classes) or () if kind_id in STORED]
+        for kind_id in asked:
+            for of in (*self.media, "archive"):
+                self.evidence[kind_id] += serving(kind_id, covers={of}, at=self.now)
+        spoilt = data.draw(st.sampled_from(asked)) if asked and spoil != "nothing" else None
+        if spoilt is not None:
+            self.spoil(spoilt, spoil)
+        assert self.ask(to_state) or spoilt is not None, (self.state, to_state)
+
+    def spoil(self, kind_id: str, how: str) -> None:
+        """Takes from one kind what makes it good."""
+        changes: dict[str, dict[str, Any]] = {
+            "revoked": {"revoked": True},
+            "future": {"at": self.now + timedelta(days=1)},
+            "old": {"at": self.now - timedelta(days=POLICY.evidence[kind_id].validity_days or 1)},
+            "wrong": {"what": "asset.changed"},
+        }
+        change = changes.get(how, {"revoked": True})
+        self.evidence[kind_id] = [replace(one, **change) for one in self.evidence[kind_id]]
+        if how == "partly":
+            self.evidence[kind_id] = serving(kind_id, covers={"b"}, at=self.now)[:1]
+        if how in ("waived", "expired", "own", "asked"):
+            ends = self.now if how == "expired" else self.now + timedelta(days=1)
+            approved_by = {"own": "a", "asked": None}.get(how, "b")
+            self.waivers[kind_id] = [Waiver("w", ends, "a", approved_by)]
 
     @rule(to_state=st.sampled_from(sorted({move.to_state for move in POLICY.moves})))
     def move(self, to_state: LifecycleState) -> None:
@@ -115,7 +137,8 @@ class Life(RuleBasedStateMachine):
         waived = any(w.approved_by == "b" and self.now < w.expires_at for w in self.waivers[kind_id])
         if kind.waivable and waived:
             return True
-        given = [one for one in self.evidence[kind_id] if one.by != "mallory" and not one.revoked]
+        given = [one for one in self.evidence[kind_id] if one.by != "mallory" and one.what != "asset.changed"]
+        given = [one for one in given if not one.revoked]
         good = [one for one in given if self.fresh(one, kind_id)]
         if kind.each == "medium":
             return bool(good) and set(self.media) <= {of for one in good for of in one.covers}
@@ -145,4 +168,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLife.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
