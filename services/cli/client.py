@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,11 @@ RESOURCES = {
     "waivers": "/inventory/v1/waivers",
     "lifecycle-policies": "/inventory/v1/policies",
     "people": "/inventory/v1/people",
+    "vendors": "/inventory/v1/vendors",
+    "products": "/inventory/v1/products",
+    "product-versions": "/inventory/v1/product-versions",
+    "contracts": "/inventory/v1/contracts",
+    "links": "/inventory/v1/links",
     "kinds": "/probes/v1/kinds",
     "targets": "/probes/v1/targets",
     "agents": "/probes/v1/agents",
@@ -53,20 +59,25 @@ RESOURCES = {
 }
 RESOURCE = click.Choice(sorted(RESOURCES))
 EPILOG = f"RESOURCE is one of {', '.join(sorted(RESOURCES))}."
-LISTS = frozenset({"roles", "grants", "system_ids", "depends_on"})
-NUMBERS = frozenset({"port", "days"})
+LISTS = frozenset({"roles", "grants", "system_ids", "depends_on", "aliases", "asset_ids", "services"})
+NUMBERS = frozenset({"port", "days", "notice_days"})
 JSON_SIGN = ":"
 
 
-def parse_fields(pairs: Sequence[str]) -> dict[str, object]:
-    """``name=value`` arguments as a JSON body; ``a.b=value`` nests, ``name:=value`` is JSON. Raises BadParameter."""
-    fields: dict[str, Any] = {}
+def parse_fields(pairs: Sequence[str], onto: Mapping[str, object] | None = None) -> dict[str, object]:
+    """``name=value`` arguments as a JSON body; ``a.b=value`` nests, ``name:=value`` is JSON. Raises BadParameter.
+
+    What is not named is as in ``onto``.
+    """
+    fields: dict[str, Any] = deepcopy(dict(onto or {}))
     for path, text in split_pairs(pairs):
         *outer, last = path.split(".")
         name = last.removesuffix(JSON_SIGN)
         inside = fields
         for part in outer:
-            inside = inside.setdefault(part, {})
+            if inside.get(part) is None:
+                inside[part] = {}
+            inside = inside[part]
             if not isinstance(inside, dict):
                 raise click.BadParameter(f"{path!r} must not lie within {part!r}, which has a value already")
         inside[name] = _value(name, text, is_json=name != last or text.startswith(("[", "{")))
