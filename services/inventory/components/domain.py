@@ -172,7 +172,9 @@ def search_words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    # What is folded may compose anew, and what is composed may fold once more (Unicode §3.13, D146).
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold()).casefold()
+    return unicodedata.normalize("NFKC", folded).strip()
 
 
 def check_facts(component: Component, today: date) -> None:

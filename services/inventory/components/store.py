@@ -28,8 +28,15 @@ TYPES = {
 
 FIXED = {"asset_id": "text", "site_id": "text", "state": "text", "type": "text"}
 _LIVE = "c.state NOT IN ('closed', 'cancelled')"
+NEAR = 2000
+"""How many components are gone through before words are looked up: those that many have are met at once."""
+
 MOST_HITS = 3000
-"""A word that more components have is no longer looked up, but met along the way through the list."""
+"""Words that more components have are not looked up, but met along the way through the list."""
+
+FEW_SITES = 20
+Conditions = list[tuple[str, object]]
+_END = "SELECT asset_id FROM components WHERE asset_id > coalesce($1, '') ORDER BY asset_id OFFSET $2 LIMIT 1"
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,19 @@ class Selection:
     fields: dict[str, FieldValue] | None = None
     words: Sequence[str] = ()
 
-    def conditions(self) -> list[tuple[str, object]]:
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it looks at so few sites that their components are soon gone through."""
+        sites = _sites(self.visible, self.sites)
+        return sites is not None and len(sites) <= FEW_SITES
+
+    def conditions(self) -> Conditions:
         """Each condition with its value."""
         asked: dict[str, object] = {
             "c.site_id = ANY({}::text[])": _sites(self.visible, self.sites),
             "c.type = {}": self.type,
             "c.state = {}": self.state,
-            "a.system_id = {}": self.system_id,
+            "c.asset_id IN (SELECT id FROM assets WHERE system_id = {})": self.system_id,
             "c.installed_in = {}": self.installed_in,
             "c.manufacturer_key = {}": key_of(self.manufacturer),
             "c.model_key = {}": key_of(self.model),
@@ -149,25 +162,40 @@ async def select_components(conn: Connection, chosen: Selection, after: str | No
     # A plan for values that are seen: how many components are of a type, or have a word, differs by the thousand.
     await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
     asked = [*chosen.conditions(), *([("c.asset_id > {}", after)] if after is not None else [])]
-    words = [("c.search_text LIKE {}", _containing(word)) for word in chosen.words]
-    if words:
-        hits = await _look_up(conn, words)
-        asked += words if hits is None else [("c.asset_id = ANY({}::text[])", hits)]
-    where = " AND ".join(condition.format(f"${n + 2}") for n, (condition, _) in enumerate(asked)) or "true"
+    words: Conditions = [("c.search_text LIKE {}", _containing(word)) for word in chosen.words]
+    if not words or chosen.is_narrow:
+        return await _fetch(conn, [*asked, *words], limit)
+    end = await conn.fetchval(_END, after, NEAR)
+    found = await _fetch(conn, [*asked, *words, *([("c.asset_id <= {}", end)] if end else [])], limit)
+    if end is None or len(found) == limit:
+        return found
+    hits = await _look_up(conn, words)
+    return await _fetch(conn, [*asked, *(words if hits is None else [("c.asset_id = ANY({}::text[])", hits)])], limit)
+
+
+async def _fetch(conn: Connection, asked: Conditions, limit: int) -> list[Component]:
+    """Components by id that keep all conditions, chosen before what they share with other assets is looked at."""
+    where = _joined(asked, first=2)
     rows = await conn.fetch(
-        f"{SELECT} WHERE {where} ORDER BY c.asset_id LIMIT $1",
+        f"""SELECT c.*, a.id, a.kind, a.version, a.name, a.system_id, a.host
+            FROM (SELECT c.* FROM components c WHERE {where} ORDER BY c.asset_id LIMIT $1) c
+            JOIN assets a ON a.id = c.asset_id ORDER BY c.asset_id""",  # noqa: S608 -- our own conditions
         limit,
         *(value for _, value in asked),
     )
     return [_component(row) for row in rows]
 
 
-async def _look_up(conn: Connection, words: Sequence[tuple[str, object]]) -> list[str] | None:
-    """The components that have the words, or None where they are too many."""
-    where = " AND ".join(condition.format(f"${n + 1}") for n, (condition, _) in enumerate(words))
+def _joined(conditions: Conditions, first: int) -> str:
+    """All conditions, the values of which are given from the place ``first`` on."""
+    return " AND ".join(condition.format(f"${n + first}") for n, (condition, _) in enumerate(conditions)) or "true"
+
+
+async def _look_up(conn: Connection, words: Conditions) -> list[str] | None:
+    """The components that have the words, by the index of words alone, or None where they are too many."""
     await conn.execute("SET LOCAL enable_seqscan = off")
     rows = await conn.fetch(
-        f"SELECT c.asset_id FROM components c WHERE {where} LIMIT {MOST_HITS + 1}",  # noqa: S608 -- our own conditions
+        f"SELECT c.asset_id FROM components c WHERE {_joined(words, first=1)} LIMIT {MOST_HITS + 1}",  # noqa: S608 -- ours
         *(value for _, value in words),
     )
     await conn.execute("SET LOCAL enable_seqscan = on")

@@ -1,0 +1,139 @@
+"""Rules of components: spellings, what fits into what, dates."""
+
+import string
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.inventory.assets.domain import Component
+from services.inventory.components.domain import (
+    HOLDERS,
+    NESTING,
+    check_facts,
+    check_fits,
+    check_no_ring,
+    key_of,
+    search_text,
+    search_words,
+    serial_key,
+)
+from shared.errors import Conflict, Malformed
+from shared.events.inventory import ComponentType
+
+TODAY = date(2026, 3, 1)
+types = st.sampled_from(get_args(ComponentType))
+texts = st.text(min_size=1, max_size=30)
+
+
+def component(name: str = "a part", kind: ComponentType = "server", **facts: Any) -> Component:
+    """A component with these facts and no others."""
+    return Component.model_validate(
+        dict.fromkeys(Component.model_fields)
+        | {"id": name, "site_id": "north", "name": name, "type": kind, "state": "in_service", "version": 1}
+        | {"kind": "component", "fields": {}, "counts_as_copy": False}
+        | facts
+    )
+
+
+@given(st.text(string.ascii_letters + string.digits, min_size=1), st.sampled_from(["", " ", "-", "–", "_", " - "]))
+def test_case_spaces_and_dashes_do_not_tell_serials_apart(text: str, between: str) -> None:
+    """However a number is broken up; and the key of a key is itself."""
+    assert serial_key(between.join(text).swapcase()) == serial_key(text) == text.lower()
+
+
+@given(st.text(st.characters(max_codepoint=0x24F), min_size=1, max_size=30))
+def test_key_of_a_serial_is_its_own_key(text: str) -> None:
+    """In any European spelling."""
+    key = serial_key(text)
+    assert key is not None
+    assert serial_key(key) == key
+
+
+def test_serial_that_is_only_dashes_keeps_them() -> None:
+    """It is no number like any other, but it is not nothing."""
+    assert serial_key("---") == "---"
+    assert (serial_key(None), key_of(None)) == (None, None)
+
+
+@given(texts)
+def test_name_has_one_key(text: str) -> None:
+    """Case and width of spaces don't matter."""
+    assert key_of(f"  {text.upper()}  ") == key_of(text.upper())
+    assert key_of(key_of(text)) == key_of(text)
+
+
+@given(st.text(string.ascii_letters + string.digits + "äöüÅßéøλд", min_size=3, max_size=20))
+def test_what_is_searched_for_by_its_own_name_is_found(name: str) -> None:
+    """Whatever it is written in; in ASCII, in whatever case."""
+    text = search_text(component(name))
+    for asked in (name, name.swapcase() if name.isascii() else name):
+        assert all(word in text for word in search_words(asked))
+
+
+@pytest.mark.parametrize("text", ["", " ", "a b", "%%%", "-- ..", "ab-cd"])
+def test_search_without_a_word_to_look_up_is_refused(text: str) -> None:
+    """Three letters or digits in a row are the least that the index can find."""
+    with pytest.raises(Malformed):
+        search_words(text)
+
+
+@given(types, types)
+def test_types_are_installed_as_the_table_says(inner: ComponentType, outer: ComponentType) -> None:
+    """And nowhere else."""
+    if outer in HOLDERS[inner]:
+        check_fits(component(kind=inner), component(kind=outer))
+    else:
+        with pytest.raises(Malformed):
+            check_fits(component(kind=inner), component(kind=outer))
+
+
+def test_table_has_no_ring_but_of_one_type() -> None:
+    """So that only what nests in its own type must be kept from closing one."""
+    assert set(HOLDERS) == set(get_args(ComponentType))
+
+    def reaches(kind: ComponentType, seen: tuple[ComponentType, ...]) -> bool:
+        return any(holder in seen or reaches(holder, (*seen, holder)) for holder in HOLDERS[kind] - {kind})
+
+    assert not any(reaches(kind, (kind,)) for kind in HOLDERS)
+    assert {kind for kind in HOLDERS if kind in HOLDERS[kind]} == NESTING
+
+
+@given(st.lists(st.sampled_from("abcdef"), max_size=6, unique=True))
+def test_component_is_never_inside_itself(line: Sequence[str]) -> None:
+    """A line that meets it is refused with the way round; any other is not."""
+    holders = [component(name) for name in line]
+    if "a" in line:
+        with pytest.raises(Conflict) as refused:
+            check_no_ring(component("a"), holders)
+        assert refused.value.extra["cycle"] == ["a", *line[: line.index("a") + 1]]
+    else:
+        check_no_ring(component("a"), holders)
+
+
+@given(st.dates())
+def test_purchase_lies_between_1980_and_today(day: date) -> None:
+    """Of the site's calendar; both ends are in."""
+    if date(1980, 1, 1) <= day <= TODAY:
+        check_facts(component(purchase_date=day), TODAY)
+    else:
+        with pytest.raises(Malformed):
+            check_facts(component(purchase_date=day), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts"),
+    [
+        ("ups", {"media_type": "ssd"}),
+        ("drive", {"raid_level": "5"}),
+        ("battery", {"capacity_bytes": 1}),
+        ("ups", {"purchase_date": TODAY, "warranty_until": TODAY - timedelta(days=1)}),
+    ],
+)
+def test_fact_that_a_type_does_not_have_is_refused(kind: ComponentType, facts: dict[str, Any]) -> None:
+    """Nor does a warranty end before it begins."""
+    with pytest.raises(Malformed):
+        check_facts(component(kind=kind, **facts), TODAY)
