@@ -19,7 +19,7 @@ from shared.events import SiteId
 from shared.events.documents import DocumentKind
 from shared.grants import Role
 from shared.http import Call, IfMatch, Page, Paging, requires
-from shared.resource import Day, Id
+from shared.resource import Day, Id, check_version
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
@@ -45,10 +45,11 @@ def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect])
         document_id: Id, call: Annotated[Call, requires("operator", reads)], version: IfMatch, request: Request
     ) -> Document:
         """Adds a version from a form with one file; what stood before stays readable."""
-        kind = (await find(call, "operator", document_id)).kind
+        old = await find(call, "operator", document_id)
+        check_version(f"document {document_id}", old, version)
         async with received(request, limits) as upload:
             told = upload.body(NewVersion)
-            content = await handlers.inspect_upload(upload, inspectors.get(kind))
+            content = await handlers.inspect_upload(upload, inspectors.get(old.kind))
             keyed = call.for_content(upload.digest)
             return await keyed.run(handlers.add_version, document_id, version, told, content, upload.file)
 
@@ -56,8 +57,8 @@ def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect])
     router.add_api_route("/{document_id}", get_document, methods=["GET"])
     router.add_api_route("/{document_id}", change_document, methods=["PUT"])
     router.add_api_route("/{document_id}/versions", list_versions, methods=["GET"])
-    router.add_api_route("/{document_id}/versions/{number}", get_version, methods=["GET"])
-    content_of = "/{document_id}/versions/{number}/content"
+    router.add_api_route("/{document_id}/versions/{document_version}", get_version, methods=["GET"])
+    content_of = "/{document_id}/versions/{document_version}/content"
     router.add_api_route(content_of, get_content, methods=["GET"], response_class=StreamingResponse)
     return router
 
@@ -100,14 +101,16 @@ async def list_versions(document_id: Id, call: Annotated[Call, requires("viewer"
     return paging.page(found, lambda document: str(document.version))
 
 
-async def get_version(document_id: Id, number: Number, call: Annotated[Call, requires("viewer")]) -> Document:
+async def get_version(document_id: Id, document_version: Number, call: Annotated[Call, requires("viewer")]) -> Document:
     """One version, as it stood."""
-    return await find(call, "viewer", document_id, number)
+    return await find(call, "viewer", document_id, document_version)
 
 
-async def get_content(document_id: Id, number: Number, call: Annotated[Call, requires("viewer")]) -> StreamingResponse:
+async def get_content(
+    document_id: Id, document_version: Number, call: Annotated[Call, requires("viewer")]
+) -> StreamingResponse:
     """The file of a version, byte for byte; no browser shows it or guesses what it is."""
-    document = await find(call, "viewer", document_id, number)
+    document = await find(call, "viewer", document_id, document_version)
     pieces = handlers.stream_content(call.context.pool, document.sha256)
     return StreamingResponse(pieces, media_type=document.media_type, headers=_headers(document))
 

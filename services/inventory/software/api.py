@@ -60,16 +60,19 @@ async def get_sbom(asset_id: Id, call: Annotated[Call, requires("viewer")]) -> T
         return await store.select_list(conn, asset_id)
 
 
-@router.get("/sbom-differences")
+@router.get("/documents/{document_id}/sbom-difference")
 async def compare_sboms(
-    before: Id,
-    after: Id,
+    document_id: Id,
     call: Annotated[Call, requires("viewer")],
+    document_version: Version = None,
+    before_document: Id | None = None,
     before_version: Version = None,
-    after_version: Version = None,
 ) -> Difference:
-    """How the software of two SBOMs differs: of two documents, or of two versions of one."""
-    old, new = await _find(call, before, before_version), await _find(call, after, after_version)
+    """How the software of an SBOM differs from that of another one, or of its own version before."""
+    new = await _find(call, document_id, document_version)
+    if before_document is None and before_version is None:
+        before_version = max(1, new.version - 1)
+    old = await _find(call, before_document or document_id, before_version)
     async with call.read() as conn:
         return await handlers.compare_sboms(conn, old, new)
 

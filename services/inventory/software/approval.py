@@ -8,10 +8,11 @@ from functools import lru_cache
 from operator import eq, ge, gt, le, lt, ne
 from typing import Annotated, Protocol
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from services.inventory.vendors.versions import compare
+from shared.resource import Line
 
 MAX_RANGE = 200
 ANY, MAX_ANY = "*", 2
@@ -44,7 +45,7 @@ def parse_pattern(text: str) -> str:
     return text
 
 
-VersionRange = Annotated[str, Field(max_length=MAX_RANGE), AfterValidator(parse_range)]
+VersionRange = Annotated[Line, AfterValidator(parse_range)]
 
 
 def is_in_range(version: str | None, text: str | None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.inventory.assets.domain import Asset, Component
 from services.inventory.documents.domain import SHA256, SYSTEM, Document
@@ -16,7 +16,7 @@ from shared.errors import Conflict
 from shared.events import Instant
 from shared.events.documents import ApprovedSoftwareChanged, DocumentKind, SoftwareType
 from shared.events.inventory import ComponentType
-from shared.resource import Body, Id, Line, Resource
+from shared.resource import Body, Id, Line, Prose, Resource
 
 CHECK = "unapproved-software"
 TOLD = 5
@@ -173,7 +173,7 @@ class ApproveSoftware(Body):
     versions: VersionRange | None = None
     software_type: SoftwareType | None = None
     asset_type: AssetType | None = Field(None, description="system, node, or the type of a component")
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+    note: Prose = ""
 
 
 class NewApproval(ApproveSoftware):

@@ -45,6 +45,7 @@ HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, q
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
 AGENT = """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost, quarantined)
            VALUES ($1, $2, now(), 0, 0, 0, 0)"""
+BASELINE = "INSERT INTO baselines VALUES ($1, 'dimse', -1, '{20, 30, 40}', now())"
 MATRIX = """INSERT INTO conformance
            SELECT $1, id, 0, NULL, 'Secret node ' || site_id, site_id, 'SECRET', 'STEWARD', now(), 0, 0, 0, '[]'
            FROM suite_runs WHERE id = $2"""
@@ -264,6 +265,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             ids[site] |= {"order_id": new_id(), "component_type": "drive"}
             await steward.pools["inventory"].execute(ORDER, ids[site]["order_id"], ids[site]["system_id"], site)
             await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])
+            await steward.pools["probes"].execute(BASELINE, ids[site]["probe_id"])
             ids[site] |= await _tried(steward.pools["probes"], ids[site]["suite_run_id"])
             ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
             await until(steward.pools["compliance"], "SELECT max(size) > $1 FROM checkpoints", int(index))
@@ -338,6 +340,8 @@ async def _work(root: httpx.AsyncClient, ids: Mapping[str, str], folder: str) ->
         "run_id": run["id"],
         "path": folder,
         "check_id": check["id"],
+        "probe_id": f"dicom-echo:{ids['node_id']}",
+        "measure": "dimse",
         "report_id": report["id"],
         "alert_id": report["alert_id"],
         "subject": ids["node_id"],

@@ -134,10 +134,16 @@ async def test_two_sboms_are_compared(steward: Harness) -> None:
     url = f"{DOCUMENTS}/{document['id']}/versions"
     second = sbom(LOG4J, POSTGRES | {"version": "17"})
     assert (await upload(steward.admin, second, "b.json", url, headers={"If-Match": '"1"'})).status_code == 201
-    query = {"before": document["id"], "after": document["id"], "before_version": "1"}
-    found = (await steward.admin.get("/inventory/v1/sbom-differences", params=query)).json()
+    compared = f"{DOCUMENTS}/{document['id']}/sbom-difference"
+    found = (await steward.admin.get(compared)).json()
     assert (found["added"], found["removed"]) == ([], [])
     assert [(one["name"], one["before"], one["after"]) for one in found["changed"]] == [("PostgreSQL", "16.4", "17")]
+    other = await sbom_of(steward, system, POSTGRES)
+    query = {"before_document": other["id"], "document_version": "1"}
+    found = (await steward.admin.get(compared, params=query)).json()
+    assert [one["name"] for one in found["added"]] == ["org.apache.logging.log4j/log4j-core"]
+    manual = await uploaded(steward.admin)
+    assert (await steward.admin.get(compared, params={"before_document": manual["id"]})).status_code == 409
 
 
 async def test_document_must_be_an_sbom_of_that_asset(steward: Harness) -> None:
