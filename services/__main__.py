@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from services.cli.change import change, delete
 from services.cli.client import client_commands
 from services.cli.demo import demo
 from services.cli.import_nodes import import_
@@ -36,6 +37,8 @@ for command in (
     probe_agent,
     quarantine,
     *client_commands,
+    change,
+    delete,
     import_,
     scan,
     demo,

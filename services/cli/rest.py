@@ -59,6 +59,14 @@ def ask(client: "httpx.Client", method: str, path: str, **request: Any) -> Any:
     return _ask(client, method, path, **request).json()
 
 
+def ask_tagged(client: "httpx.Client", path: str) -> tuple[Any, str]:
+    """A thing, and the ETag that a change of it must name. Ends the command as ``ask`` does."""
+    answer = _ask(client, "GET", path)
+    if (etag := answer.headers.get("etag")) is None:
+        raise click.ClickException(f"{path} is nothing that can be changed by its id")
+    return answer.json(), etag
+
+
 def ask_bytes(client: "httpx.Client", path: str) -> bytes:
     """The answer to a GET as it is. Ends the command as ``ask`` does."""
     return _ask(client, "GET", path).content

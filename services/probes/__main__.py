@@ -5,6 +5,7 @@ import uvloop
 from services.probes.agents.api import agents_router
 from services.probes.alerts.api import router as alerts
 from services.probes.alerts.schedule import Watcher
+from services.probes.baselines.api import router as baselines
 from services.probes.baselines.consumer import HANDLERS as SITES
 from services.probes.checks.api import router as checks
 from services.probes.checks.consumer import HANDLERS as CHECKS
@@ -42,6 +43,7 @@ def build(pool: Pool, settings: ProbesSettings) -> Service:
         routers=[
             targets,
             checks,
+            baselines,
             kinds,
             results,
             kpis,

@@ -105,6 +105,23 @@ class CheckChanged(EventData, event_type="check.changed"):
     reachability: bool | None = None
 
 
+class BaselineForgotten(EventData, event_type="baseline.forgotten"):
+    """What was learned to be usual for a measure of a check is forgotten, and learned anew. The subject is its asset.
+
+    ``values`` were known, with this median, the last since ``learned_at``; ``reason`` is why the actor forgot them.
+    """
+
+    probe_id: str
+    check: str
+    asset_name: str
+    measure: str
+    values: int
+    median: float
+    learned_at: Instant
+    reason: str
+    system_id: str | None = None
+
+
 class ReportFiled(EventData, event_type="report.filed"):
     """Somebody has noticed something, of a system or of a whole site, which is then the subject; the actor did.
 

@@ -116,6 +116,7 @@ ROWS: Mapping[str, Row] = {
     "report.filed": Row("asset", "E", details=REPORT),
     "report.closed": Row("asset", "E", details=REPORT),
     "check.changed": Row("asset", _by_deletion, details=("check_id",)),
+    "baseline.forgotten": Row("asset", "D", details=("probe_id", "measure")),
     "suite.requested": Row("asset", "E", details=("run_id", "suite_id", "about")),
     "suite.completed": Row("asset", "E", details=("run_id", "suite_id", "about", "report")),
     "alert.raised": Row("asset", "E", SECURITY_ALERT, details=ALERT),

@@ -71,7 +71,7 @@ def usual_at(baseline: Baseline, slot: int) -> Usual | None:
     nearby = (*own, *(value for values in around for value in values))
     for values, enough in ((own, ENOUGH), (nearby, ENOUGH), (everything, ENOUGH_OF_ALL)):
         if len(values) >= enough:
-            return _usual(values)
+            return usual_of(values)
     return None
 
 
@@ -95,6 +95,7 @@ def learn(baseline: Baseline, slot: int, value: float, at: datetime) -> dict[int
     return changed
 
 
-def _usual(values: Sequence[float]) -> Usual:
+def usual_of(values: Sequence[float]) -> Usual:
+    """Median and MAD of some values."""
     middle = median(values)
     return Usual(middle, median(abs(value - middle) for value in values))

@@ -2,9 +2,21 @@
 
 from collections.abc import Collection, Mapping
 
-from services.probes.baselines.domain import Baseline, Key, Samples
-from shared.database import Connection
+import asyncpg
+
+from services.probes.baselines.domain import ALL_HOURS, Baseline, Key, Samples, usual_of
+from services.probes.baselines.records import Learned
+from services.probes.runs.domain import EPOCH, TICK
+from shared.database import Connection, found
 from shared.events.inventory import SiteChanged
+
+LEARNED = f"""SELECT p.id || '/' || b.measure AS id, p.id AS probe_id, b.measure,
+       coalesce(p.check_name, p.kind) AS "check", p.subject, p.name AS asset_name, p.site_id, p.system_id,
+       b.values, b.learned_at,
+       (SELECT count(*) FROM baselines AS hour WHERE hour.probe_id = p.id AND hour.measure = b.measure
+        AND hour.slot <> {ALL_HOURS}) AS hours
+FROM baselines AS b JOIN probes AS p ON p.id = b.probe_id WHERE b.slot = {ALL_HOURS}"""  # noqa: S608 -- a constant
+"""What was learned of all hours together: each value that is learned is learned there, too."""
 
 
 async def upsert_zone(conn: Connection, site_id: str, site: SiteChanged) -> None:
@@ -33,11 +45,11 @@ async def select_baselines(conn: Connection, slots: Mapping[Key, Collection[int]
                USING (probe_id, measure, slot)""",
         *(list(column) for column in zip(*wanted, strict=True)),
     )
-    found: dict[Key, dict[int, Samples]] = {}
+    known: dict[Key, dict[int, Samples]] = {}
     for row in rows:
         samples = Samples(tuple(row["values"]), row["learned_at"])
-        found.setdefault((row["probe_id"], row["measure"]), {})[row["slot"]] = samples
-    return dict(found)
+        known.setdefault((row["probe_id"], row["measure"]), {})[row["slot"]] = samples
+    return dict(known)
 
 
 async def upsert_baselines(conn: Connection, learned: Mapping[Key, Mapping[int, Samples]]) -> None:
@@ -50,6 +62,56 @@ async def upsert_baselines(conn: Connection, learned: Mapping[Key, Mapping[int, 
             for key, slots in learned.items()
             for slot, samples in slots.items()
         ],
+    )
+
+
+async def lock_probe(conn: Connection, probe_id: str) -> None:
+    """Waits for every other transaction that is at this probe."""
+    await conn.execute("SELECT FROM probes WHERE id = $1 FOR UPDATE", probe_id)
+
+
+async def select_learned(
+    conn: Connection, visible: Collection[str] | None, subject: str | None, after: str | None, limit: int
+) -> list[Learned]:
+    """What was learned, by id behind ``after``; ``visible`` None stands for all sites."""
+    rows = await conn.fetch(
+        f"""SELECT * FROM ({LEARNED}) AS it
+            WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
+              AND ($3::text IS NULL OR id > $3)
+            ORDER BY id LIMIT $4""",  # noqa: S608 -- our own text
+        None if visible is None else list(visible),
+        subject,
+        after,
+        limit,
+    )
+    return [_learned(row) for row in rows]
+
+
+async def select_learned_of(conn: Connection, key: Key) -> Learned:
+    """What was learned of one measure. Raises NotFound."""
+    row = await conn.fetchrow(
+        f"SELECT * FROM ({LEARNED}) AS it WHERE probe_id = $1 AND measure = $2",  # noqa: S608 -- our own text
+        *key,
+    )
+    return _learned(found(row, f"baseline {key[0]}/{key[1]}"))
+
+
+async def delete_baseline(conn: Connection, key: Key) -> None:
+    """Forgets what is usual for a measure."""
+    await conn.execute("DELETE FROM baselines WHERE probe_id = $1 AND measure = $2", *key)
+
+
+def _learned(row: asyncpg.Record) -> Learned:
+    usual = usual_of(row["values"])
+    told = {name: row[name] for name in row.keys() if name in Learned.model_fields}  # noqa: SIM118 -- a Record's own
+    return Learned.model_validate(
+        told
+        | {
+            "version": (row["learned_at"] - EPOCH) // TICK,
+            "values": len(row["values"]),
+            "median": usual.median,
+            "mad": usual.mad,
+        }
     )
 
 

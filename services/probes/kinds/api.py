@@ -33,7 +33,9 @@ class KindOfProbe(BaseModel):
     is_of_suites: bool = Field(description="whether only items of suites can be of it, and no checks")
     is_heavy: bool = Field(description="whether a system stands one of its runs at a time")
     settings: dict[str, Any]
+    phases: list[str] = Field(description="what its runs take their time with, in ms", examples=[["dns", "tcp"]])
     measures: dict[str, MeasureOfKind]
+    has_own_measures: bool = Field(description="whether its settings or its target name numbers besides")
     failures: dict[str, str] = Field(description="words that a result's failure may be, and what each means")
 
 
@@ -51,6 +53,7 @@ def _shown(kind: type[Kind[Any]]) -> KindOfProbe:
         is_of_suites=kind in OF_SUITES,
         is_heavy=kind.is_heavy,
         settings=kind.settings.model_json_schema(),
+        phases=sorted(kind.phases),
         measures={
             name: MeasureOfKind(
                 unit=measure.unit,
@@ -62,5 +65,6 @@ def _shown(kind: type[Kind[Any]]) -> KindOfProbe:
             )
             for name, measure in kind.measures.items()
         },
+        has_own_measures=kind.has_own_measures,
         failures=dict(kind.failures),
     )

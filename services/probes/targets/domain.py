@@ -18,6 +18,7 @@ PROBED_STATES: frozenset[LifecycleState] = frozenset(
 
 SITE_VANTAGE = re.compile(rf"({SITE_ID})=([a-z0-9](?:[a-z0-9.-]{{0,61}}[a-z0-9])?)")
 NOBODY = "none"
+NOTHING_ON = "it has no check that is on, and its site's nodes are asked nothing by themselves"
 
 
 class Target(Resource):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import asyncpg
 
-from services.probes.targets.domain import Standing, Subject, Target, why_not_probed, why_nothing_is_asked
+from services.probes.targets.domain import NOTHING_ON, Standing, Subject, Target, why_not_probed, why_nothing_is_asked
 from shared.database import Connection, found
 from shared.events.inventory import AssetChanged, AssetRetired, DicomAddress
 
@@ -99,7 +99,7 @@ async def select_targets(
 ) -> list[Target]:
     """Nodes, and other assets with checks, by id behind ``after``; ``visible`` None stands for all sites."""
     rows = await conn.fetch(
-        f"""SELECT * FROM ({ASSETS}) AS asset
+        f"""SELECT *, EXISTS (SELECT FROM probes WHERE subject = asset.id) AS is_asked FROM ({ASSETS}) AS asset
             WHERE (kind = 'node' OR is_checked)
               AND ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
               AND ($3::text IS NULL OR id > $3)
@@ -109,7 +109,13 @@ async def select_targets(
         after,
         limit,
     )
-    return [_target(row) for row in rows]
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: asyncpg.Record) -> Target:
+    target = _target(row)
+    reason = target.reason or (None if row["is_asked"] else NOTHING_ON)
+    return target.model_copy(update={"probed": reason is None, "reason": reason})
 
 
 def _target(row: asyncpg.Record) -> Target:

@@ -16,6 +16,8 @@ async def test_kinds_are_listed_with_their_settings(run: Run) -> None:
     assert "modalities" in kinds["dicom-conformance"]["settings"]["properties"]
     assert {"host", "port", "ae_title"} <= set(kinds["dicom-echo"]["settings"]["properties"])
     assert kinds["tls"]["interval_seconds"] == 6 * 3600
+    assert ("association" in kinds["dicom-echo"]["phases"], kinds["dicom-echo"]["has_own_measures"]) == (True, False)
+    assert kinds["snmp"]["has_own_measures"]
     assert kinds["tls"]["measures"]["expires_in_days"] == {
         "unit": "days",
         "worse": "lower",

@@ -31,6 +31,9 @@ async def test_nodes_of_a_site_are_left_to_its_agent_or_to_nobody(run: Run, spea
             await steward.heard.until("probe.result", lambda e: e.subject == north)
         assert await vantages_of(steward.pools["probes"]) == {south: "south-dmz", north: None}
         assert {e.subject for e in steward.heard.events if e.type == "probe.result"} == {north}
+        targets = {one["site_id"]: one for one in (await steward.admin.get("/probes/v1/targets")).json()["items"]}
+        assert {site: one["probed"] for site, one in targets.items()} == {"north": True, "south": True, "west": False}
+        assert "asked nothing by themselves" in targets["west"]["reason"]
         async with steward.as_("agent", "service:south") as agent:
             [item] = (await agent.get("/probes/v1/agents/south-dmz/assignments")).json()["items"]
         assert (item["subject"], item["kind"]) == (south, "dicom-echo")
