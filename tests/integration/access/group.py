@@ -52,6 +52,7 @@ MATRIX = """INSERT INTO conformance
 ORDER = """INSERT INTO replacement_orders
            VALUES ($1, $2, $3, 'Secret part ' || $3, 'drive', 'due', '2030-01-01', '2029-10-01', 'age', 'bought', NULL,
                    NULL, NULL, 1)"""
+FIELD = {"component_type": "server", "name": "bay", "label": "Bay", "kind": "text"}
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
 EXPECTED: Mapping[str, str] = {
     "maintenance": "SELECT count(*) = 2 FROM systems",
@@ -135,6 +136,8 @@ class Group:
             "fix",
             "check",
             "suite",
+            "component",
+            "serial",
             "contract",
             "document",
             "statement",
@@ -240,7 +243,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         ids = {site: catalogue | await _register(root, site, catalogue) for site in SITES}
         for service in ("maintenance", "backup"):
             await until(steward.pools[service], EXPECTED[service])
-        await until(steward.pools["probes"], "SELECT count(*) = 4 FROM assets")
+        await until(steward.pools["probes"], "SELECT count(*) = 6 FROM assets")
         for site in SITES:
             ids[site] |= await _work(root, ids[site], str(machine.archive))
         for service, query in EXPECTED.items():
@@ -250,9 +253,11 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         key = await _post(root, "/compliance/v1/keys", {"name": "robot", "grants": ["viewer:north"], **_soon()})
         policy = await _post(root, f"{RETENTION}/policies", {"type": "fix.applied", "days": 5000})
         region = await _post(root, "/inventory/v1/groups", {"name": "Western region"})
+        field = await _post(root, "/inventory/v1/fields", FIELD)
         hold = await _post(root, f"{RETENTION}/holds", {"type": "fix.applied", "reason": "a case"})
         for site in SITES:
             ids[site] |= {"policy_id": policy["id"], "hold_id": hold["id"], "group_id": region["id"]}
+            ids[site] |= {"field_id": field["id"]}
             entries = await root.get("/compliance/v1/events", params={"site_id": site, "limit": 1})
             [newest] = entries.json()["items"]
             index = str(newest["index"])
@@ -302,6 +307,8 @@ async def _register(root: httpx.AsyncClient, site: str, catalogue: Mapping[str, 
     person = {"site_id": site, "name": f"Secret person {site}", "email": f"secret@{site}.example", "roles": ["admin"]}
     ids = {"id": site, "site_id": site, "system_id": system["id"], "asset_id": system["id"], "node_id": node["id"]}
     ids |= {"person_id": (await _post(root, f"{inventory}/people", person))["id"]}
+    part = {"site_id": site, "type": "ups", "name": f"Secret component {site}", "serial": f"Secret serial {site}"}
+    ids |= {"component_id": (await _post(root, f"{inventory}/components", part))["id"]}
     agreed = {"site_id": site, "kind": "warranty", "vendor_id": catalogue["vendor_id"], "asset_ids": [system["id"]]}
     days = {"number": f"Secret contract {site}", "starts": "2026-01-01", "ends": "2100-12-31"}
     ids |= {"contract_id": (await _post(root, f"{inventory}/contracts", agreed | days))["id"]}

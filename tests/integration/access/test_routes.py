@@ -18,6 +18,7 @@ OF_ONE_SITE = (
     "run_id",
     "check_id",
     "report_id",
+    "component_id",
     "contract_id",
     "link_id",
 )
