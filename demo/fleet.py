@@ -16,11 +16,12 @@ from demo.node import Node
 
 @dataclass(frozen=True)
 class Hospital:
-    """One site with its nodes; `site_id` is a slug, `time_zone` an IANA name."""
+    """One site with its nodes; `site_id` is a slug, `time_zone` an IANA name, `coordinates` degrees of WGS 84."""
 
     site_id: str
     name: str
     time_zone: str
+    coordinates: tuple[float, float]
     archive: Archive
     modality: Modality
     workstation: Node
@@ -40,10 +41,10 @@ class Fleet:
     def __init__(self, folder: Path, destinations: Mapping[str, Address] | None = None) -> None:
         known = dict(destinations or {})
         self.hospitals = [
-            _hospital("north", "Northfield General Hospital", "Europe/Berlin", folder, known),
-            _hospital("south", "Southmoor Children's Hospital", "Europe/London", folder, known),
+            _hospital("north", "Northfield General Hospital", "Europe/Berlin", (54.7833, 9.4333), folder, known),
+            _hospital("south", "Southmoor Children's Hospital", "Europe/London", (50.9097, -1.4044), folder, known),
         ]
-        self.newcomer = _hospital("east", "Eastbrook Clinic", "Europe/Lisbon", folder, known)
+        self.newcomer = _hospital("east", "Eastbrook Clinic", "Europe/Lisbon", (38.7223, -9.1393), folder, known)
 
     @property
     def nodes(self) -> list[Node]:
@@ -68,12 +69,20 @@ class Fleet:
             node.stop()
 
 
-def _hospital(site_id: str, name: str, time_zone: str, folder: Path, known: Mapping[str, Address]) -> Hospital:
+def _hospital(
+    site_id: str,
+    name: str,
+    time_zone: str,
+    coordinates: tuple[float, float],
+    folder: Path,
+    known: Mapping[str, Address],
+) -> Hospital:
     title = site_id.upper()
     return Hospital(
         site_id=site_id,
         name=name,
         time_zone=time_zone,
+        coordinates=coordinates,
         archive=Archive(f"{site_id}-pacs", f"{title}_PACS", folder / site_id / "archive", known),
         modality=Modality(f"{site_id}-ct", f"{title}_CT"),
         workstation=Node(f"{site_id}-workstation", "workstation", f"{title}_WS"),

@@ -1,12 +1,13 @@
 """The first fleet: registers the simulated hospitals over the API, as a person would, once."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from demo.fleet import Fleet, Hospital
+from demo.hardware import Part, hardware_of
 from demo.node import Node
 
 PEOPLE = (("clinician", "Dr. {} Ward"), ("admin", "{} PACS desk"))
@@ -23,7 +24,7 @@ CHANGEABLE = frozenset(
 
 
 async def register(client: httpx.AsyncClient, fleet: Fleet) -> None:
-    """Registers each hospital that inventory does not know, with its system, nodes, people and checks."""
+    """Registers each hospital that inventory does not know, with its system, nodes, hardware, people and checks."""
     for hospital in fleet.hospitals:
         known = await client.get(f"/inventory/v1/sites/{hospital.site_id}")
         if known.status_code == httpx.codes.NOT_FOUND:
@@ -33,7 +34,8 @@ async def register(client: httpx.AsyncClient, fleet: Fleet) -> None:
 
 async def _register_hospital(client: httpx.AsyncClient, hospital: Hospital) -> None:
     site = {"id": hospital.site_id, "name": hospital.name, "time_zone": hospital.time_zone}
-    await _post(client, "sites", site)
+    latitude, longitude = hospital.coordinates
+    await _post(client, "sites", site | {"latitude": latitude, "longitude": longitude})
     title = hospital.site_id.capitalize()
     software = {"vendor": "Example Imaging", "product": "Example PACS", "version": "4.1.0"}
     wanted = {"site_id": hospital.site_id, "name": f"{title} PACS", "software": software}
@@ -42,11 +44,21 @@ async def _register_hospital(client: httpx.AsyncClient, hospital: Hospital) -> N
         (await _post(client, "nodes", {"system_id": system["id"], "name": node.name} | address(node)))["id"]
         for node in hospital.nodes
     ]
+    await _install(client, hardware_of(hospital.site_id), {"site_id": hospital.site_id, "system_id": system["id"]})
     for role, name in PEOPLE:
         mail = f"{role}@{hospital.site_id}.example"
         person = {"site_id": hospital.site_id, "name": name.format(title), "email": mail, "roles": [role]}
         await _post(client, "people", person)
     await _make_checks(client, hospital, dict(zip((node.ae_title for node in hospital.nodes), ids, strict=True)))
+
+
+async def _install(client: httpx.AsyncClient, parts: Sequence[Part], place: Mapping[str, str]) -> None:
+    """Registers components and, level by level, what is installed in them."""
+    rows = [{**part.facts, **place} for part in parts]
+    made = (await _post(client, "components/bulk?atomic=true", {"rows": rows}))["rows"]
+    for part, row in zip(parts, made, strict=True):
+        if part.inside:
+            await _install(client, part.inside, {**place, "installed_in": row["component"]["id"]})
 
 
 async def _make_checks(client: httpx.AsyncClient, hospital: Hospital, ids: Mapping[str, str]) -> None:
@@ -123,7 +135,7 @@ def address(node: Node) -> dict[str, object]:
     return {"ae_title": node.ae_title, "host": node.host, "port": node.port, "role": node.role}
 
 
-async def _post(client: httpx.AsyncClient, what: str, body: Mapping[str, object]) -> dict[str, str]:
+async def _post(client: httpx.AsyncClient, what: str, body: Mapping[str, object]) -> dict[str, Any]:
     answer = await client.post(f"/inventory/v1/{what}", json=body)
-    created: dict[str, str] = answer.raise_for_status().json()
+    created: dict[str, Any] = answer.raise_for_status().json()
     return created
