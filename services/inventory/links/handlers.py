@@ -66,19 +66,41 @@ async def delete_link(tx: Transaction, link_id: str, expected_version: int) -> L
 
 
 async def dependents(conn: Connection, asset_id: str, transitive: bool = False) -> list[Dependent]:
-    """The live assets that can't do without an asset: by a link, or since they are built into it.
+    """The live assets that can't do without an asset: by a link, or since they are built into it; at most 1,000.
 
     While the asset is locked (``lock_asset``), none is added by a link.
     """
-    steps = MOST_STEPS if transitive else 1
-    return await store.select_dependents(conn, asset_id, HOLDING_UP, steps, MOST_AFFECTED)
+    found, _ = await _find_falling(conn, asset_id, HOLDING_UP, MOST_STEPS if transitive else 1)
+    return found
 
 
 async def find_impact(conn: Connection, asset_id: str) -> Impact:
     """What falls when an asset falls, the nodes of a system with it: at most 1,000 assets over at most 32 steps."""
-    found = await store.select_dependents(conn, asset_id, FALLING, MOST_STEPS + 1, MOST_AFFECTED + 1)
-    affected = [one for one in found if one.distance <= MOST_STEPS][:MOST_AFFECTED]
-    return Impact(asset_id=asset_id, affected=affected, complete=len(affected) == len(found))
+    affected, complete = await _find_falling(conn, asset_id, FALLING, MOST_STEPS)
+    return Impact(asset_id=asset_id, affected=affected, complete=complete)
+
+
+async def _find_falling(
+    conn: Connection, asset_id: str, needs: Sequence[Need], steps: int
+) -> tuple[list[Dependent], bool]:
+    """What needs the asset within so many steps, nearest first, and whether there is no more; each asset once.
+
+    It goes step by step: however many ways lead to an asset, and whether in a circle, each is looked at once.
+    """
+    found: list[Dependent] = []
+    nearest = [asset_id]
+    for distance in range(1, steps + 2):
+        seen = [asset_id, *(one.id for one in found)]
+        rows = await store.select_needing(conn, nearest, needs, seen, MOST_AFFECTED + 1 - len(found))
+        if not rows:
+            return found, True
+        if distance > steps:
+            break
+        found += [Dependent.model_validate({**row, "distance": distance}) for row in rows]
+        nearest = [row["id"] for row in rows]
+        if len(found) > MOST_AFFECTED:
+            break
+    return found[:MOST_AFFECTED], False
 
 
 async def _hold(tx: Transaction, drafts: Sequence[LinkDraft]) -> Mapping[str, End]:

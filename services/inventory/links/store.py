@@ -1,12 +1,12 @@
 """SQL of links."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from services.inventory.lifecycle.domain import FINAL
-from services.inventory.links.domain import NEEDS, Dependent, End, Link, Need
+from services.inventory.links.domain import NEEDS, End, Link, Need
 from shared.database import Connection, found
 from shared.errors import Stale
 from shared.events.inventory import LinkKind
@@ -133,29 +133,23 @@ async def select_links(conn: Connection, chosen: Selection, after: str | None, l
     return [_link(row) for row in rows]
 
 
-async def select_dependents(
-    conn: Connection, asset_id: str, needs: Collection[Need], steps: int, limit: int
-) -> list[Dependent]:
-    """Live assets that need an asset by ``needs`` within ``steps``, nearest first, each once, over live ones only."""
-    rows = await conn.fetch(
-        """WITH RECURSIVE fallen(id, via, distance) AS (
-               SELECT $1::text, NULL::text, 0 UNION
-               SELECT n.asset_id, n.via, f.distance + 1
-               FROM fallen f JOIN needs n ON n.needed_id = f.id AND n.via = ANY($2)
-               JOIN assets a ON a.id = n.asset_id AND a.state <> ALL($3)
-               WHERE f.distance < $4 AND n.asset_id <> $1)
-           SELECT * FROM (
-               SELECT DISTINCT ON (f.id) f.id, f.via, f.distance, a.site_id, a.kind, a.name, a.state
-               FROM fallen f JOIN assets a ON a.id = f.id WHERE f.distance > 0
-               ORDER BY f.id, f.distance, f.via) nearest
-           ORDER BY distance, name, id LIMIT $5""",
-        asset_id,
+async def select_needing(
+    conn: Connection, needed: Collection[str], needs: Collection[Need], but: Collection[str], limit: int
+) -> Sequence[asyncpg.Record]:
+    """Live assets, by name and each once, that need one of ``needed`` by ``needs``, ``but`` for some."""
+    return await conn.fetch(
+        """SELECT * FROM (
+               SELECT DISTINCT ON (a.id) a.id, a.site_id, a.kind, a.name, a.state, n.via
+               FROM needs n JOIN assets a ON a.id = n.asset_id
+               WHERE n.needed_id = ANY($1) AND n.via = ANY($2) AND a.id <> ALL($3) AND a.state <> ALL($4)
+               ORDER BY a.id, n.via) needing
+           ORDER BY name, id LIMIT $5""",
+        list(needed),
         list(needs),
+        list(but),
         list(FINAL),
-        steps,
         limit,
     )
-    return [Dependent.model_validate(dict(row)) for row in rows]
 
 
 def _link(row: asyncpg.Record) -> Link:
