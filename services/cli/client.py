@@ -14,9 +14,12 @@ from services.cli.rest import addresses, api, ask, known, variable
 from services.cli.selection import Selection, printing, selecting, split_pairs
 
 RESOURCES = {
+    "groups": "/inventory/v1/groups",
     "sites": "/inventory/v1/sites",
     "systems": "/inventory/v1/systems",
     "nodes": "/inventory/v1/nodes",
+    "components": "/inventory/v1/components",
+    "fields": "/inventory/v1/fields",
     "assets": "/inventory/v1/assets",
     "evidence": "/inventory/v1/evidence",
     "waivers": "/inventory/v1/waivers",
@@ -59,8 +62,8 @@ RESOURCES = {
 }
 RESOURCE = click.Choice(sorted(RESOURCES))
 EPILOG = f"RESOURCE is one of {', '.join(sorted(RESOURCES))}."
-LISTS = frozenset({"roles", "grants", "system_ids", "depends_on", "aliases", "asset_ids", "services"})
-NUMBERS = frozenset({"port", "days", "notice_days"})
+LISTS = frozenset({"roles", "grants", "system_ids", "depends_on", "aliases", "asset_ids", "services", "choices"})
+NUMBERS = frozenset({"port", "days", "notice_days", "capacity_bytes"})
 JSON_SIGN = ":"
 
 
