@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from services.compliance.checkpoints import store
-from services.compliance.checkpoints.checkpoint import Checkpoint
+from services.compliance.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from services.compliance.checkpoints.keys import Keyring
 from services.compliance.checkpoints.published import Published, PublishedMeanwhile
 from services.compliance.checkpoints.witnesses import (
@@ -98,6 +98,7 @@ class Publisher:
                 return await self._newest.get()
         except TimeoutError:
             await self._follow()
+            await self._ask_again()
             return None
 
     async def _follow(self) -> None:
@@ -107,6 +108,17 @@ class Publisher:
         if latest is not None and (published.last is None or latest.size > published.last.size):
             proof = await self._prove_continued(published, latest.size)
             await asyncio.to_thread(published.advance, latest.note.encode(), proof)
+
+    async def _ask_again(self) -> None:
+        """Takes the newest checkpoint to the witnesses that could not be reached: a quiet log makes no other soon."""
+        refusing = {name for name, _ in self._refused}
+        asked = {witness.key.name: witness for witness in self.witnesses.witnesses if witness.key.name not in refusing}
+        async with self.pool.acquire() as conn:
+            found = await store.select_uncosigned(conn, list(asked))
+        if found is not None and found[1]:
+            note, lacking = found
+            signed = open_checkpoint(note.encode(), self.keyring.keys)
+            await self._take_to([asked[name] for name in lacking], signed.checkpoint, note.encode())
 
     async def publish(self, manifest: Manifest) -> None:
         """Makes a checkpoint of the log up to ``manifest`` and shows it; the witnesses' lines follow.
@@ -126,13 +138,15 @@ class Publisher:
         async with self.pool.acquire() as conn:
             await store.insert_checkpoint(conn, manifest.size, note, datetime.now(UTC))
         log.info("checkpoint.published", service=SERVICE, size=manifest.size)
+        await self._take_to(self.witnesses.witnesses, checkpoint, note)
 
+    async def _take_to(self, witnesses: Sequence[Witness], checkpoint: Checkpoint, note: bytes) -> None:
         async def prove(old_size: int) -> Sequence[bytes]:
             async with self.pool.acquire() as conn:
-                return await _prove(conn, old_size, manifest.size)
+                return await _prove(conn, old_size, checkpoint.size)
 
-        for witness, outcome in (await self.witnesses.cosign(checkpoint, note, prove)).items():
-            await self._settle(witness, manifest, outcome)
+        for witness, outcome in (await self.witnesses.cosign(witnesses, checkpoint, note, prove)).items():
+            await self._settle(witness, checkpoint.size, outcome)
 
     async def _remember(self, published: Published, manifest: Manifest, note: bytes, proof: Proof) -> bool:
         """Whether this checkpoint is the newest; another process that writes to the same file may have been faster."""
@@ -152,13 +166,13 @@ class Publisher:
         async with self.pool.acquire() as conn:
             return await _prove(conn, published.last.size, size)
 
-    async def _settle(self, witness: Witness, manifest: Manifest, outcome: Outcome) -> None:
+    async def _settle(self, witness: Witness, size: int, outcome: Outcome) -> None:
         """Keeps a cosignature. What else came is logged, and a refusal is an event and an alert the first time."""
         name = witness.key.name
         if isinstance(outcome, Cosigned):
             self._refused = {refusal for refusal in self._refused if refusal[0] != name}
             async with self.pool.acquire() as conn:
-                await store.insert_cosignature(conn, manifest.size, name, str(outcome.signature))
+                await store.insert_cosignature(conn, size, name, str(outcome.signature))
             return
         reason = outcome.reason if not isinstance(outcome, Shrunk) else f"it has cosigned {outcome.known_size} entries"
         log.warning("witness.refused", service=SERVICE, witness=name, outcome=type(outcome).__name__, reason=reason)
@@ -167,14 +181,14 @@ class Publisher:
         if isinstance(outcome, Shrunk) and await self._has_published(outcome.known_size):
             return  # another replica was faster
         async with begin(self.pool, SERVICE) as tx:
-            refused = WitnessRefused(witness=name, size=manifest.size, refusal=_REFUSALS[type(outcome)], reason=reason)
+            refused = WitnessRefused(witness=name, size=size, refusal=_REFUSALS[type(outcome)], reason=reason)
             tx.record(refused, subject=name, site_id=GROUP)
             raised = AlertRaised(
                 alert_id=new_id(),
                 check="audit log witness",
                 asset_name=name,
                 severity="critical" if isinstance(outcome, Forked | Shrunk) else "warning",
-                summary=f"the witness does not cosign the audit log at {manifest.size} entries: {reason}",
+                summary=f"the witness does not cosign the audit log at {size} entries: {reason}",
                 since=tx.now,
             )
             tx.record(raised, subject=name, site_id=GROUP)

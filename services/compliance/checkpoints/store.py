@@ -1,5 +1,6 @@
 """SQL of checkpoints: manifests, the notes over them, and the cosignatures that came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,6 +52,17 @@ async def insert_cosignature(conn: Connection, size: int, witness: str, line: st
     await conn.execute(
         "INSERT INTO cosignatures (size, witness, line) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", size, witness, line
     )
+
+
+async def select_uncosigned(conn: Connection, witnesses: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The newest checkpoint as the log has signed it, and which of these witnesses have not cosigned it."""
+    row = await conn.fetchrow(
+        """SELECT c.note, ARRAY(SELECT w.name FROM unnest($1::text[]) AS w (name) WHERE NOT EXISTS (
+                      SELECT FROM cosignatures s WHERE s.size = c.size AND s.witness = w.name)) AS lacking
+           FROM checkpoints c ORDER BY c.size DESC LIMIT 1""",
+        witnesses,
+    )
+    return None if row is None else (row["note"], row["lacking"])
 
 
 async def select_latest(conn: Connection, at_least: int = 0) -> PublishedCheckpoint | None:

@@ -112,15 +112,17 @@ class Witnesses:
     deadline: float = DEADLINE
     _known: dict[Witness, int] = field(default_factory=dict)
 
-    async def cosign(self, checkpoint: Checkpoint, note: bytes, prove: Prove) -> Mapping[Witness, Outcome]:
-        """Asks all at once; returns within the deadline, whatever they do. ``note`` is the signed checkpoint.
+    async def cosign(
+        self, witnesses: Sequence[Witness], checkpoint: Checkpoint, note: bytes, prove: Prove
+    ) -> Mapping[Witness, Outcome]:
+        """Asks these at once; returns within the deadline, whatever they do. ``note`` is the signed checkpoint.
 
         What ``prove`` raises is raised here, after all have been asked.
         """
-        asked = [self._ask_in_time(witness, checkpoint, note, prove) for witness in self.witnesses]
+        asked = [self._ask_in_time(witness, checkpoint, note, prove) for witness in witnesses]
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
         found: dict[Witness, Outcome] = {}
-        for witness, outcome in zip(self.witnesses, outcomes, strict=True):
+        for witness, outcome in zip(witnesses, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
             found[witness] = outcome

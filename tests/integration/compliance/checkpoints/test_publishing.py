@@ -147,6 +147,19 @@ async def test_a_witness_that_does_not_answer_holds_up_nothing(
         assert not [event for event in steward.heard.events if event.type == "witness.refused"]
 
 
+async def test_a_witness_that_was_away_cosigns_a_quiet_log_when_it_is_back(
+    run: Run, bus: PostgresBus, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    """Nothing happens any more, and the newest checkpoint gets its line all the same."""
+    key = station.KEY.verifier
+    async with run(**compliance(tmp_path, log_witnesses=f"{key} http://127.0.0.1:{unused_tcp_port}")) as steward:
+        await append(steward, Sender(bus, "inventory"))
+        before = open_checkpoint(await newest(steward), [KEY.verifier]).size
+        async with station.running(station.settings(tmp_path / "north", logs=[KEY]), unused_tcp_port) as north:
+            await until(steward.pools["compliance"], "SELECT max(size) = $1 FROM cosignatures", before)
+        assert open_cosigned(await newest(steward), [KEY.verifier], [north.witness.key], 1).size == before
+
+
 async def test_a_new_key_signs_beside_the_old_one_and_then_alone(run: Run, bus: PostgresBus, tmp_path: Path) -> None:
     """Each step verifies with the key that the verifiers have at that time."""
     fresh = SignerKey.from_seed(ORIGIN, bytes(range(32)))

@@ -64,20 +64,20 @@ def settings(
 
 
 @asynccontextmanager
-async def running(wanted: WitnessSettings) -> AsyncIterator[Running]:
-    """A witness with these settings."""
+async def running(wanted: WitnessSettings, port: int = 0) -> AsyncIterator[Running]:
+    """A witness with these settings, on a free port or on this one."""
     async with (
         open_witness(wanted) as app,
-        serving(mount_services({"": app})) as url,
+        serving(mount_services({"": app}), port) as url,
         httpx.AsyncClient(base_url=url, headers=PLAIN) as client,
     ):
         yield Running(url, client, wanted.key())
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """Serves an application on a free port; gives its URL."""
-    sock = listen(WitnessSettings.model_construct(http_host="127.0.0.1", http_port=0))
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serves an application on a free port or on this one; gives its URL."""
+    sock = listen(WitnessSettings.model_construct(http_host="127.0.0.1", http_port=port))
     port = sock.getsockname()[1]
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)

@@ -52,7 +52,7 @@ async def ask(asked: Witnesses, size: int, log: SmallLog = LOG) -> Sequence[Outc
     async def prove(old: int) -> list[bytes]:
         return log.consistency(old, size)
 
-    return list((await asked.cosign(log.checkpoint(size), log.note(size), prove)).values())
+    return list((await asked.cosign(asked.witnesses, log.checkpoint(size), log.note(size), prove)).values())
 
 
 async def test_all_witnesses_cosign(tmp_path: Path, client: httpx.AsyncClient) -> None:
@@ -252,4 +252,4 @@ async def test_failure_to_prove_is_the_callers(tmp_path: Path, client: httpx.Asy
     async with running(settings(tmp_path)) as station:
         await station.submit(LOG.submission(0, 3))
         with pytest.raises(ConnectionError):
-            await Witnesses([station.witness], client).cosign(LOG.checkpoint(5), LOG.note(5), prove)
+            await Witnesses([station.witness], client).cosign([station.witness], LOG.checkpoint(5), LOG.note(5), prove)
