@@ -1,5 +1,8 @@
-"""Inventory: what the group has: sites, systems, DICOM nodes, components and people, and the state each asset is in.
+"""Inventory: what the group has: sites, systems, DICOM nodes, components, links, vendors, contracts and people, and the
+state each asset is in.
 
 Events in: ``patch.applied``, ``probe.result``. Events out: ``group.changed``, ``site.changed``, ``person.changed``,
-``field.changed``, ``asset.changed``, ``usage.recorded``, ``asset.transitioned``, ``asset.retired``. Effects: none.
+``field.changed``, ``asset.changed``, ``usage.recorded``, ``asset.transitioned``, ``asset.retired``,
+``vendor.changed``, ``product.changed``, ``product_version.changed``, ``contract.changed``, ``link.changed``,
+``alert.raised``, ``alert.resolved``. Effects: none.
 """

@@ -103,7 +103,7 @@ class ContractDetails(Body):
     notice_days: Annotated[int, Field(strict=True, ge=0, le=730)] = 90
     escalation: list[Level] = Field(default_factory=list, max_length=10, description="whom to call, in this order")
     contact: Contact | None = Field(None, description="who looks after the contract")
-    document_id: Id | None = None
+    document_id: Id | None = Field(None, description="the signed paper, among the site's or the group's documents")
     renewed_by: Id | None = Field(None, description="the contract that takes its place")
     let_lapse: StrictBool = Field(False, description="its end is meant, and nobody needs to be told")
 

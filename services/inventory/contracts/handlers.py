@@ -25,6 +25,7 @@ from services.inventory.contracts.terms import (
     settle,
     summary_of,
 )
+from services.inventory.documents.handlers import find_document
 from services.inventory.history.handlers import keep
 from services.inventory.vendors.handlers import find_vendor
 from shared.database import Connection
@@ -38,7 +39,7 @@ from shared.transactions import Transaction, new_id
 async def register_contract(tx: Transaction, site_id: str, details: ContractDetails) -> Contract:
     """Adds a contract of a site, or of the group; where its end is near already, the alert is raised at once.
 
-    Raises Malformed, NotFound for a site, vendor or asset that is not there, Conflict where its number is taken.
+    Raises Malformed, NotFound for a site, vendor, asset or document that is not there, Conflict for a taken number.
     """
     contract = draft_contract(new_id(), site_id, details, 1)
     await _check_references(tx, contract)
@@ -93,6 +94,10 @@ async def _check_references(tx: Transaction, contract: Contract) -> None:
     for asset_id in contract.asset_ids:
         if asset_id not in sites or contract.site_id not in (GROUP, sites[asset_id]):
             raise NotFound(f"no asset {asset_id}")
+    if contract.document_id is not None:
+        document = await find_document(tx.conn, contract.document_id)
+        if document.site_id not in (contract.site_id, GROUP):
+            raise NotFound(f"no document {document.id}")
     if contract.renewed_by is not None:
         successor = await store.select_contract(tx.conn, contract.renewed_by)
         if successor.site_id != contract.site_id:

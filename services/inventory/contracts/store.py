@@ -136,8 +136,8 @@ async def select_contracts_of(conn: Connection, asset_id: str) -> Mapping[str, t
     """The contracts that cover an asset or the system it belongs to, by id, each with the name of its vendor."""
     rows = await conn.fetch(
         f"""SELECT c.*, v.name AS vendor_name FROM ({_SELECT}) c JOIN vendors v ON v.id = c.vendor_id
-            WHERE c.id IN (SELECT o.contract_id FROM assets a JOIN contract_assets o ON o.asset_id IN (a.id, a.system_id)
-                           WHERE a.id = $2)
+            WHERE c.id IN (SELECT o.contract_id FROM assets a
+                           JOIN contract_assets o ON o.asset_id IN (a.id, a.system_id) WHERE a.id = $2)
             ORDER BY c.id""",  # noqa: S608 -- our own text
         None,
         asset_id,

@@ -9,6 +9,7 @@ import pytest
 from services.inventory.contracts.domain import EXAMPLE
 from services.inventory.contracts.handlers import contracts_of
 from tests.harness import Harness
+from tests.integration.inventory.documents.files import uploaded
 from tests.integration.inventory.requests import (
     NOBODY,
     check_malformed,
@@ -83,6 +84,16 @@ async def test_a_contract_covers_assets_of_its_site(steward: Harness) -> None:
     async with steward.pools["inventory"].acquire() as conn:
         for asset in (north, south, node):
             assert [one.id for one in await contracts_of(conn, asset["id"])] == [shared["id"]]
+
+
+async def test_the_signed_paper_is_a_document_of_the_site_or_the_group(steward: Harness) -> None:
+    """One of another site, and one that there is none of, read as absent."""
+    papers = {site: (await uploaded(steward.admin, site_id=site))["id"] for site in ("north", "south", "group")}
+    for site, status in (("south", 404), ("north", 201), ("group", 201)):
+        body = await terms(steward, document_id=papers[site], number=f"SUP-{site}")
+        assert (await steward.admin.post(CONTRACTS, json=body)).status_code == status, site
+    absent = await steward.admin.post(CONTRACTS, json=await terms(steward, document_id=NOBODY))
+    assert (absent.status_code, absent.json()["detail"]) == (404, f"no document {NOBODY}")
 
 
 async def test_a_contract_of_the_group_shows_each_site_its_own_assets(steward: Harness) -> None:
