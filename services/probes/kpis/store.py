@@ -83,7 +83,7 @@ async def select_probes(conn: Connection, selection: Selection, page: ProbePage)
 
 async def select_accounts(conn: Connection, numbers: Collection[int], steps: Steps) -> dict[int, Account]:
     """By probe, what its results account for in the period."""
-    sums = ", ".join(f"sum({name}) AS {name}" for name in ACCOUNT)
+    sums = ", ".join(f"sum({name}::double precision) AS {name}" for name in ACCOUNT)
     rows = await conn.fetch(
         f"""SELECT probe, {sums} FROM {TABLES[steps.source]}
             WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3 GROUP BY probe""",  # noqa: S608 -- constants
@@ -114,13 +114,15 @@ async def select_system_accounts(conn: Connection, selection: Selection, page: P
                 SELECT id, site_id, count(*) AS probes FROM chosen WHERE $11::text IS NULL OR id > $11
                 GROUP BY id, site_id ORDER BY id LIMIT $12
             ), steps AS (
-                SELECT id, max(observed) AS observed, max(planned) AS planned, max(planned_down) AS planned_down,
-                       max(observed) * coalesce(min(reachable / nullif(observed, 0)), 0) AS reachable,
-                       max(observed) * coalesce(min(usable / nullif(observed, 0)), 0) AS usable
+                SELECT id, max(observed)::double precision AS observed, max(planned)::double precision AS planned,
+                       max(planned_down)::double precision AS planned_down,
+                       coalesce(min(reachable / nullif(observed, 0)::double precision), 0) AS reachable,
+                       coalesce(min(usable / nullif(observed, 0)::double precision), 0) AS usable
                 FROM page JOIN chosen USING (id, site_id) JOIN {TABLES[page.steps.source]} r ON r.probe = number
                 WHERE r.starts_at >= $9 AND r.starts_at < $10 GROUP BY id, r.starts_at
             )
-            SELECT id, site_id, probes, sum(observed) AS observed, sum(reachable) AS reachable, sum(usable) AS usable,
+            SELECT id, site_id, probes, sum(observed) AS observed, sum(observed * reachable) AS reachable,
+                   sum(observed * usable) AS usable,
                    sum(planned) AS planned, sum(planned_down) AS planned_down
             FROM steps JOIN page USING (id) GROUP BY id, site_id, probes ORDER BY id""",  # noqa: S608 -- constants
         *_chosen(selection, None, page.measure, page.steps.period),
@@ -140,9 +142,10 @@ async def select_values(
     """By probe and phase or measure, its values in the period."""
     rows = await conn.fetch(
         f"""WITH named AS (
-                SELECT probe, each.key AS name, each.value AS part
-                FROM {TABLES[steps.source]} CROSS JOIN LATERAL jsonb_each(numbers) AS each
-                WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3 AND ($4::text IS NULL OR each.key = $4)
+                SELECT probe, each.name, part
+                FROM {TABLES[steps.source]} JOIN histories ON number = probe
+                CROSS JOIN LATERAL unpacked(numbers, measures, $4) AS each
+                WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3
             ), counts AS (
                 SELECT probe, name, bin, sum(count) AS count
                 FROM named CROSS JOIN LATERAL bins_of(part ->> 4) GROUP BY probe, name, bin
@@ -173,7 +176,9 @@ async def select_steps(conn: Connection, numbers: Collection[int], steps: Steps,
     outcomes = ", ".join(f"sum({name})::integer AS {name}" for name in OUTCOMES)
     rows = conn.cursor(
         f"""WITH parts AS (
-                SELECT *, numbers -> $4 AS part, date_bin($5, starts_at, {EPOCH}) AS at FROM {TABLES[steps.source]}
+                SELECT r.*, part, date_bin($5, starts_at, {EPOCH}) AS at
+                FROM {TABLES[steps.source]} r JOIN histories ON number = probe
+                LEFT JOIN LATERAL unpacked(numbers, measures, $4) AS each ON true
                 WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3
             ), counts AS (
                 SELECT probe, at, bin, sum(count) AS count
@@ -231,9 +236,10 @@ async def select_daily_means(
 ) -> dict[int, list[DailyFill]]:
     """By probe, the mean of a measure for each day of UTC that has any."""
     rows = await conn.fetch(
-        f"""SELECT probe, date_bin($5, starts_at, {EPOCH}) AS day, sum((numbers -> $4 ->> 1)::double precision) AS sum,
-                   sum((numbers -> $4 ->> 0)::bigint)::bigint AS count
-            FROM rollups_1h WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3 AND numbers ? $4
+        f"""SELECT probe, date_bin($5, starts_at, {EPOCH}) AS day, sum((part ->> 1)::double precision) AS sum,
+                   sum((part ->> 0)::bigint)::bigint AS count
+            FROM rollups_1h JOIN histories ON number = probe CROSS JOIN LATERAL unpacked(numbers, measures, $4) AS each
+            WHERE probe = ANY($1) AND starts_at >= $2 AND starts_at < $3
             GROUP BY probe, day ORDER BY probe, day""",  # noqa: S608 -- the epoch is a constant
         list(numbers),
         period.starts_at,

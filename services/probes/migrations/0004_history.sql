@@ -24,8 +24,8 @@ CREATE INDEX results_of_subject ON results (subject, id);
 CREATE INDEX results_of_site ON results (site_id, id);
 CREATE INDEX results_by_due_time ON results USING brin (due_at) WITH (pages_per_range = 32, autosummarize = on);
 
--- Each probe that ever had a result, and what phases and measures it told; it stays when the probe is gone, and
--- rollups name it by its number.
+-- Each probe that ever had a result, and what phases and measures it told, in the order in which they first came; it
+-- stays when the probe is gone. Rollups name it by its number, and a measure by its place.
 CREATE TABLE histories (
     number    integer  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     probe_id  text     NOT NULL UNIQUE,
@@ -43,23 +43,24 @@ CREATE INDEX histories_of_site ON histories (site_id);
 
 -- Results in sum: counts of outcomes; seconds that results have accounted for, outside windows and, "planned", in
 -- them; how often the target was lost (no longer reachable) and broke (no longer usable) outside windows; and by phase
--- or measure [count, sum, least, greatest, bins], the bins as log_bin makes them: '1047 1052:3' are one and three values.
+-- or measure its values, as pack_values and pack_bins write them. There are 105,120 such rows a year of a probe that runs
+-- every minute: hence columns in the order of their size, numbers of 7 digits, and no names.
 CREATE TABLE rollups_5m (
-    probe        integer          NOT NULL,
-    starts_at    timestamptz      NOT NULL,
-    ok           integer          NOT NULL,
-    degraded     integer          NOT NULL,
-    failed       integer          NOT NULL,
-    probe_error  integer          NOT NULL,
-    skipped      integer          NOT NULL,
-    observed     double precision NOT NULL,
-    reachable    double precision NOT NULL,
-    usable       double precision NOT NULL,
-    planned      double precision NOT NULL,
-    planned_down double precision NOT NULL,
-    losses       integer          NOT NULL,
-    breakdowns   integer          NOT NULL,
-    numbers      jsonb            NOT NULL,
+    starts_at    timestamptz NOT NULL,
+    probe        integer     NOT NULL,
+    observed     real        NOT NULL,
+    reachable    real        NOT NULL,
+    usable       real        NOT NULL,
+    planned      real        NOT NULL,
+    planned_down real        NOT NULL,
+    ok           smallint    NOT NULL,
+    degraded     smallint    NOT NULL,
+    failed       smallint    NOT NULL,
+    probe_error  smallint    NOT NULL,
+    skipped      smallint    NOT NULL,
+    losses       smallint    NOT NULL,
+    breakdowns   smallint    NOT NULL,
+    numbers      real[]      NOT NULL,
     PRIMARY KEY (probe, starts_at)
 ) PARTITION BY RANGE (starts_at);
 CREATE INDEX rollups_5m_by_time ON rollups_5m USING brin (starts_at) WITH (pages_per_range = 32, autosummarize = on);
@@ -77,6 +78,70 @@ CREATE FUNCTION bins_of(bins text) RETURNS TABLE (bin integer, count integer) LA
     SELECT split_part(one, ':', 1)::integer, coalesce(nullif(split_part(one, ':', 2), ''), '1')::integer
     FROM string_to_table(bins, ' ') AS one
 $$;
+
+-- A number of 7 digits; what is too large or too small for one becomes the nearest that is not.
+CREATE FUNCTION to_real(value double precision) RETURNS real LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN abs(value) < 1.2e-38 THEN 0
+                ELSE greatest(least(value, 3.4e38::double precision), -3.4e38::double precision) END::real
+$$;
+
+-- Many values of the measure with that place in its probe's measures: place * 64, their count, sum, least and greatest,
+-- how many bins follow, and each bin * 256 + its count, a larger count in several.
+CREATE FUNCTION pack_bins(place integer, count bigint, sum double precision, smallest double precision,
+                          largest double precision, bins integer[], counts integer[])
+    RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ARRAY[place * 64, count, to_real(sum), to_real(smallest), to_real(largest), cardinality(packed)]::real[] || packed
+    FROM (SELECT array_agg(CASE WHEN bin < 0 THEN bin * 256 - part ELSE bin * 256 + part END::real ORDER BY bin) AS packed
+          FROM unnest(bins, counts) AS counted (bin, of_bin)
+          CROSS JOIN LATERAL generate_series(0, (of_bin - 1) / 255) AS number
+          CROSS JOIN LATERAL least(255, of_bin - number * 255) AS part) AS made
+$$;
+
+-- The values themselves, where they are few: place * 64 + how many, and each; or one value that came each time:
+-- place * 64 + 9, it, and how often.
+CREATE FUNCTION pack_values(place integer, told double precision[]) RETURNS real[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN told[1] = ALL (told) AND cardinality(told) > 2
+                    THEN ARRAY[place * 64 + 9, to_real(told[1]), cardinality(told)]::real[]
+                WHEN cardinality(told) <= 8
+                    THEN (place * 64 + cardinality(told))::real || ARRAY(SELECT to_real(one) FROM unnest(told) AS one)
+                ELSE (SELECT pack_bins(place, sum(count)::bigint, sum(sum), min(least), max(greatest), array_agg(bin),
+                                       array_agg(count::integer))
+                      FROM (SELECT log_bin(one) AS bin, count(*), sum(one), min(one) AS least, max(one) AS greatest
+                            FROM unnest(told) AS one GROUP BY log_bin(one)) AS binned) END
+$$;
+
+-- Arrays one after the other.
+CREATE AGGREGATE array_concat(real[]) (SFUNC = array_cat, STYPE = real[], INITCOND = '{}');
+
+-- By name: [count, sum, least, greatest, bins], the bins as '1047 1052:3', which are one value and three values.
+CREATE FUNCTION unpacked(numbers real[], names text[], wanted text DEFAULT NULL) RETURNS TABLE (name text, part jsonb)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 6 AS $$
+DECLARE
+    at   integer := 1;
+    form integer;
+    size integer;
+BEGIN
+    WHILE at <= cardinality(numbers) LOOP
+        form := numbers[at]::integer % 64;
+        size := CASE form WHEN 0 THEN 6 + numbers[at + 5]::integer WHEN 9 THEN 3 ELSE 1 + form END;
+        name := names[numbers[at]::integer / 64];
+        IF wanted IS NULL OR name = wanted THEN
+            part := CASE form
+                WHEN 0 THEN jsonb_build_array(numbers[at + 1]::bigint, numbers[at + 2], numbers[at + 3], numbers[at + 4], (
+                    SELECT string_agg(one::integer / 256 || ':' || abs(one::integer) % 256, ' ')
+                    FROM unnest(numbers[at + 6 : at + size - 1]) AS one))
+                WHEN 9 THEN jsonb_build_array(
+                    numbers[at + 2]::bigint, numbers[at + 1]::text::double precision * numbers[at + 2], numbers[at + 1],
+                    numbers[at + 1], log_bin(numbers[at + 1]) || ':' || numbers[at + 2]::bigint)
+                ELSE (SELECT jsonb_build_array(form, sum(one::text::double precision), min(one), max(one),
+                                               string_agg(log_bin(one)::text, ' ' ORDER BY one))
+                      FROM unnest(numbers[at + 1 : at + form]) AS one) END;
+            RETURN NEXT;
+        END IF;
+        at := at + size;
+    END LOOP;
+END $$;
 
 -- "closed": results due before it come late, and are noted in late_results by who keeps them; who does reads it FOR
 -- SHARE, so that it cannot move meanwhile. "rolled": up to there rollups were made.

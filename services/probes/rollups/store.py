@@ -19,7 +19,6 @@ COLUMNS = (
     "probe, starts_at, ok, degraded, failed, probe_error, skipped, "
     "observed, reachable, usable, planned, planned_down, losses, breakdowns, numbers"
 )
-BINS = "string_agg(bin || CASE count WHEN 1 THEN '' ELSE ':' || count END, ' ' ORDER BY bin)"
 REPLACE = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS.split(", ")[2:])
 
 
@@ -128,17 +127,6 @@ async def roll_steps(conn: Connection, steps: Sequence[Step]) -> None:
         list(UNREACHABLE),
         list(UNREACHABLE_UNCONNECTED),
     )
-    await conn.execute(
-        """WITH told AS (
-               SELECT probe, array_agg(DISTINCT key) AS measures
-               FROM unnest($1::text[], $2::timestamptz[]) AS step (probe_id, starts_at) JOIN histories USING (probe_id)
-               JOIN rollups_5m r ON r.probe = number AND r.starts_at = step.starts_at
-               CROSS JOIN LATERAL jsonb_object_keys(numbers) AS key GROUP BY probe)
-           UPDATE histories h SET measures = ARRAY(SELECT DISTINCT unnest(h.measures || told.measures) ORDER BY 1)
-           FROM told WHERE h.number = told.probe AND NOT h.measures @> told.measures""",
-        [step.probe_id for step in steps],
-        [step.starts_at for step in steps],
-    )
 
 
 async def roll_hours(conn: Connection, hours: Sequence[Step]) -> None:
@@ -206,16 +194,20 @@ WITH touched AS (
     SELECT probe, starts_at, 'total', (SELECT sum((value #>> '{{}}')::double precision) FROM jsonb_each(phases)
                                        WHERE jsonb_typeof(value) = 'number')
     FROM runs WHERE outcome IN ('ok', 'degraded') AND phases <> '{{}}' AND NOT (measures || phases) ? 'total'
-), bins AS (
-    SELECT probe, starts_at, name, log_bin(value) AS bin, count(*) AS count, sum(value) AS sum,
-           min(value) AS least, max(value) AS greatest
-    FROM named WHERE value IS NOT NULL GROUP BY probe, starts_at, name, log_bin(value)
-), sums AS (
-    SELECT probe, starts_at, name, jsonb_build_array(
-               sum(count), sum(sum), min(least), max(greatest), {BINS}) AS numbers
-    FROM bins GROUP BY probe, starts_at, name
+), valued AS MATERIALIZED (
+    SELECT probe, starts_at, name, array_agg(value) AS values FROM named WHERE value IS NOT NULL
+    GROUP BY probe, starts_at, name
+), learned AS (
+    UPDATE histories h SET measures = h.measures || fresh
+    FROM (SELECT probe, array_agg(DISTINCT valued.name ORDER BY valued.name) AS fresh
+          FROM valued JOIN histories ON number = probe WHERE valued.name <> ALL (measures) GROUP BY probe) AS new
+    WHERE h.number = new.probe RETURNING h.number, h.measures
 ), numbers AS (
-    SELECT probe, starts_at, jsonb_object_agg(name, numbers) AS numbers FROM sums GROUP BY probe, starts_at
+    SELECT probe, starts_at, array_concat(pack_values(
+               array_position(coalesce(learned.measures, histories.measures), valued.name), values)
+               ORDER BY valued.name) AS numbers
+    FROM valued JOIN histories ON histories.number = probe LEFT JOIN learned ON learned.number = probe
+    GROUP BY probe, starts_at
 )
 INSERT INTO rollups_5m ({COLUMNS})
 SELECT probe, starts_at, ok, degraded, failed, probe_error, skipped, coalesce(observed, 0), coalesce(reachable, 0),
@@ -234,24 +226,28 @@ WITH touched AS (
         ON r.probe = touched.probe AND r.starts_at >= hour AND r.starts_at < hour + interval '1 hour'
     WHERE r.starts_at >= $3 AND r.starts_at < $4
 ), named AS (
-    SELECT probe, hour, each.key AS name, each.value AS part FROM parts CROSS JOIN LATERAL jsonb_each(numbers) AS each
+    SELECT probe, hour, array_position(measures, each.name) AS place, part
+    FROM parts JOIN histories ON number = probe CROSS JOIN LATERAL unpacked(numbers, measures) AS each
 ), counts AS (
-    SELECT probe, hour, name, bin, sum(count) AS count
-    FROM named CROSS JOIN LATERAL bins_of(part ->> 4) GROUP BY probe, hour, name, bin
+    SELECT probe, hour, place, bin, sum(count)::integer AS count
+    FROM named CROSS JOIN LATERAL bins_of(part ->> 4) GROUP BY probe, hour, place, bin
 ), bins AS (
-    SELECT probe, hour, name, {BINS} AS bins FROM counts GROUP BY probe, hour, name
+    SELECT probe, hour, place, array_agg(bin) AS bins, array_agg(count) AS counts
+    FROM counts GROUP BY probe, hour, place
 ), sums AS (
-    SELECT probe, hour, name, sum((part ->> 0)::bigint) AS count, sum((part ->> 1)::double precision) AS sum,
+    SELECT probe, hour, place, sum((part ->> 0)::bigint)::bigint AS count, sum((part ->> 1)::double precision) AS sum,
            min((part ->> 2)::double precision) AS least, max((part ->> 3)::double precision) AS greatest
-    FROM named GROUP BY probe, hour, name
+    FROM named GROUP BY probe, hour, place
 ), numbers AS (
-    SELECT probe, hour, jsonb_object_agg(name, jsonb_build_array(count, sum, least, greatest, bins)) AS numbers
-    FROM sums JOIN bins USING (probe, hour, name) GROUP BY probe, hour
+    SELECT probe, hour,
+           array_concat(pack_bins(place, count, sum, least, greatest, bins, counts) ORDER BY place) AS numbers
+    FROM sums JOIN bins USING (probe, hour, place) GROUP BY probe, hour
 ), accounts AS (
     SELECT probe, hour, sum(ok) AS ok, sum(degraded) AS degraded, sum(failed) AS failed,
-           sum(probe_error) AS probe_error, sum(skipped) AS skipped, sum(observed) AS observed,
-           sum(reachable) AS reachable, sum(usable) AS usable, sum(planned) AS planned,
-           sum(planned_down) AS planned_down, sum(losses) AS losses, sum(breakdowns) AS breakdowns
+           sum(probe_error) AS probe_error, sum(skipped) AS skipped, sum(observed::double precision) AS observed,
+           sum(reachable::double precision) AS reachable, sum(usable::double precision) AS usable,
+           sum(planned::double precision) AS planned, sum(planned_down::double precision) AS planned_down,
+           sum(losses) AS losses, sum(breakdowns) AS breakdowns
     FROM parts GROUP BY probe, hour
 )
 INSERT INTO rollups_1h ({COLUMNS})
