@@ -68,7 +68,8 @@ OUTSIDE_PARTS = {
         "receiver",
     ),
     *("bringing", "link", "making", "quarantine", "spool", "sweep", "work"),
-    *("asking", "attempt", "certificates", "comparing", "decoder", "http", "redirects", "secrets", "tcp", "trust"),
+    *("asking", "attempt", "certificates", "comparing", "decoder", "driver_faults", "http", "redirects"),
+    *("secrets", "tcp", "trust"),
     *("command", "dicomweb", "engines", "login_flows", "login_pages", "ntp", "prometheus", "redfish", "snmp"),
     *("programs", "snmp_presets", "snmp_session", "web_login"),
     *("telling", "vantages", "watch"),
@@ -100,7 +101,7 @@ SQL = re.compile(
 SQL_CALL = re.compile(r"\b(conn|connection|pool)\.(execute|executemany|fetch|fetchrow|fetchval|copy_\w+)$")
 DELIVERY = {
     *("shared/api_keys.py", "shared/database.py", "shared/http/idempotency.py", "shared/identity.py"),
-    *("shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py", "shared/service.py"),
+    *("shared/listing.py", "shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py", "shared/service.py"),
     *("shared/transactions.py", "shared/turn.py", "shared/bus/postgres.py", "services/probes/vantage/spool.py"),
 }
 MAY_SLEEP = {

@@ -13,7 +13,7 @@ from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.engines import MOST_ROWS, Place, ask
 from services.probes.kinds.network import resolve
 from services.probes.kinds.secret_names import Secret
-from services.probes.kinds.trust import Trust, context_of
+from services.probes.kinds.trust import Trust, context_for
 
 PORTS = {"postgresql": 5432, "oracle": 1521, "sqlserver": 1433}
 EXAMPLE = "postgresql://steward@db.north.example.org:5432/pacs"
@@ -84,6 +84,7 @@ class Database(Asking[DatabaseSettings]):
             "login_refused": "the database does not let this user in",
             "busy": "the database takes no connections now",
             "tls_refused": "the database does not offer TLS",
+            "tls_required": "the database takes no login without TLS",
             "query": "the database refuses the query",
             "timeout_query": "the query took longer than it may",
             "driver": "probe_error: the driver for this engine is not installed; the detail names its package",
@@ -103,7 +104,7 @@ class Database(Asking[DatabaseSettings]):
             database=unquote(parts.path[1:]),
             username=unquote(parts.username or ""),
             password=attempt.secret(settings.password) if settings.password else None,
-            tls=context_of(settings, attempt) if settings.tls == "required" else None,
+            tls=context_for(settings, attempt, host) if settings.tls == "required" else None,
             statement_seconds=settings.statement_seconds,
         )
         rows = await ask(engine, place, settings.query, attempt)

@@ -96,7 +96,8 @@ class DicomRetrieve(DicomAsking[DicomRetrieveSettings]):
     }
     phases: ClassVar = DicomAsking.phases | {"prepare", "find", "retrieve", "first_image"}
     measures: ClassVar = {
-        "bytes_per_second": Measure("B/s", "lower", "from the question to the last image"),
+        "bytes_per_second": Measure("B/s", "lower", "from the question to the last image", baseline=True),
+        "instances_per_second": Measure("images/s", "lower", "from the question to the last image", baseline=True),
         "retrieve_seconds": Measure("s", "higher", "from the question to the last image", critical=60, baseline=True),
         "first_image_seconds": Measure("s", "higher", "from the question to the first image", baseline=True),
         "bytes": Measure("B", "lower", "what came"),
@@ -217,6 +218,7 @@ def observed(delivered: Delivered, expected: int, study_uid: str, attempt: Attem
     attempt.phases["first_image"] = round(delivered.first_seconds * 1000, 3)
     measures = {
         "bytes_per_second": round(delivered.bytes / seconds, 1),
+        "instances_per_second": round(delivered.instances / seconds, 3),
         "retrieve_seconds": round(seconds, 6),
         "first_image_seconds": round(delivered.first_seconds, 6),
         "bytes": float(delivered.bytes),

@@ -1,16 +1,17 @@
 """The kind ``dicomweb``: does an archive find what it is asked for, and give back what it was given (PS3.18 §10)?"""
 
 import asyncio
+import hashlib
 import json
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from io import BytesIO
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import httpx
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
@@ -20,6 +21,7 @@ from services.probes.kinds.attempt import Attempt, failed
 from services.probes.kinds.comparing import COMPARING_FAILURES, Compared, WhenLossy, compare
 from services.probes.kinds.domain import Measure, Observation
 from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client
+from services.probes.kinds.rates import rate_measures, rates
 from services.probes.kinds.synthetic import ct_image, uid_of
 
 LARGEST_ANSWER = 8 * 1024 * 1024
@@ -60,9 +62,21 @@ class DicomwebSettings(Login):
     lossy: WhenLossy = Field(
         "degraded", description="outcome when it comes back by a lossy compression", examples=["failed"]
     )
+    images: int = Field(
+        1, ge=1, le=64, description="images of one run; rates of many tell more than those of one", examples=[20]
+    )
+    image_size: int = Field(
+        128, ge=16, le=1024, description="rows and columns of an image, which has 2 bytes a pixel", examples=[512]
+    )
     visible_within_seconds: float = Field(
         5, ge=0, le=300, description="seconds from stored to found that are granted to the archive", examples=[5]
     )
+
+    @model_validator(mode="after")
+    def _fits_the_ring(self) -> Self:
+        if self.images > self.ring:
+            raise ValueError(f"images must be at most ring, which is {self.ring}; for example images 10 and ring 20")
+        return self
 
 
 class Dicomweb(Asking[DicomwebSettings]):
@@ -74,10 +88,12 @@ class Dicomweb(Asking[DicomwebSettings]):
     interval = timedelta(minutes=30)
     measures: ClassVar = {
         "query_seconds": Measure("seconds", "higher", "for the search", 2, 5, baseline=True),
-        "store_seconds": Measure("seconds", "higher", "for storing the image", baseline=True),
+        "store_seconds": Measure("seconds", "higher", "for storing the images", baseline=True),
         "visible_seconds": Measure("seconds", "higher", "from stored to found", baseline=True),
-        "retrieve_seconds": Measure("seconds", "higher", "for retrieving the image", baseline=True),
+        "retrieve_seconds": Measure("seconds", "higher", "for retrieving the images", baseline=True),
         "bytes": Measure("bytes", "higher", "retrieved"),
+        **rate_measures("store", "from the request by STOW-RS to its answer"),
+        **rate_measures("retrieve", "from the first request by WADO-RS to the last answer"),
     }
     failures: ClassVar = (
         NETWORK_FAILURES
@@ -119,15 +135,13 @@ class Archive:
             raise failed("protocol", "The archive answers a search with something else than a list.")
         return found
 
-    async def store(self, ds: Dataset) -> None:
-        """Stores one instance (STOW-RS, PS3.18 §10.5)."""
-        data = BytesIO()
-        dcmwrite(data, ds, enforce_file_format=True)
-        boundary = uid_of("boundary", ds.SOPInstanceUID)
+    async def store(self, files: Sequence[bytes]) -> None:
+        """Stores instances by one request (STOW-RS, PS3.18 §10.5)."""
+        boundary = uid_of("boundary", *(hashlib.sha256(file).hexdigest() for file in files))
         head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         response = await self._client.post(
             f"{self._base}/studies",
-            content=head + data.getvalue() + f"\r\n--{boundary}--\r\n".encode(),
+            content=head + (b"\r\n" + head).join(files) + f"\r\n--{boundary}--\r\n".encode(),
             headers={
                 "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
                 "Accept": "application/dicom+json",
@@ -161,36 +175,61 @@ async def _query(archive: Archive, study: str | None) -> Observation:
 
 
 async def _roundtrip(archive: Archive, settings: DicomwebSettings) -> Observation:
-    number = int(time.time()) % settings.ring
-    ds = ct_image(uid_of("dicomweb", settings.url), uid_of("dicomweb", settings.url, number), number + 1)
-    _, store_seconds = await _timed(archive.store(ds))
-    query_seconds, visible_seconds = await _timed(_find(archive, ds, settings.visible_within_seconds))
-    (back, size), retrieve_seconds = await _timed(
-        archive.retrieve(ds, "*" if settings.as_stored else ExplicitVRLittleEndian)
-    )
-    compared = await _compared(ds, back, settings.lossy)
+    first = int(time.time())
+    sent = [_image(settings, (first + number) % settings.ring) for number in range(settings.images)]
+    files = [_file(ds) for ds in sent]
+    _, store_seconds = await _timed(archive.store(files))
+    query_seconds, visible_seconds = await _timed(_find_all(archive, sent, settings.visible_within_seconds))
+    syntax = "*" if settings.as_stored else ExplicitVRLittleEndian
+    back, retrieve_seconds = await _timed(_retrieve_all(archive, sent, syntax))
+    size = sum(size for _, size in back)
     measures = {
         "store_seconds": store_seconds,
         "query_seconds": query_seconds,
         "visible_seconds": visible_seconds,
         "retrieve_seconds": retrieve_seconds,
         "bytes": float(size),
+        **rates("store", len(files), sum(map(len, files)), store_seconds),
+        **rates("retrieve", len(back), size, retrieve_seconds),
     }
-    facts = {"transfer_syntax": str(back.file_meta.TransferSyntaxUID)}
+    found = [await _compared(ds, came, settings.lossy) for ds, (came, _) in zip(sent, back, strict=True)]
+    compared = next((one for one in found if not one.sha256), found[0])
+    facts = {"transfer_syntax": str(back[0][0].file_meta.TransferSyntaxUID)}
     if compared.sha256:
         facts["sha256"] = compared.sha256
     return Observation(compared.outcome, compared.failure, compared.detail, measures=measures, facts=facts)
 
 
-async def _find(archive: Archive, ds: Dataset, within: float) -> float:
+def _image(settings: DicomwebSettings, place: int) -> Dataset:
+    """The image at that place of the ring."""
+    study = uid_of("dicomweb", settings.url, settings.image_size)
+    return ct_image(study, uid_of("instance", study, place), place + 1, settings.image_size)
+
+
+def _file(ds: Dataset) -> bytes:
+    data = BytesIO()
+    dcmwrite(data, ds, enforce_file_format=True)
+    return data.getvalue()
+
+
+async def _find_all(archive: Archive, sent: Sequence[Dataset], within: float) -> float:
+    """Looks until all are found; how long the last search took."""
+    ends_at = time.perf_counter() + within
+    return [await _find(archive, ds, within, ends_at) for ds in sent][-1]
+
+
+async def _retrieve_all(archive: Archive, sent: Sequence[Dataset], syntax: str) -> list[tuple[Dataset, int]]:
+    return [await archive.retrieve(ds, syntax) for ds in sent]
+
+
+async def _find(archive: Archive, ds: Dataset, within: float, ends_at: float) -> float:
     """Looks until the instance is found; how long the search took that found it."""
     series = f"studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances"
-    began = time.perf_counter()
     while True:
         found, seconds = await _timed(archive.search(series, SOPInstanceUID=ds.SOPInstanceUID))
         if any(ds.SOPInstanceUID in _values(one, SOP_INSTANCE) for one in found):
             return seconds
-        if time.perf_counter() - began > within:
+        if time.perf_counter() > ends_at:
             raise failed("not_found", f"The archive took the image, but does not find it within {within:g} s.")
         await asyncio.sleep(NEXT_LOOK_SECONDS)
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import importlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
-from services.probes.kinds.network import disconnected, not_connected
+from services.probes.kinds.driver_faults import oracle_fault, sql_server_fault
+from services.probes.kinds.network import connect, disconnected, not_connected
 
 MOST_ROWS = 1000
 LEAST_LOGIN_SECONDS = 60
+# python-tds waits so long before it tells of most refusals.
+SQL_SERVER_LOGIN_SECONDS = 10
 PACKAGES = {"oracle": "oracledb", "sqlserver": "pytds"}
 DISTRIBUTIONS = {"oracledb": "oracledb", "pytds": "python-tds"}
 
@@ -122,11 +126,13 @@ async def _ask_oracle(place: Place, query: str, attempt: Attempt) -> list[tuple[
     session: Any = None
     try:
         with attempt.phase("login"):
+            # The context checks the certificate's name, also where that is an address; the driver can't.
             session = await driver.connect_async(
                 user=place.username,
                 password=place.password or "",
                 dsn=f"{protocol}://{place.host}:{place.port}/{place.database}",
                 ssl_context=place.tls,
+                ssl_server_dn_match=False,
             )
         with attempt.phase("query"):
             session.call_timeout = int(place.statement_seconds * 1000)
@@ -135,7 +141,7 @@ async def _ask_oracle(place: Place, query: str, attempt: Attempt) -> list[tuple[
                 await cursor.execute(query)
                 return [tuple(row) for row in await cursor.fetchmany(MOST_ROWS)]
     except driver.Error as exc:
-        raise _refused(exc, attempt) from exc
+        raise oracle_fault(exc, attempt.current) from exc
     finally:
         if session is not None:
             await session.close()
@@ -144,32 +150,41 @@ async def _ask_oracle(place: Place, query: str, attempt: Attempt) -> list[tuple[
 async def _ask_sql_server(place: Place, query: str, attempt: Attempt) -> list[tuple[Any, ...]]:
     """By python-tds in a thread; its own timeouts end it when nobody waits any more."""
     driver = _driver("sqlserver")
+    seconds = min(place.statement_seconds, attempt.left)
 
-    def ask() -> list[tuple[Any, ...]]:
-        session = driver.connect(
-            dsn=place.host,
-            port=place.port,
-            database=place.database,
-            user=place.username,
-            password=place.password or "",
-            timeout=place.statement_seconds,
-            login_timeout=place.statement_seconds,
-            readonly=True,
-            autocommit=False,
-        )
+    def ask(connection: socket.socket) -> list[tuple[Any, ...]]:
+        # What a thread raises may come out of it without its cause.
         try:
-            cursor = session.cursor()
-            cursor.execute(query)
-            return [tuple(row) for row in cursor.fetchmany(MOST_ROWS)]
-        finally:
-            session.rollback()
-            session.close()
+            with attempt.phase("login"):
+                session = driver.connect(
+                    sock=connection,
+                    dsn=place.host,
+                    port=place.port,
+                    database=place.database,
+                    user=place.username,
+                    password=place.password or "",
+                    timeout=seconds,
+                    login_timeout=min(SQL_SERVER_LOGIN_SECONDS, attempt.left),
+                    readonly=True,
+                    autocommit=False,
+                    disable_connect_retry=True,
+                )
+            with attempt.phase("query"):
+                cursor = session.cursor()
+                cursor.execute(query)
+                return [tuple(row) for row in cursor.fetchmany(MOST_ROWS)]
+        except Exception as exc:  # python-tds raises anything over bytes that it can't read
+            raise sql_server_fault(exc, attempt.current) from exc
 
+    connection = await connect(attempt, place.host, place.port)
+    connection.setblocking(True)
     try:
-        with attempt.phase("query"):
-            return await asyncio.to_thread(ask)
-    except (driver.Error, OSError) as exc:
-        raise _refused(exc, attempt) from exc
+        return await asyncio.to_thread(ask, connection)
+    finally:
+        # A thread that still waits for the peer is woken by it.
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
 
 
 def _driver(engine: str) -> Any:
@@ -179,9 +194,3 @@ def _driver(engine: str) -> Any:
     except ImportError as exc:
         package = DISTRIBUTIONS[module]
         raise our_fault("driver", f"The driver is not installed here: install the Python package {package}.") from exc
-
-
-def _refused(fault: Exception, attempt: Attempt) -> Ended:
-    if attempt.current == "login":
-        return failed("login_refused", f"No login to the database: {fault}")
-    return failed("query", f"The database refuses the query: {fault}")

@@ -61,7 +61,7 @@ async def open_connection(
     attempt: Attempt, host: str, port: int, tls: ssl.SSLContext | None = None, server_name: str | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection, with TLS if there is a context for it. Raises Ended."""
-    connection = await _connect(attempt, host, port)
+    connection = await connect(attempt, host, port)
     try:
         if tls is None:
             return await asyncio.open_connection(sock=connection)
@@ -97,7 +97,8 @@ def disconnected(fault: BaseException) -> Ended:
     return _ended(faults.disconnected(fault))
 
 
-async def _connect(attempt: Attempt, host: str, port: int) -> socket.socket:
+async def connect(attempt: Attempt, host: str, port: int) -> socket.socket:
+    """A connected socket, which doesn't block. Raises Ended."""
     *others, last = await resolve(attempt, host, port)
     with attempt.phase("tcp"):
         for address in others:

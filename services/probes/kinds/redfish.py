@@ -21,7 +21,7 @@ LARGEST_ANSWER = 2 * 1024 * 1024
 MOST_ASKED = 100
 ROOT = "/redfish/v1/"
 LOGOUT_SECONDS = 2
-KINDS_OF_PARTS = ("systems", "drives", "power_supplies", "fans")
+KINDS_OF_PARTS = ("systems", "drives", "volumes", "power_supplies", "fans")
 
 Resource = Mapping[str, Any]
 
@@ -64,6 +64,16 @@ class Parts:
             name = resource.get("Name") or resource.get("MemberId") or resource.get("Id")
             self.problems.append((str(health), f"{kind.replace('_', ' ')}: {name} is {health}"))
 
+    def see_volume(self, volume: Resource) -> None:
+        """Counts a volume, and one that is rebuilt: it stands no further loss until that is done (Swordfish Volume)."""
+        self.see("volumes", volume)
+        for operation in _list(volume.get("Operations")):
+            if "rebuild" in f"{operation.get('Operation')} {operation.get('OperationName')}".lower():
+                self.measures["volumes_rebuilding"] = self.measures.get("volumes_rebuilding", 0.0) + 1
+                done = operation.get("PercentageComplete")
+                told = f", {done:g} % done" if isinstance(done, int | float) else ""
+                self.problems.append(("Warning", f"volumes: {volume.get('Name')} is rebuilding{told}"))
+
     def keep(self, name: str, value: Any, better: Callable[[float, float], float]) -> None:
         """Keeps the better of the numbers of that name."""
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
@@ -80,6 +90,7 @@ class Redfish(Asking[RedfishSettings]):
     measures: ClassVar = {
         **{kind: Measure("parts", "lower", "that are there") for kind in KINDS_OF_PARTS},
         **{f"{kind}_not_well": Measure("parts", "higher", "whose health is not OK") for kind in KINDS_OF_PARTS},
+        "volumes_rebuilding": Measure("parts", "higher", "that have lost a drive and are being rebuilt"),
         "life_left_ratio": Measure("ratio", "lower", "of the most worn drive, as it predicts", 0.2, 0.1),
         "temperature_celsius": Measure("°C", "higher", "of the hottest sensor"),
         "margin_celsius": Measure("°C", "lower", "from a sensor to its own critical limit", 10, 3),
@@ -191,6 +202,8 @@ async def _see_drives(controller: Controller, storage: Resource, parts: Parts) -
         parts.see("drives", drive)
         left = drive.get("PredictedMediaLifeLeftPercent")
         parts.keep("life_left_ratio", left / 100 if isinstance(left, int | float) else None, min)
+    for volume in await controller.members(storage, "Volumes"):
+        parts.see_volume(volume)
 
 
 async def _see_power(controller: Controller, chassis: Resource, parts: Parts) -> None:

@@ -110,6 +110,7 @@ class Snmp(Asking[SnmpSettings]):
         "in_discards_per_hour": Measure("packets per hour", "higher", "ports: received and discarded"),
         "ports_down": Measure("ports", "higher", "ports: that are enabled, but down"),
         "faulty_parts": Measure("parts", "higher", "dell, hpe, synology: drives and arrays that are not well"),
+        "rebuilding_parts": Measure("parts", "higher", "hpe, synology: arrays that are being rebuilt"),
     }
     failures: ClassVar = {
         **{word: what for word, what in NETWORK_FAILURES.items() if word != "timeout_connect"},

@@ -42,14 +42,29 @@ class States:
     oid: str
     well: frozenset[int]
     halfway: frozenset[int]
+    words: Mapping[int, str] = field(default_factory=dict)
 
 
 _BATTERY = {1: "unknown", 2: "normal", 3: "low", 4: "depleted"}
 _SOURCE = {1: "other", 2: "none", 3: "normal", 4: "bypass", 5: "battery", 6: "booster", 7: "reducer"}
-_DELL = ({3}, {1, 2, 4})
-_HPE = ({2}, {1, 3})
+_REBUILDING = "rebuilding"
+_DELL: tuple[set[int], set[int], dict[int, str]] = ({3}, {1, 2, 4}, {})
+_HPE: tuple[set[int], set[int], dict[int, str]] = ({2}, {1, 3}, {})
+# cpqDaLogDrvStatus
+_HPE_DRIVE = (
+    {2, 4, 12, 14},
+    {1, 5, 6, 7, 10, 15},
+    {3: "failed", 5: "recovering", 6: "ready to rebuild", 7: _REBUILDING, 10: "overheating"},
+)
+_SYNOLOGY_RAID = (
+    {1, 3, 4, 5, 6, 8, 9, 10},
+    {2, 7, 11},
+    {2: _REBUILDING, 7: "synchronizing", 11: "degraded", 12: "crashed"},
+)
 VENDORS: Mapping[str, tuple[States, ...]] = {
-    name: tuple(States(label, oid, frozenset(well), frozenset(halfway)) for label, oid, (well, halfway) in columns)
+    name: tuple(
+        States(label, oid, frozenset(well), frozenset(halfway), words) for label, oid, (well, halfway, words) in columns
+    )
     for name, columns in {
         # IDRAC-MIB-SMIv2, ObjectStatusEnum
         "dell": (
@@ -61,12 +76,13 @@ VENDORS: Mapping[str, tuple[States, ...]] = {
         "hpe": (
             ("array", "1.3.6.1.4.1.232.3.1.3", _HPE),
             ("logical drive", "1.3.6.1.4.1.232.3.2.3.1.1.11", _HPE),
+            ("state of logical drive", "1.3.6.1.4.1.232.3.2.3.1.1.4", _HPE_DRIVE),
             ("physical drive", "1.3.6.1.4.1.232.3.2.5.1.1.37", _HPE),
         ),
         # SYNOLOGY-DISK-MIB, SYNOLOGY-RAID-MIB
         "synology": (
-            ("disk", "1.3.6.1.4.1.6574.2.1.1.5", ({1, 2}, {3})),
-            ("RAID", "1.3.6.1.4.1.6574.3.1.1.3", ({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {11})),
+            ("disk", "1.3.6.1.4.1.6574.2.1.1.5", ({1, 2}, {3}, {})),
+            ("RAID", "1.3.6.1.4.1.6574.3.1.1.3", _SYNOLOGY_RAID),
         ),
     }.items()
 }
@@ -151,15 +167,18 @@ async def _ports(session: Session, names: Sequence[str], findings: Findings) -> 
 
 
 async def _states(session: Session, preset: Preset, findings: Findings) -> None:
-    found = 0
+    found = rebuilding = 0
     for states in VENDORS[preset]:
         for index, value in (await session.walk(states.oid)).items():
             found += 1
             if value not in states.well:
                 outcome: Literal["degraded", "failed"] = "degraded" if value in states.halfway else "failed"
-                findings.problems.append((outcome, f"{states.label} {index} is in state {value}"))
+                word = states.words.get(value) if isinstance(value, int) else None
+                rebuilding += word == _REBUILDING
+                findings.problems.append((outcome, f"{states.label} {index} is {word or f'in state {value}'}"))
     if not found:
         findings.missing.append(f"{preset} storage")
+    findings.measures["rebuilding_parts"] = findings.measures.get("rebuilding_parts", 0.0) + rebuilding
     findings.measures["faulty_parts"] = findings.measures.get("faulty_parts", 0.0) + len(findings.problems)
 
 

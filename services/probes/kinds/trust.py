@@ -3,6 +3,7 @@
 import ssl
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -34,6 +35,38 @@ def context_of(trust: Trust, attempt: Attempt) -> ssl.SSLContext:
     except (OSError, ValueError) as exc:
         names = ", ".join(name for name in _names(trust) if name)
         raise our_fault("settings", f"The certificates or the key can't be used ({names}): {exc}.") from exc
+
+
+def context_for(trust: Trust, attempt: Attempt, server_name: str) -> ssl.SSLContext:
+    """The same for one peer alone, for a library that sets what it likes in a context, and tells it no name."""
+    shared = context_of(trust, attempt)
+    context = _OfOnePeer(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = server_name
+    context.verify_flags = shared.verify_flags
+    context.check_hostname, context.verify_mode = shared.check_hostname, shared.verify_mode
+    context.is_settled = True
+    if trust.trust:
+        context.load_verify_locations(attempt.secret_file(trust.trust))
+    else:
+        context.load_default_certs()
+    if trust.client_certificate:
+        key = trust.client_key and str(attempt.secret_file(trust.client_key))
+        _show(context, str(attempt.secret_file(trust.client_certificate)), key)
+    return context
+
+
+class _OfOnePeer(ssl.SSLContext):
+    """Whether names are checked can't be changed any more, and there is always one to check."""
+
+    server_name = ""
+    is_settled = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "check_hostname" or not self.is_settled:
+            super().__setattr__(name, value)
+
+    def wrap_bio(self, *args: Any, **more: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*args, **more | {"server_hostname": self.server_name})
 
 
 def lax_context(trust: Trust, attempt: Attempt) -> ssl.SSLContext:

@@ -2,10 +2,6 @@
 
 import shutil
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +10,10 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from shared.events import Event
-from tests.harness import Harness
 from tests.integration.conftest import Run, Speak
-from tests.integration.probes.checks.test_checks import CHECKS, known
-from tests.integration.probes.fleet import DAY, SITE, listening_node, probes, tell_system
-from tests.integration.probes.kinds.asked import PLUGINS, SECRETS
+from tests.integration.probes.checks.ward import warded
+from tests.integration.probes.fleet import DAY, listening_node
+from tests.integration.probes.kinds.asked import SECRETS
 from tests.integration.probes.kinds.serving import serving
 from tests.integration.probes.kinds.test_database import by_tcp, prepared, settings_of
 from tests.integration.probes.kinds.test_web_login import Site
@@ -28,44 +22,6 @@ from tests.parts.orthanc import Orthanc
 from tests.parts.pynetdicom_archive import PynetdicomArchive
 
 __all__ = ["prepared"]
-
-
-@dataclass(frozen=True)
-class Ward:
-    """A running Steward with one system, and the folder of its secrets."""
-
-    steward: Harness
-    system: str
-    secrets: Path
-
-    async def check(self, kind: str, settings: dict[str, Any], **more: Any) -> str:
-        """Makes a check that runs each second; the id of its probe."""
-        draft = {"subject": self.system, "kind": kind, "name": f"Its {kind}", "settings": settings}
-        answer = await self.steward.admin.post(CHECKS, json=draft | {"interval_seconds": 5} | more)
-        assert answer.status_code == 201, answer.text
-        return f"{kind}:{answer.json()['id']}"
-
-    async def told(self, probe_id: str, after: datetime | None = None) -> Any:
-        """The data of its first result, or of the first that was due after an instant."""
-
-        def is_it(event: Event[Any]) -> bool:
-            return event.data.probe_id == probe_id and (after is None or event.data.due_at > after)
-
-        event: Event[Any] = await self.steward.heard.until("probe.result", is_it)
-        assert event.subject == self.system
-        return event.data
-
-
-@asynccontextmanager
-async def warded(run: Run, speak: Speak, folder: Path) -> AsyncIterator[Ward]:
-    """Probes with secrets and plugins, which inventory has told of a system."""
-    secrets = folder / "secrets"
-    secrets.mkdir()
-    for name, value in SECRETS.items():
-        (secrets / f"{SITE}.{name}").write_text(f"{value}\n")
-    settings = {"probe_interval": DAY, "probe_secrets": str(secrets), "probe_commands": PLUGINS}
-    async with run(**probes(**settings)) as steward, speak("inventory") as inventory:
-        yield Ward(steward, await known(steward, await tell_system(inventory)), secrets)
 
 
 @pytest.mark.seed("7")

@@ -92,6 +92,10 @@ async def test_roundtrip_through_a_real_archive(archive: Orthanc, ask: Asked) ->
         "visible_seconds",
         "retrieve_seconds",
         "bytes",
+        "store_bytes_per_second",
+        "store_instances_per_second",
+        "retrieve_bytes_per_second",
+        "retrieve_instances_per_second",
     }
     [study] = archive.get("/studies")
     assert 1 <= len(archive.get(f"/studies/{study}/instances")) <= 2
