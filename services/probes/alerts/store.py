@@ -12,12 +12,17 @@ from services.probes.alerts.upstream import MUTE, NO_ANSWER, OVER_UDP, REACHABIL
 from services.probes.baselines.domain import Key
 from shared.database import Connection, found
 from shared.events.alerts import AlertPhase
+from shared.listing import fetch_page
 
 STATE = ", ".join(field.name for field in fields(AlertState))
 ALERT = ", ".join(f'"{name}"' for name in Alert.model_fields)
 TRANSITION = ", ".join(f'"{name}"' for name in Transition.model_fields)
 PLACEHOLDERS_OF_ALERT = ", ".join(f"${number}" for number in range(1, len(Alert.model_fields) + 1))
 PLACEHOLDERS_OF_TRANSITION = ", ".join(f"${number}" for number in range(1, len(Transition.model_fields) + 1))
+
+STANDINGS = """(SELECT *, is_held AS held_by_window,
+                       probe_id || CASE measure WHEN '' THEN '' ELSE '#' || measure END AS id
+                FROM alert_states WHERE phase <> 'ok') AS standings"""
 
 
 async def select_states(conn: Connection, probe_ids: Collection[str]) -> dict[Key, AlertState]:
@@ -166,17 +171,8 @@ async def select_alerts(
     limit: int,
 ) -> list[Alert]:
     """Alerts, the latest first, behind ``before``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        """SELECT * FROM alerts
-           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
-             AND ($3::boolean IS NULL OR (resolved_at IS NULL) = $3) AND ($4::text IS NULL OR id < $4)
-           ORDER BY id DESC LIMIT $5""",
-        None if visible is None else list(visible),
-        subject,
-        is_open,
-        before,
-        limit,
-    )
+    wanted = {"subject": subject, "resolved_at IS NULL": is_open}
+    rows = await fetch_page(conn, "alerts", visible, wanted, before, limit, latest_first=True)
     return [_alert(row) for row in rows]
 
 
@@ -189,17 +185,8 @@ async def select_transitions(
     limit: int,
 ) -> list[Transition]:
     """Transitions, the latest first, behind ``before``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        """SELECT * FROM alert_transitions
-           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
-             AND ($3::text IS NULL OR alert_id = $3) AND ($4::text IS NULL OR id < $4)
-           ORDER BY id DESC LIMIT $5""",
-        None if visible is None else list(visible),
-        subject,
-        alert_id,
-        before,
-        limit,
-    )
+    wanted = {"subject": subject, "alert_id": alert_id}
+    rows = await fetch_page(conn, "alert_transitions", visible, wanted, before, limit, latest_first=True)
     return [Transition.model_validate(dict(row)) for row in rows]
 
 
@@ -212,18 +199,7 @@ async def select_standings(
     limit: int,
 ) -> list[Standing]:
     """Where checks stand that don't stand at "ok", by id behind ``after``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        """SELECT *, is_held AS held_by_window FROM (
-               SELECT *, probe_id || CASE measure WHEN '' THEN '' ELSE '#' || measure END AS id FROM alert_states) AS it
-           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
-             AND phase <> 'ok' AND ($3::text IS NULL OR phase = $3) AND ($4::text IS NULL OR id > $4)
-           ORDER BY id LIMIT $5""",
-        None if visible is None else list(visible),
-        subject,
-        phase,
-        after,
-        limit,
-    )
+    rows = await fetch_page(conn, STANDINGS, visible, {"subject": subject, "phase": phase}, after, limit)
     return [Standing.model_validate(dict(row)) for row in rows]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from services.probes.alerts import store
 from services.probes.alerts.domain import OK, AlertState, Change, Policy
@@ -57,24 +58,8 @@ class Telling:
             return
         if step.change.what in CHANGE_ALERTS and step.change.alert_id is not None:
             self.changed[step.change.alert_id] = step.state
-        self.transitions.append(
-            Transition(
-                id=event_id,
-                probe_id=step.about.probe_id,
-                measure=step.about.measure,
-                subject=step.about.subject,
-                site_id=step.about.site_id,
-                check=step.about.check,
-                alert_id=step.change.alert_id,
-                what=step.change.what,
-                before=step.change.before,
-                after=step.change.after,
-                severity=step.state.severity,
-                summary=step.summary,
-                at=step.at,
-                actor=tx.actor,
-            )
-        )
+        about = {"measure": step.about.measure, "subject": step.about.subject, "site_id": step.about.site_id}
+        self.transitions.append(Transition(id=event_id, **about, actor=tx.actor, **_told_of(step)))
 
     async def keep(self) -> None:
         """Writes alerts and transitions; those that were raised and resolved in between are written as they ended."""
@@ -92,16 +77,8 @@ class Telling:
         if step.change.what == "resolved":
             return self._resolve(tx, step)
         told = AlertTransitioned(
-            probe_id=step.about.probe_id,
-            check=step.about.check,
+            **_told_of(step),
             asset_name=step.about.asset_name,
-            what=step.change.what,
-            before=step.change.before,
-            after=step.change.after,
-            summary=step.summary,
-            at=step.at,
-            alert_id=step.change.alert_id,
-            severity=step.state.severity,
             system_id=step.about.system_id,
             suppressed_by=step.state.suppressed_by,
             acknowledged_by=step.acknowledged_by,
@@ -121,6 +98,21 @@ class Telling:
             return record_resolved(tx, alert)
         known = self.resolved.get(alert_id)
         return record_resolved(tx, known) if known else None
+
+
+def _told_of(step: Step) -> dict[str, Any]:
+    """What a step's row and its event have in common."""
+    return {
+        "probe_id": step.about.probe_id,
+        "check": step.about.check,
+        "what": step.change.what,
+        "before": step.change.before,
+        "after": step.change.after,
+        "alert_id": step.change.alert_id,
+        "severity": step.state.severity,
+        "summary": step.summary,
+        "at": step.at,
+    }
 
 
 async def keep_steps(tx: Transaction, steps: Sequence[Step]) -> None:
@@ -181,17 +173,8 @@ def alert_of(step: Step, now: datetime) -> Alert:
 
 def record_raised(tx: Transaction, alert: Alert) -> str:
     """Publishes that the alert was raised."""
-    raised = AlertRaised(
-        alert_id=alert.id,
-        check=alert.check,
-        asset_name=alert.asset_name,
-        severity=alert.severity,
-        summary=alert.summary,
-        since=alert.since,
-        system_id=alert.system_id,
-        persisted_past_window=alert.persisted_past_window,
-        flapping=alert.flapping,
-    )
+    fields = {name: getattr(alert, name) for name in AlertRaised.model_fields if name != "alert_id"}
+    raised = AlertRaised(alert_id=alert.id, **fields)
     return tx.record(raised, subject=alert.subject, site_id=alert.site_id)
 
 

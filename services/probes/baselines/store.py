@@ -9,6 +9,7 @@ from services.probes.baselines.records import Learned
 from services.probes.runs.domain import EPOCH, TICK
 from shared.database import Connection, found
 from shared.events.inventory import SiteChanged
+from shared.listing import fetch_page
 
 LEARNED = f"""SELECT p.id || '/' || b.measure AS id, p.id AS probe_id, b.measure,
        coalesce(p.check_name, p.kind) AS "check", p.subject, p.name AS asset_name, p.site_id, p.system_id,
@@ -74,16 +75,7 @@ async def select_learned(
     conn: Connection, visible: Collection[str] | None, subject: str | None, after: str | None, limit: int
 ) -> list[Learned]:
     """What was learned, by id behind ``after``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        f"""SELECT * FROM ({LEARNED}) AS it
-            WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
-              AND ($3::text IS NULL OR id > $3)
-            ORDER BY id LIMIT $4""",  # noqa: S608 -- our own text
-        None if visible is None else list(visible),
-        subject,
-        after,
-        limit,
-    )
+    rows = await fetch_page(conn, f"({LEARNED}) AS it", visible, {"subject": subject}, after, limit)
     return [_learned(row) for row in rows]
 
 

@@ -8,6 +8,7 @@ import asyncpg
 from services.probes.checks.domain import Check
 from shared.database import Connection, found
 from shared.errors import Conflict, Stale
+from shared.listing import fetch_page
 
 
 async def insert_check(conn: Connection, check: Check) -> None:
@@ -76,19 +77,8 @@ async def select_checks(
     limit: int,
 ) -> list[Check]:
     """Checks by id behind ``after``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        """SELECT * FROM checks
-           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
-             AND ($3::text IS NULL OR subject = $3) AND ($4::text IS NULL OR kind = $4)
-             AND ($5::text IS NULL OR id > $5)
-           ORDER BY id LIMIT $6""",
-        None if visible is None else list(visible),
-        site_id,
-        subject,
-        kind,
-        after,
-        limit,
-    )
+    wanted = {"site_id": site_id, "subject": subject, "kind": kind}
+    rows = await fetch_page(conn, "checks", visible, wanted, after, limit)
     return [_check(row) for row in rows]
 
 

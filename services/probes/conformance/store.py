@@ -6,6 +6,7 @@ from datetime import datetime
 from services.probes.conformance.domain import Matrix, MatrixSummary
 from shared.database import Connection, found
 from shared.events.inventory import DicomAddress
+from shared.listing import fetch_page
 
 SUMMARY = ", ".join(MatrixSummary.model_fields)
 
@@ -62,17 +63,9 @@ async def select_matrices(
     limit: int,
 ) -> list[MatrixSummary]:
     """Matrices, the latest first, behind ``before``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        f"""SELECT {SUMMARY} FROM conformance
-            WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR subject = $2)
-              AND ($3::text IS NULL OR run_id = $3) AND ($4::text IS NULL OR id < $4)
-            ORDER BY id DESC LIMIT $5""",  # noqa: S608 -- the names are our own model's
-        None if visible is None else list(visible),
-        subject,
-        run_id,
-        before,
-        limit,
-    )
+    source = f"(SELECT {SUMMARY} FROM conformance) AS matrices"  # noqa: S608 -- the names are our own model's
+    wanted = {"subject": subject, "run_id": run_id}
+    rows = await fetch_page(conn, source, visible, wanted, before, limit, latest_first=True)
     return [MatrixSummary.model_validate(dict(row)) for row in rows]
 
 

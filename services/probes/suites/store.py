@@ -8,6 +8,7 @@ import asyncpg
 from services.probes.suites.domain import Given, ItemRun, Leased, Suite, SuiteRun
 from shared.database import Connection, found
 from shared.errors import Stale
+from shared.listing import fetch_page
 
 CHANNEL = "steward_suites"
 
@@ -65,13 +66,7 @@ async def select_suites(
     conn: Connection, visible: Collection[str] | None, after: str | None, limit: int
 ) -> list[Suite]:
     """Suites by id behind ``after``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        """SELECT * FROM suites WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR id > $2)
-           ORDER BY id LIMIT $3""",
-        None if visible is None else list(visible),
-        after,
-        limit,
-    )
+    rows = await fetch_page(conn, "suites", visible, {}, after, limit)
     return [Suite.model_validate(dict(row)) for row in rows]
 
 
@@ -164,17 +159,8 @@ async def select_runs(
     limit: int,
 ) -> list[SuiteRun]:
     """Runs, the latest id first, behind ``before``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        """SELECT * FROM suite_runs
-           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR system_id = $2)
-             AND ($3::text IS NULL OR suite_id = $3) AND ($4::text IS NULL OR id < $4)
-           ORDER BY id DESC LIMIT $5""",
-        None if visible is None else list(visible),
-        system_id,
-        suite_id,
-        before,
-        limit,
-    )
+    wanted = {"system_id": system_id, "suite_id": suite_id}
+    rows = await fetch_page(conn, "suite_runs", visible, wanted, before, limit, latest_first=True)
     return [_run(row) for row in rows]
 
 

@@ -7,10 +7,14 @@ import asyncpg
 from services.probes.targets.domain import NOTHING_ON, Standing, Subject, Target, why_not_probed, why_nothing_is_asked
 from shared.database import Connection, found
 from shared.events.inventory import AssetChanged, AssetRetired, DicomAddress
+from shared.listing import fetch_page
 
 ASSETS = """SELECT asset.*, system.state AS system_state, system.retired AS system_retired,
                    EXISTS (SELECT FROM checks WHERE checks.subject = asset.id) AS is_checked
             FROM assets AS asset LEFT JOIN assets AS system ON system.id = asset.system_id """
+
+TARGETS = f"""(SELECT *, EXISTS (SELECT FROM probes WHERE subject = asset.id) AS is_asked
+               FROM ({ASSETS}) AS asset WHERE kind = 'node' OR is_checked) AS targets"""  # noqa: S608 -- our own text
 
 
 async def lock_assets(conn: Connection) -> None:
@@ -98,17 +102,7 @@ async def select_targets(
     conn: Connection, visible: Collection[str] | None, site_id: str | None, after: str | None, limit: int
 ) -> list[Target]:
     """Nodes, and other assets with checks, by id behind ``after``; ``visible`` None stands for all sites."""
-    rows = await conn.fetch(
-        f"""SELECT *, EXISTS (SELECT FROM probes WHERE subject = asset.id) AS is_asked FROM ({ASSETS}) AS asset
-            WHERE (kind = 'node' OR is_checked)
-              AND ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
-              AND ($3::text IS NULL OR id > $3)
-            ORDER BY id LIMIT $4""",  # noqa: S608 -- our own text
-        None if visible is None else list(visible),
-        site_id,
-        after,
-        limit,
-    )
+    rows = await fetch_page(conn, TARGETS, visible, {"site_id": site_id}, after, limit)
     return [_shown(row) for row in rows]
 
 
