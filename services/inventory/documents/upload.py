@@ -191,7 +191,9 @@ class _Form:
         self._value.clear()
 
     def _open(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        kind, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if kind != b"form-data":
+            raise _not_whole()
         self._part = _text_of(options.get(b"name", b""), "body")
         if self._part != FILE:
             return

@@ -1,6 +1,7 @@
 """Files that tests upload, and a short way to do so."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -14,7 +15,7 @@ FORM = {"site_id": "north", "kind": "manual", "title": "Archive One: manual"}
 TYPES = '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">{}</Types>'
 
 
-def zipped(parts: dict[str, bytes | str]) -> bytes:
+def zipped(parts: Mapping[str, bytes | str]) -> bytes:
     """An archive with these entries."""
     raw = io.BytesIO()
     with ZipFile(raw, "w", ZIP_DEFLATED) as archive:
