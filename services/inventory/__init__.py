@@ -4,7 +4,8 @@ state each asset is in.
 Events in: ``patch.applied``, ``probe.result``, and those that serve as evidence: ``suite.completed``,
 ``backup.verified``, ``restore.drilled``, ``migration.verified``, ``media.sanitized``, ``training.completed``,
 ``change.transitioned``, ``window.started``, ``window.ended``, ``window.cancelled``. Events out: ``group.changed``,
-``site.changed``, ``person.changed``, ``field.changed``, ``asset.changed``, ``usage.recorded``, ``asset.transitioned``, ``asset.retired``,
-``vendor.changed``, ``product.changed``, ``product_version.changed``, ``contract.changed``, ``link.changed``,
-``evidence.changed``, ``waiver.changed``, ``policy.changed``, ``alert.raised``, ``alert.resolved``. Effects: none.
+``site.changed``, ``person.changed``, ``field.changed``, ``asset.changed``, ``usage.recorded``,
+``asset.transitioned``, ``asset.retired``, ``vendor.changed``, ``product.changed``, ``product_version.changed``,
+``contract.changed``, ``link.changed``, ``evidence.changed``, ``waiver.changed``, ``policy.changed``,
+``alert.raised``, ``alert.resolved``. Effects: none.
 """
