@@ -22,6 +22,9 @@ DELIVERY_BYTES = 512 * 1024
 MOST_FAILURES = 5
 """How often the service may fail on one result alone before that is put aside."""
 
+NEEDLESS = frozenset({"repeated", "unknown"})
+"""Reasons of refusal that tell that nothing is missed: the service has the result, or the check is no more."""
+
 Batch = Sequence[tuple[int, bytes]]
 
 
@@ -63,7 +66,10 @@ class Bringer:
 
     async def _close(self, batch: Batch, receipt: Receipt) -> None:
         for refused in receipt.refused:
-            log.warning("agent.refused", reason=refused.reason, result=batch[refused.index][1].decode()[:200])
+            number, body = batch[refused.index]
+            log.warning("agent.refused", reason=refused.reason, result=body.decode()[:200])
+            if refused.reason not in NEEDLESS:
+                await asyncio.to_thread(self._quarantine.put, number, body, refused.reason)
         if batch:
             await asyncio.to_thread(self._spool.remove, batch[-1][0])
         self._at_once, self._failures = min(2 * self._at_once, A_DELIVERY), 0

@@ -32,6 +32,7 @@ class Desk:
 
     def __init__(self, *poison: str) -> None:
         self.poison = set(poison)
+        self.refused: dict[str, str] = {}
         self.is_ill = False
         self.status = 500
         self.taken: list[str] = []
@@ -66,7 +67,9 @@ class Desk:
             return JSONResponse({"detail": "the request failed"}, self.status)
         self.taken += [result["probe_id"] for result in results]
         self._news.set()
-        return JSONResponse({"taken": len(results), "refused": [], "retry": []})
+        why = [(index, self.refused.get(result["probe_id"])) for index, result in enumerate(results)]
+        refused = [{"index": index, "reason": reason} for index, reason in why if reason is not None]
+        return JSONResponse({"taken": len(results) - len(refused), "refused": refused, "retry": []})
 
     async def _give(self, request: Request) -> Response:
         return JSONResponse({"vantage": "north-dmz", "items": []})
@@ -163,6 +166,18 @@ async def test_while_the_service_is_ill_nothing_is_put_aside(tmp_path: Path) -> 
         desk.is_ill = False
         await desk.until_taken("tcp:1")
     assert (desk.taken, put_aside(tmp_path)) == (["tcp:1"], [])
+    spool.close()
+
+
+async def test_a_refused_result_is_put_aside_unless_nothing_is_missed_by_it(tmp_path: Path) -> None:
+    """What a wrong clock has dated into the future is nowhere else; a repeat is at the service."""
+    spool, desk = Watched(tmp_path), Desk()
+    desk.refused = {"tcp:1": "from the future", "tcp:2": "repeated", "tcp:3": "unknown"}
+    spool.add([result(f"tcp:{number}") for number in range(5)])
+    async with bringing(desk, spool):
+        await spool.until_empty()
+        await desk.until(lambda: desk.quarantined == 1)
+    assert put_aside(tmp_path) == [("tcp:1", "from the future")]
     spool.close()
 
 
