@@ -10,6 +10,8 @@ from services.inventory.contracts.schedule import ContractSchedule
 from services.inventory.custody.api import router as custody
 from services.inventory.documents.api import documents_router
 from services.inventory.documents.upload import Limits
+from services.inventory.dossier import consumer as dossier_consumer
+from services.inventory.dossier.api import router as dossiers
 from services.inventory.endoflife.api import router as ends_of_life
 from services.inventory.endoflife.schedule import EndOfLifeSchedule
 from services.inventory.evidence import consumer as evidence_consumer
@@ -62,8 +64,14 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
             ends_of_life,
             recyclers,
             custody,
+            dossiers,
         ],
-        handlers=[assets_consumer.HANDLERS, usage_consumer.HANDLERS, evidence_consumer.HANDLERS],
+        handlers=[
+            assets_consumer.HANDLERS,
+            usage_consumer.HANDLERS,
+            evidence_consumer.HANDLERS,
+            dossier_consumer.HANDLERS,
+        ],
         work={
             "ends of life": EndOfLifeSchedule(pool).run,
             "contracts": ContractSchedule(pool).run,

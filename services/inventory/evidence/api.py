@@ -23,9 +23,9 @@ STATEMENT: JsonDict = {
     "statement": "No sender has associated since 3 March; seen in the archive's log of the last 14 days.",
 }
 SIGNATURE: JsonDict = {
-    "kind": "closing_signatures",
-    "statement": "I have seen the dossier and all certificates.",
-    "capacity": "custodian",
+    "kind": "go_live_sign_offs",
+    "statement": "I have seen the acceptance suite pass, and the training is done.",
+    "capacity": "radiology",
 }
 
 

@@ -6,7 +6,10 @@ from datetime import datetime
 from services.inventory.assets.domain import Asset, Component, Node, System
 from services.inventory.contracts import handlers as contracts
 from services.inventory.contracts.domain import Contract
+from services.inventory.custody import handlers as custody
 from services.inventory.documents import handlers as documents
+from services.inventory.dossier import handlers as dossiers
+from services.inventory.dossier.domain import why_not_sealed, why_not_signed
 from services.inventory.lifecycle import store
 from services.inventory.lifecycle.domain import FINAL
 from services.inventory.lifecycle.gates import AssetFacts
@@ -79,7 +82,21 @@ async def _said(conn: Connection, asset: Asset, parts: Sequence[Part], now: date
         "business_associate_agreement": _contract(covering, "business_associate", "no agreement in force covers it"),
         "no_dependents": _dependents(asset, parts, await links.dependents(conn, asset.id)),
         "parts_ended": _listed("still alive:", (part.name for part in parts if part.state not in FINAL)),
+        **await _said_at_the_end(conn, asset),
     }
+
+
+async def _said_at_the_end(conn: Connection, asset: Asset) -> Mapping[Fact, str | None]:
+    """What only the last steps ask, and what takes reading all of a life: it is found out when they are due."""
+    if asset.state == "sanitized":
+        return {
+            "custody_complete": await custody.why_custody_incomplete(conn, asset),
+            "on_manifest": await custody.why_not_disposed(conn, asset),
+        }
+    if asset.state == "disposed":
+        dossier = await dossiers.newest_dossier(conn, asset)
+        return {"dossier_sealed": why_not_sealed(dossier), "dossier_signatures": why_not_signed(dossier)}
+    return {}
 
 
 def _dependents(asset: Asset, parts: Sequence[Part], dependents: Sequence[Dependent]) -> str | None:

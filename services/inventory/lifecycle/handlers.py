@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.inventory.assets import handlers as assets
 from services.inventory.assets.domain import Asset, System, check_nodes_ended
+from services.inventory.dossier import handlers as dossiers
 from services.inventory.evidence.handlers import evidence_of
 from services.inventory.lifecycle import gates, store
 from services.inventory.lifecycle.domain import (
@@ -75,6 +76,10 @@ async def move_asset(
     await store.insert_decision(tx.conn, decision)
     await store.insert_transition(tx.conn, made)
     _record(tx, moved, made, decision)
+    if to_state == "closed":
+        digest = await dossiers.digest_of(tx.conn, asset_id)
+        retired = AssetRetired(kind=moved.kind, name=moved.name, reason=reason, dossier_sha256=digest)
+        tx.record(retired, subject=asset_id, site_id=moved.site_id)
     return moved
 
 
@@ -133,6 +138,3 @@ def _record(tx: Transaction, asset: Asset, made: Transition, decision: Decision)
         evidence=sorted({by for one in decision.met for by in one.by if by != "computed"}),
     )
     tx.record(transitioned, subject=asset.id, site_id=asset.site_id)
-    if made.to_state == "closed":
-        retired = AssetRetired(kind=asset.kind, name=asset.name, reason=made.reason)
-        tx.record(retired, subject=asset.id, site_id=asset.site_id)

@@ -55,3 +55,50 @@ CREATE TABLE disposal_lines (
     category     text             NOT NULL
 );
 CREATE INDEX lines_of_disposal ON disposal_lines (disposal_id);
+
+-- The events that tell what became of assets, as inventory heard itself say them: which bytes are in the audit log.
+CREATE TABLE told_events (
+    id       text        PRIMARY KEY,
+    asset_id text        NOT NULL,
+    type     text        NOT NULL,
+    at       timestamptz NOT NULL,
+    sha256   text        NOT NULL
+);
+CREATE INDEX told_of_asset ON told_events (asset_id, id);
+CREATE INDEX facts_by_subject ON event_facts (subject, type);
+
+-- The sealed dossiers of an asset, the newest of which counts. sha256 is that of the manifest, record_sha256 that of the
+-- part of it which tells the asset's life.
+CREATE TABLE dossiers (
+    id            text        PRIMARY KEY,
+    asset_id      text        NOT NULL REFERENCES assets,
+    site_id       text        NOT NULL,
+    version       integer     NOT NULL,
+    sha256        text        NOT NULL,
+    record_sha256 text        NOT NULL,
+    manifest      bytea       NOT NULL,
+    pdf           bytea       NOT NULL,
+    size          bigint      NOT NULL,
+    sealed_by     text        NOT NULL,
+    sealed_at     timestamptz NOT NULL,
+    UNIQUE (asset_id, version)
+);
+-- The files of a dossier in their order, manifest and PDF included.
+CREATE TABLE dossier_files (
+    dossier_id text    NOT NULL REFERENCES dossiers,
+    number     integer NOT NULL,
+    path       text    NOT NULL,
+    size       bigint  NOT NULL,
+    sha256     text    NOT NULL,
+    crc32      bigint  NOT NULL,
+    PRIMARY KEY (dossier_id, number)
+);
+CREATE TABLE dossier_signatures (
+    id         text        PRIMARY KEY,
+    dossier_id text        NOT NULL REFERENCES dossiers,
+    signer     text        NOT NULL,
+    role       text        NOT NULL,
+    statement  text        NOT NULL,
+    signed_at  timestamptz NOT NULL,
+    UNIQUE (dossier_id, signer)
+);

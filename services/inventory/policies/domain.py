@@ -37,6 +37,10 @@ Fact = Literal[
     "business_associate_agreement",
     "no_dependents",
     "parts_ended",
+    "custody_complete",
+    "on_manifest",
+    "dossier_sealed",
+    "dossier_signatures",
 ]
 """What inventory finds out by itself."""
 

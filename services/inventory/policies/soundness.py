@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import get_args
 
-from services.inventory.policies.domain import BEFORE_SERVICE, Condition, EventSource, EvidenceKind, Policy
+from services.inventory.policies.domain import BEFORE_SERVICE, Condition, EventSource, EvidenceKind, Fact, Policy
 from shared.errors import Malformed
 from shared.events import EventData
 from shared.events.backup import BackupVerified, MediaSanitized, MigrationVerified, RestoreDrilled
@@ -21,6 +21,14 @@ STATES: tuple[LifecycleState, ...] = get_args(LifecycleState)
 FINAL: frozenset[LifecycleState] = frozenset({"closed", "cancelled"})
 STARTS: tuple[LifecycleState, ...] = ("proposed", "in_service")
 LAST_STEPS: tuple[LifecycleState, ...] = ("isolated", "sanitized", "disposed", "closed")
+PROVED_FACTS: tuple[tuple[tuple[LifecycleState, LifecycleState], Fact], ...] = (
+    (("sanitized", "disposed"), "custody_complete"),
+    (("sanitized", "disposed"), "on_manifest"),
+    (("disposed", "closed"), "dossier_sealed"),
+    (("disposed", "closed"), "dossier_signatures"),
+)
+"""What a system shows by its own records, and nothing else replaces."""
+
 KEEPS_DATA = ("system", "component:drive", "component:medium")
 
 EVIDENCE_EVENTS: Mapping[str, type[EventData]] = {
@@ -167,12 +175,13 @@ def _broken_promises(policy: Policy) -> Iterator[Fault]:
                 'is wanted for each "medium"',
                 "sanitization_certificate",
             )
-    if not any(_is_signed(kind) for _, kind in policy.needs("disposed", "closed", frozenset({"system"})) or ()):
-        yield (
-            f"moves.{moves['disposed', 'closed']}.gates",
-            "system needs statements in two capacities that are not waivable",
-            "closing_signatures",
-        )
+    for way, fact in PROVED_FACTS:
+        if not any(_is_proved(kind, fact) for _, kind in policy.needs(*way, frozenset({"system"})) or ()):
+            yield (
+                f"moves.{moves[way]}.gates",
+                f"system needs {fact}, from the one source of that name, and not waivable",
+                f'{{"type": "computed", "fact": "{fact}"}}',
+            )
 
 
 def _is_certificate(kind: EvidenceKind, *, each_medium: bool) -> bool:
@@ -180,5 +189,5 @@ def _is_certificate(kind: EvidenceKind, *, each_medium: bool) -> bool:
     return from_outside and not kind.waivable and (kind.each == "medium" or not each_medium)
 
 
-def _is_signed(kind: EvidenceKind) -> bool:
-    return len(kind.capacities) >= 2 and not kind.waivable
+def _is_proved(kind: EvidenceKind, fact: Fact) -> bool:
+    return kind.facts == (fact,) and len(kind.sources) == 1 and not kind.waivable

@@ -11,6 +11,11 @@ from shared.resource import check_version
 from shared.transactions import Transaction
 
 
+async def find_site(conn: Connection, site_id: str) -> Site:
+    """The site. Raises NotFound."""
+    return await store.select_site(conn, site_id)
+
+
 async def zones_of(conn: Connection, site_ids: Collection[str]) -> dict[str, str]:
     """The time zones of those of these sites that there are."""
     return await store.select_zones(conn, site_ids)

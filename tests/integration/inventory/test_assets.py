@@ -176,7 +176,7 @@ async def test_change_to_a_taken_name_or_address_is_refused(steward: Harness) ->
 
 async def test_nothing_joins_or_changes_what_has_ended(steward: Harness) -> None:
     """A closed system takes no node and no new name; an unknown one takes no node either."""
-    system = await move(steward, await register_system(steward), *TO_CLOSED)
+    system = await move(steward, await register_system(steward, deployment="cloud"), *TO_CLOSED)
     joined = await steward.admin.post(NODES, json=NODE | {"system_id": system["id"]})
     changed = await steward.admin.put(
         f"{SYSTEMS}/{system['id']}",

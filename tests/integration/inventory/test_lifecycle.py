@@ -57,13 +57,14 @@ async def test_move_is_published_and_kept_in_the_history(steward: Harness) -> No
 
 async def test_asset_is_retired_at_closed_and_not_before(steward: Harness) -> None:
     """asset.retired comes once, with the move to closed; the history has every step, oldest first, in pages."""
-    system = await register_system(steward)
+    system = await register_system(steward, deployment="cloud")
     closed = await move(steward, system, *NEARLY_CLOSED, "closed")
     assert closed["state"] == "closed"
     retired = await steward.heard.until("asset.retired")
     assert retired.subject == system["id"]
-    told = {"kind": "system", "name": "North archive", "reason": "time for closed", "dossier_sha256": None}
-    assert retired.data.model_dump() == told
+    dossier = (await steward.admin.get(f"{ASSETS}/{system['id']}/dossier")).json()
+    told = {"kind": "system", "name": "North archive", "reason": "time for closed"}
+    assert retired.data.model_dump() == {**told, "dossier_sha256": dossier["sha256"]}
     await steward.heard.until("asset.transitioned", lambda event: event.data.to_state == "closed")
     assert [event.type for event in steward.heard.events].count("asset.retired") == 1
     url = f"{ASSETS}/{system['id']}/transitions"
@@ -90,11 +91,10 @@ async def test_move_that_is_not_allowed_says_which_are(steward: Harness) -> None
 
 async def test_system_does_not_end_before_its_nodes(steward: Harness) -> None:
     """Closing names the nodes that still live; once they are closed or cancelled, the system can be closed."""
-    system = await register_system(steward)
+    system = await register_system(steward, deployment="cloud")
     storage = await register_node(steward, system)
     wished = await register_node(steward, system, name="CT 2", port=11113, state="proposed")
     system = await move(steward, system, *NEARLY_CLOSED)
-    await earn(steward, system, "closed")
     answer = await steward.admin.post(
         f"{ASSETS}/{system['id']}/transitions",
         json={"to": "closed", "reason": "dossier sealed"},
@@ -111,7 +111,7 @@ async def test_system_does_not_end_before_its_nodes(steward: Harness) -> None:
 async def test_node_never_joins_a_system_that_is_being_closed(steward: Harness) -> None:
     """Whichever comes first, no closed system has a live node."""
     for number in range(5):
-        system = await move(steward, await register_system(steward, name=f"Archive {number}"), *NEARLY_CLOSED)
+        system = await move(steward, await _in_the_cloud(steward, number), *NEARLY_CLOSED)
         await earn(steward, system, "closed")
         closed, joined = await asyncio.gather(
             steward.admin.post(
@@ -176,3 +176,7 @@ async def test_command_whose_event_would_be_too_large_changes_nothing(steward: H
         headers={"If-Match": '"1"'},
     )
     assert longest.status_code == 200
+
+
+async def _in_the_cloud(steward: Harness, number: int) -> dict[str, Any]:
+    return await register_system(steward, name=f"Archive {number}", deployment="cloud")

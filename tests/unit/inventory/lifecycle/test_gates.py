@@ -118,15 +118,16 @@ def test_suite_is_wanted_for_every_interface() -> None:
 
 def test_two_signatures_are_of_two_people() -> None:
     """Whoever signs twice counts once, in whatever order and however often."""
-    custodian, witness = serving("closing_signatures")
-    again = replace(witness, id="again", by=custodian.by)
-    kind = "closing_signatures"
-    assert why(facts("disposed"), "closed", kind, custodian) == "nobody has signed as witness"
-    assert why(facts("disposed"), "closed", kind, custodian, again) == "custodian and witness must be different people"
-    assert why(facts("disposed"), "closed", kind, again, custodian, custodian, again) is not None
-    decision = judged(facts("disposed"), "closed", {kind: [custodian, again, witness]})
-    assert next(one.by for one in decision.met if one.kind == kind) == (custodian.id, witness.id)
-    assert why(facts("disposed"), "closed", kind, custodian, replace(witness, role="operator")) is not None
+    kind = "go_live_sign_offs"
+    doctor, engineer = serving(kind)
+    again = replace(engineer, id="again", by=doctor.by)
+    asset = facts("commissioning")
+    assert why(asset, "in_service", kind, doctor) == "nobody has signed as it"
+    assert why(asset, "in_service", kind, doctor, again) == "radiology and it must be different people"
+    assert why(asset, "in_service", kind, again, doctor, doctor, again) is not None
+    decision = judged(asset, "in_service", {kind: [doctor, again, engineer]})
+    assert next(one.by for one in decision.met if one.kind == kind) == (doctor.id, engineer.id)
+    assert why(asset, "in_service", kind, doctor, replace(engineer, role="operator")) is not None
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_waiver_counts_once_somebody_else_has_approved_it_and_until_it_expires()
     waivers = {kind: [Waiver("w", NOW + DAY, "alice", "bruno")] for kind in POLICY.evidence}
     certificate = judged(facts("isolated", media={"a": "Drive A"}), "sanitized", None, waivers)
     assert list(whys(certificate)) == ["sanitization_certificate"]
-    assert "closing_signatures" in whys(judged(facts("disposed"), "closed", None, waivers))
+    assert "dossier_signatures" in whys(judged(facts("disposed", said={}), "closed", None, waivers))
 
 
 def test_adopted_asset_owes_what_it_never_showed() -> None:

@@ -122,9 +122,15 @@ def test_states_that_nothing_reaches_or_leaves_are_named() -> None:
             "moves.18.gates",
             "component:drive needs evidence",
         ),
-        (lambda policy: move(policy, "disposed", "closed")["gates"].clear(), "moves.20.gates", "in two capacities"),
-        (with_source("closing_signatures", capacities=["one"]), "moves.20.gates", "in two capacities"),
-        (with_kind("closing_signatures", waivable=True), "evidence.closing_signatures.waivable", "never waived"),
+        (lambda policy: move(policy, "disposed", "closed")["gates"].clear(), "moves.20.gates", "dossier_signatures"),
+        (lambda policy: move(policy, "sanitized", "disposed")["gates"].clear(), "moves.19.gates", "custody_complete"),
+        (with_kind("dossier_signatures", waivable=True), "moves.20.gates", "not waivable"),
+        (
+            lambda policy: policy["evidence"]["dossier"]["sources"].append({"type": "document", "kinds": ["report"]}),
+            "moves.20.gates",
+            "system needs dossier_sealed, from the one source",
+        ),
+        (with_kind("go_live_sign_offs", waivable=True), "evidence.go_live_sign_offs.waivable", "never waived"),
     ],
 )
 def test_promises_that_no_policy_may_break(change: Change, field: str, rule: str) -> None:
