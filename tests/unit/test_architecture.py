@@ -27,6 +27,7 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
+    *("canonical", "container", "disposal", "record"),
     *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
     *("counters", "known", "orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
@@ -57,7 +58,7 @@ OUTSIDE_PARTS = {
         "listener",
         "negotiation",
     ),
-    *("exchange", "parameters", "retrieve", "tls"),
+    *("exchange", "parameters", "retrieve", "tls", "turns"),
     *(
         "dicom_commitment",
         "dicom_conformance",
@@ -76,7 +77,7 @@ OUTSIDE_PARTS = {
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),
-    *("archives", "facts", "sniffing", "upload", "workbook"),
+    *("archives", "facts", "pdf", "sniffing", "upload", "workbook"),
     *("archive", "database", "directory", "publish", "rest", "state", "vault", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
 }
