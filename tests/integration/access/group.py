@@ -272,7 +272,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])
             await steward.pools["probes"].execute(BASELINE, ids[site]["probe_id"])
             ids[site] |= await _tried(steward.pools["probes"], ids[site]["suite_run_id"])
-            ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another at {site}"}
+            ids[site] |= {"key_id": key["id"], "held_id": HELD, "name": f"another_at_{site}"}
             await until(steward.pools["compliance"], "SELECT max(size) > $1 FROM checkpoints", int(index))
         yield Group(steward, ids)
 
