@@ -180,13 +180,18 @@ class UsageRecorded(EventData, event_type="usage.recorded"):
 
 
 class AssetTransitioned(EventData, event_type="asset.transitioned"):
-    """An asset has moved in its lifecycle, under a version of the policy and by the evidence and waivers named."""
+    """An asset has moved in its lifecycle, under a version of the policy and by the evidence and waivers named.
+
+    Where they are many, ``evidence_omitted`` are not named here; the decision ``decision_id`` has them all.
+    """
 
     from_state: LifecycleState
     to_state: LifecycleState
     reason: str
     policy_version: int | None = None
     evidence: list[str] = Field(default_factory=list)
+    evidence_omitted: int = 0
+    decision_id: str | None = None
 
 
 class AssetRetired(EventData, event_type="asset.retired"):

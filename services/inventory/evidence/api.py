@@ -42,7 +42,7 @@ class RecordEvidence(Body):
     document_id: Id | None = None
     event_id: Annotated[Line | None, Field(description="the id of an event in the audit trail")] = None
     statement: Words | None = None
-    covers: list[Line] = Field(default_factory=list, max_length=1000)
+    covers: list[Line] = Field(default_factory=list, max_length=500)
 
     @model_validator(mode="after")
     def _one_of_three(self) -> "RecordEvidence":

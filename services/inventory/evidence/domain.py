@@ -146,10 +146,13 @@ def check_statement(kind: EvidenceKind, role: Role, capacity: str | None) -> Sta
     return stated
 
 
-def check_other_signer(earlier: Sequence[EvidenceRecord], actor: str, capacity: str | None) -> None:
-    """Raises Conflict when the actor has signed in another capacity, or in this one already."""
+def check_other_signer(
+    kind: EvidenceKind, earlier: Sequence[EvidenceRecord], actor: str, capacity: str | None, now: datetime
+) -> None:
+    """Raises Conflict when the actor has signed in another capacity, or in this one already, and that still counts."""
     for one in earlier:
-        if one.revoked_at is None and one.recorded_by == actor and capacity is not None:
+        is_past = kind.validity is not None and now - one.at >= kind.validity
+        if one.revoked_at is None and not is_past and one.recorded_by == actor and capacity is not None:
             raise Conflict(
                 f"{actor} has signed as {one.what} already; each capacity is signed by another person, once",
                 evidence_id=one.id,

@@ -79,7 +79,8 @@ async def record_statement(
     """Takes down what the actor states, as ``role``. Raises NotFound, Conflict, Malformed, Forbidden."""
     asset, policy, kind = await _open(tx, asset_id, kind_id)
     check_statement(kind, role, capacity)
-    check_other_signer(await store.select_of_asset(tx.conn, asset_id, kind_id), tx.actor, capacity)
+    earlier = await store.select_of_asset(tx.conn, asset_id, kind_id)
+    check_other_signer(kind, earlier, tx.actor, capacity, tx.now)
     record = _record(tx, asset, kind_id, policy, "statement", capacity or "").model_copy(
         update={"statement": words, "role": role, "covers": await _covers(tx, asset, kind, covers)}
     )

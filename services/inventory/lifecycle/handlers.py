@@ -26,6 +26,9 @@ from shared.database import Connection
 from shared.events.inventory import AssetRetired, AssetTransitioned, LifecycleState
 from shared.transactions import Transaction, new_id
 
+MOST_NAMED = 100
+"""So many pieces of evidence stand in an event beside the longest reason, which may fill 40 of its 48 KiB."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -130,11 +133,14 @@ def _decision(tx: Transaction, asset: Asset, judged: gates.Decision, reason: str
 
 
 def _record(tx: Transaction, asset: Asset, made: Transition, decision: Decision) -> None:
+    named = sorted({by for one in decision.met for by in one.by if by != "computed"})
     transitioned = AssetTransitioned(
         from_state=made.from_state,
         to_state=made.to_state,
         reason=made.reason,
         policy_version=decision.policy_version,
-        evidence=sorted({by for one in decision.met for by in one.by if by != "computed"}),
+        evidence=named[:MOST_NAMED],
+        evidence_omitted=len(named[MOST_NAMED:]),
+        decision_id=decision.id,
     )
     tx.record(transitioned, subject=asset.id, site_id=asset.site_id)

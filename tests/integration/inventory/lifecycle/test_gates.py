@@ -39,6 +39,8 @@ async def test_nothing_is_planned_without_a_needs_assessment(steward: Harness) -
     assert (moved.status_code, moved.json()["state"]) == (200, "planned")
     event = await steward.heard.until("asset.transitioned")
     assert (event.data.policy_version, evidence["id"] in event.data.evidence) == (1, True)
+    decisions = (await steward.admin.get(f"{ASSETS}/{system['id']}/decisions")).json()["items"]
+    assert event.data.decision_id == decisions[-1]["id"]
     recorded = await until_evidence(steward, system, "needs_assessment")
     assert (recorded.site_id, recorded.actor, recorded.data.sha256) == ("north", "admin", evidence["sha256"])
 
