@@ -30,6 +30,8 @@ RESOURCES = {
     "product-versions": "/inventory/v1/product-versions",
     "contracts": "/inventory/v1/contracts",
     "links": "/inventory/v1/links",
+    "documents": "/inventory/v1/documents",
+    "approved-software": "/inventory/v1/approved-software",
     "kinds": "/probes/v1/kinds",
     "targets": "/probes/v1/targets",
     "agents": "/probes/v1/agents",

@@ -7,5 +7,6 @@ Events in: ``patch.applied``, ``probe.result``, and those that serve as evidence
 ``site.changed``, ``person.changed``, ``field.changed``, ``asset.changed``, ``usage.recorded``,
 ``asset.transitioned``, ``asset.retired``, ``vendor.changed``, ``product.changed``, ``product_version.changed``,
 ``contract.changed``, ``link.changed``, ``evidence.changed``, ``waiver.changed``, ``policy.changed``,
-``alert.raised``, ``alert.resolved``. Effects: none.
+``document.changed``, ``software.listed``, ``approved_software.changed``, ``mds2.recorded``, ``alert.raised``,
+``alert.resolved``. Effects: none.
 """

@@ -13,7 +13,7 @@ from services.inventory.documents import handlers, store
 from services.inventory.documents.domain import ChangeDocument, Document, NewDocument, NewVersion, admit
 from services.inventory.documents.handlers import Inspect
 from services.inventory.documents.store import Selection
-from services.inventory.documents.upload import Limits, described, received
+from services.inventory.documents.upload import Intake, Limits, described
 from shared.errors import Malformed
 from shared.events import SiteId
 from shared.events.documents import DocumentKind
@@ -28,12 +28,12 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
 def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect]) -> APIRouter:
     """The routes of documents. ``inspectors`` look into the files of kinds that machines read."""
     router = APIRouter(prefix="/documents", tags=["documents"])
-    reads = limits.body_bytes
+    intake, reads = Intake(limits), limits.body_bytes
 
     @router.post("", status_code=201, openapi_extra=described(NewDocument))
     async def upload_document(call: Annotated[Call, requires("operator", reads)], request: Request) -> Document:
         """Adds a document, from a form with its fields and one file."""
-        async with received(request, limits) as upload:
+        async with intake.received(request) as upload:
             wanted = upload.body(NewDocument)
             admit(call.caller, "operator", wanted.site_id)
             content = await handlers.inspect_upload(upload, inspectors.get(wanted.kind))
@@ -47,7 +47,7 @@ def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect])
         """Adds a version from a form with one file; what stood before stays readable."""
         old = await find(call, "operator", document_id)
         check_version(f"document {document_id}", old, version)
-        async with received(request, limits) as upload:
+        async with intake.received(request) as upload:
             told = upload.body(NewVersion)
             content = await handlers.inspect_upload(upload, inspectors.get(old.kind))
             keyed = call.for_content(upload.digest)

@@ -21,7 +21,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from shared.errors import Malformed, TooLarge, TooSlow
+from shared.errors import Malformed, TooLarge, TooMany, TooSlow
 
 FORM = "multipart/form-data"
 FILE = "file"
@@ -35,11 +35,15 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a file may be, in bytes, and how long it may take, in seconds: between two pieces, and in all."""
+    """How large a file may be, in bytes, and how long it may take, in seconds: between two pieces, and in all.
+
+    ``at_once`` is how many uploads one process takes at the same time: they lie on its disk while they come.
+    """
 
     file_bytes: int
     stall: float = 30.0
     total: float = 900.0
+    at_once: int = 32
 
     @property
     def body_bytes(self) -> int:
@@ -96,24 +100,40 @@ def _told(fault: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any
     return {**fault, "loc": ("form", *place), "ctx": {**shown, **fault.get("ctx", {})}}
 
 
-@asynccontextmanager
-async def received(request: Request, limits: Limits) -> AsyncIterator[Upload]:
-    """The form of a request, once all of it is here; its file is gone when the block ends.
+class Intake:
+    """Takes the uploads of one process."""
 
-    Raises Malformed, TooLarge as soon as the file passes its limit, TooSlow.
-    """
-    boundary = _boundary(request)
-    with TemporaryFile() as file:
-        form = _Form(file, limits.file_bytes)
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open = 0
+
+    @asynccontextmanager
+    async def received(self, request: Request) -> AsyncIterator[Upload]:
+        """The form of a request, once all of it is here; its file is gone when the block ends.
+
+        Raises Malformed, TooLarge as soon as the file passes its limit, TooSlow, and TooMany before anything is read.
+        """
+        if self._open >= self._limits.at_once:
+            raise TooMany(f"{self._open} uploads are under way; try again in some seconds", retry_after=5)
+        self._open += 1
         try:
-            parser = MultipartParser(boundary, form.callbacks())
-            async with asyncio.timeout(limits.total):
-                await _feed(request, parser, limits.stall)
-        except TimeoutError as exc:
-            raise TooSlow(f"the form stopped coming for {limits.stall:g} s, or took over {limits.total:g} s") from exc
-        except (FormParserError, ClientDisconnect) as exc:
-            raise _not_whole() from exc
-        yield form.upload()
+            with TemporaryFile() as file:
+                yield await _receive(request, file, self._limits)
+        finally:
+            self._open -= 1
+
+
+async def _receive(request: Request, file: IO[bytes], limits: Limits) -> Upload:
+    form = _Form(file, limits.file_bytes)
+    try:
+        parser = MultipartParser(_boundary(request), form.callbacks())
+        async with asyncio.timeout(limits.total):
+            await _feed(request, parser, limits.stall)
+    except TimeoutError as exc:
+        raise TooSlow(f"the form stopped coming for {limits.stall:g} s, or took over {limits.total:g} s") from exc
+    except (FormParserError, ClientDisconnect) as exc:
+        raise _not_whole() from exc
+    return form.upload()
 
 
 async def _feed(request: Request, parser: MultipartParser, stall: float) -> None:

@@ -12,7 +12,6 @@ from tests.integration.inventory.requests import NOBODY, check_malformed, move, 
 
 PATCH = "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b77"
 SECOND = PDF.replace(b"<<>>", b"<< /Title (2) >>")
-TO_CLOSED = ("retiring", "migrated", "isolated", "sanitized", "disposed", "closed")
 
 
 @pytest.mark.seed("33")
@@ -147,9 +146,9 @@ async def test_document_of_the_group_shows_to_each_what_is_his(steward: Harness)
 
 async def test_nothing_joins_an_asset_that_has_ended(steward: Harness) -> None:
     """409; what belonged to it before goes on belonging to it."""
-    system = await register_system(steward)
+    system = await register_system(steward, state="proposed")
     document = await uploaded(steward.admin, asset_ids=[system["id"]])
-    await move(steward, system, *TO_CLOSED)
+    await move(steward, system, "cancelled")
     assert (await upload(steward.admin, asset_ids=[system["id"]])).status_code == 409
     answer = await upload(steward.admin, SECOND, url=f"{DOCUMENTS}/{document['id']}/versions", headers=seen(1))
     assert answer.status_code == 201, answer.text

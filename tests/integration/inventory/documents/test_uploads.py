@@ -56,6 +56,11 @@ def hasty(pool: Pool, settings: InventorySettings) -> Service:
     return Service("inventory", routers=[documents_router(limits, {})])
 
 
+def one_by_one(pool: Pool, settings: InventorySettings) -> Service:
+    """Inventory that takes one upload at a time."""
+    return Service("inventory", routers=[documents_router(Limits(settings.inventory_document_bytes, at_once=1), {})])
+
+
 async def kept(pool: Pool) -> int:
     """How much there is of what an upload makes."""
     counted: int = await pool.fetchval(
@@ -114,6 +119,24 @@ async def test_upload_that_hangs_or_drips_is_given_up(run: Run) -> None:
             answer = await steward.admin.post(DOCUMENTS, content=content, headers=HEADERS)
             assert (answer.status_code, answer.json()["title"]) == (408, "Too slow")
         assert await kept(steward.pools["inventory"]) == 0
+
+
+async def test_more_uploads_at_once_than_a_process_takes_are_refused(run: Run) -> None:
+    """429 before anything is read; when one has ended, the next is taken."""
+    async with run(inventory=(one_by_one, InventorySettings, {})) as steward:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def waiting() -> AsyncIterator[bytes]:
+            yield head() + PDF
+            begun.set()
+            await go_on.wait()
+            yield TAIL
+
+        first = asyncio.create_task(steward.admin.post(DOCUMENTS, content=waiting(), headers=HEADERS))
+        await begun.wait()
+        assert (await upload(steward.admin)).status_code == 429
+        go_on.set()
+        assert (await first).status_code == (await upload(steward.admin)).status_code == 404
 
 
 @pytest.mark.parametrize(

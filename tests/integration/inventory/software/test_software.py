@@ -13,7 +13,6 @@ from tests.unit.inventory.software.boms import LOG4J, POSTGRES, REMOTE, mds2_jso
 
 APPROVED = "/inventory/v1/approved-software"
 ANY_LIBRARY = {"site_id": "group", "name": "*", "software_type": "library"}
-TO_CLOSED = ("retiring", "migrated", "isolated", "sanitized", "disposed", "closed")
 
 
 async def sbom_of(steward: Harness, asset: dict[str, Any], *components: dict[str, Any]) -> dict[str, Any]:
