@@ -16,6 +16,9 @@ from shared.resource import Body, Id, Line, Resource
 NEEDS: tuple[LinkKind, ...] = ("depends_on", "powered_by")
 """The kinds by which an asset can't do without another; together they never run in a circle."""
 
+OUT_OF_REACH: frozenset[LifecycleState] = frozenset({"isolated", "sanitized", "disposed"})
+"""States from which there is only the way to the end: nothing new may come to need what is in them."""
+
 ACROSS_SITES = frozenset({"replicates_to", "fails_over_to"})
 MOST_ROWS = 1000
 
@@ -171,7 +174,7 @@ def draft_link(link_id: str, draft: LinkDraft, origin: End, end: End) -> Link:
     if draft.kind == "dicom" and not origin.kind == end.kind == "node":
         raise Malformed("kind", "dicom joins two DICOM nodes", "connected_to")
     for asset in (origin, end):
-        if asset.state in FINAL:
+        if asset.state in FINAL or (draft.kind in NEEDS and asset is end and asset.state in OUT_OF_REACH):
             raise Conflict(f"{asset.kind} {asset.name} is {asset.state}")
     return Link(
         id=link_id,

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.inventory.links.handlers import dependents
+from services.inventory.assets.handlers import lock_asset
+from services.inventory.links.domain import LinkDraft
+from services.inventory.links.handlers import create_link, dependents
+from shared.grants import Caller, Grant
+from shared.transactions import begin
 from tests.harness import Harness
 from tests.integration.inventory.requests import (
     ASSETS,
@@ -220,6 +224,36 @@ async def test_what_has_ended_is_linked_no_more(steward: Harness) -> None:
     refused = await steward.admin.post(LINKS, json=link(ids["wished for"], ids["archive"], "mirrors"))
     assert (refused.status_code, "is cancelled" in refused.json()["detail"]) == (409, True)
     assert (await steward.admin.get(f"{ASSETS}/{ids['archive']}/links")).json()["items"] == [made]
+
+
+async def test_nothing_comes_to_need_what_is_isolated(steward: Harness) -> None:
+    """From there is only the way to the end; other links, such as where its backups lie, can still be noted."""
+    ids = await fleet(steward, "old archive", "reporting")
+    change = "UPDATE assets SET state = 'isolated' WHERE id = $1"
+    await steward.pools["inventory"].execute(change, ids["old archive"])
+    refused = await steward.admin.post(LINKS, json=link(ids["reporting"], ids["old archive"]))
+    assert (refused.status_code, refused.json()["detail"]) == (409, "system old archive is isolated")
+    await post(steward, LINKS, link(ids["old archive"], ids["reporting"]))
+    await post(steward, LINKS, link(ids["reporting"], ids["old archive"], "backs_up_to"))
+
+
+async def test_of_a_link_and_the_end_of_what_it_needs_one_comes_first(steward: Harness) -> None:
+    """A link that is being made holds its ends: who ends one of them meanwhile waits, and then sees the link."""
+    ids = await fleet(steward, "old archive", "reporting")
+    pool = steward.pools["inventory"]
+    async with begin(pool, "inventory") as tx:
+        draft = LinkDraft.model_validate(link(ids["reporting"], ids["old archive"]))
+        await create_link(tx, draft, Caller("admin", frozenset({Grant("group-admin", "*")})))
+
+        async def needed_once_locked() -> list[str]:
+            async with begin(pool, "inventory") as other:
+                await lock_asset(other, ids["old archive"], 1)
+                return [one.name for one in await dependents(other.conn, ids["old archive"])]
+
+        ending = asyncio.create_task(needed_once_locked())
+        while not await tx.conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not ending.done()
+    assert await ending == ["reporting"]
 
 
 EDGES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(lambda ends: ends[0] != ends[1]), max_size=16)
