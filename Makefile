@@ -39,9 +39,10 @@ bench: ## Run every benchmark: one table, and the same in benchmarks/latest.json
 seeds: .venv/dev ## Write docs/seeds.md anew: which rows of the requirements which tests claim to meet.
 	@$(bin)/python -m tests.seeds
 
-soak: ## Run the kill tests with many seeds; SEEDS=n says how many.
+soak: ## Run the kill tests with many seeds (SEEDS=n says how many), 10,000 hostile peers, 100,000 examples of fuzzed bytes.
 	@$(MAKE) -j3 .set-up-to-test
 	@STEWARD_KILL_SEEDS=$(SEEDS) $(bin)/pytest tests/e2e/kill
+	@STEWARD_HOSTILE_RUNS=10000 STEWARD_FUZZ_EXAMPLES=100000 $(bin)/pytest --timeout 3600 tests/integration/probes/dicom
 
 lock: .venv/made ## Renew requirements/*.lock from pyproject.toml.
 	@parts/step "uv" $(pip) uv

@@ -13,12 +13,11 @@ from services.probes.dicom.buffers import Unread
 from services.probes.dicom.domain import DicomFailure, Phase, timed_out
 from services.probes.dicom.network import disconnected
 from services.probes.dicom.pdu import ABORT, HEADER_LENGTH, OFFERED_LENGTH, BadReply, body_length
+from services.probes.dicom.turns import Turn
 
 # Bytes that are kept unread before the peer has to wait; a PDU of the offered length fits in.
 _MOST_UNREAD = 2 * OFFERED_LENGTH
 _MOST_UNSENT = 1 << 20
-# After so many PDUs in a row that had already come, others get their turn.
-_TURN = 64
 # Linux alone has it. Many peers write a PDU in two pieces, and Nagle's algorithm keeps the second back until we
 # acknowledge the first, which without this takes 40 ms.
 _ACKNOWLEDGE_NOW = getattr(socket, "TCP_QUICKACK", None)
@@ -42,7 +41,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_secure = False
         self._unread = Unread()
-        self._turn = 0
+        self.turn = Turn()
         self._owes_acknowledgement = False
         self._is_reading_paused = False
         self._is_writing_paused = False
@@ -98,22 +97,25 @@ class Connection(asyncio.Protocol):
     async def read(self) -> tuple[int, memoryview]:
         """Type and body of the next PDU."""
         while (found := self.read_now()) is None:
-            if self._turn < _TURN:
-                await self._wait()
+            if self.turn.is_over():
+                await self.give_way()
             else:
-                self._turn = 0
-                await asyncio.sleep(0)
+                await self._wait()
         return found
 
     def read_now(self) -> tuple[int, memoryview] | None:
         """The same, if all of it has come and it is not the turn of others."""
-        if self._turn >= _TURN or len(self._unread) < HEADER_LENGTH:
+        if len(self._unread) < HEADER_LENGTH or self.turn.is_over():
             return None
         kind, length = body_length(*self._unread.peek(HEADER_LENGTH))
         if len(self._unread) < HEADER_LENGTH + length:
             return None
-        self._turn += 1
         return kind, self._take(length)
+
+    async def give_way(self) -> None:
+        """Lets others have their turn."""
+        await asyncio.sleep(0)
+        self.turn.begin()
 
     def send(self, data: bytes) -> None:
         """Sends a few bytes, without waiting until the peer takes them."""
@@ -243,7 +245,6 @@ class Connection(asyncio.Protocol):
         if self._within is None:
             raise RuntimeError("a connection is waited for without an end")
         self._within.check(self._loop.time())
-        self._turn = 0
         if self._owes_acknowledgement:
             self._acknowledge()
         self._arm(self._within.ends_at)
@@ -252,6 +253,7 @@ class Connection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
+            self.turn.begin()
 
     def _arm(self, ends_at: float) -> None:
         """One timer serves many waits: it is renewed when it comes too early, and set anew only for an earlier end."""

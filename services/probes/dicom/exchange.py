@@ -1,6 +1,5 @@
 """DIMSE messages over a connection (PS3.8 Annex E): out in fragments, in as wholes, each within its bounds."""
 
-import asyncio
 from collections.abc import Collection, Iterator
 from itertools import islice
 
@@ -14,8 +13,6 @@ from services.probes.dicom.pdu import BadReply
 
 # Outcomes of commitment name every instance, and final answers of retrievals the failed ones.
 LARGEST_REPORT = 1 << 20
-# So many fragments may be taken in one turn of the event loop.
-_TURN = 512
 # Bytes that are handed to the transport at once.
 _AT_ONCE = 1 << 18
 
@@ -35,7 +32,6 @@ class Exchange:
         self._context_ids = frozenset(context_ids)
         self._limits = limits
         self._values: Iterator[tuple[int, int, memoryview]] = iter(())
-        self._turn = 0
         self._begin_message()
 
     def send_command(self, context_id: int, command: bytes) -> None:
@@ -63,21 +59,20 @@ class Exchange:
         Raises DicomFailure, and ReleaseRequested where the peer asks for the release.
         """
         while (message := self.receive_now()) is None:
-            if self._turn < _TURN:
-                self._admit(*await self.connection.read())
+            if self.connection.turn.is_over():
+                await self.connection.give_way()
             else:
-                self._turn = 0
-                await asyncio.sleep(0)
+                self._admit(*await self.connection.read())
         return message
 
     def receive_now(self) -> Message | None:
         """The same, if all of it has come and it is not the turn of others."""
-        while self._turn < _TURN:
+        is_over = self.connection.turn.is_over
+        while not is_over():
             for context_id, control, fragment in self._values:
                 if message := self._add(context_id, control, fragment):
                     return message
-                self._turn += 1
-                if self._turn >= _TURN:
+                if is_over():
                     return None
             found = self.connection.read_now()
             if found is None:

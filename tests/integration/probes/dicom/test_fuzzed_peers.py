@@ -1,6 +1,10 @@
-"""No bytes that a peer can send raise anything but our own failure; and pynetdicom reads and writes what we do."""
+"""No bytes that a peer can send raise anything but our own failure; and pynetdicom reads and writes what we do.
+
+``STEWARD_FUZZ_EXAMPLES`` says how many examples there are of each.
+"""
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -40,6 +44,8 @@ PENDING = fragment(response(0x8020, status=0xFF00, has_data=True)) + data_fragme
 VALID = [acceptance(), rejection(1, 1, 1), abort(2, 0), fragment(echo_response()), RELEASE_REPLY, PENDING, REQUEST]
 LIMITS = Limits(instance_bytes=10_000, identifier_bytes=1_000)
 
+EXAMPLES = int(os.environ.get("STEWARD_FUZZ_EXAMPLES", "1000"))
+
 pdus = st.builds(peers.pdu, st.integers(0, 8), st.binary(max_size=300))
 
 
@@ -52,7 +58,7 @@ def damaged(draw: st.DrawFn, valid: list[bytes] = VALID) -> bytes:
     return bytes(reply)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=300) | damaged())
 @pytest.mark.parametrize(
     "decode",
@@ -65,7 +71,7 @@ def test_any_body_is_decoded_or_refused(decode: Callable[[bytes], object], encod
         decode(encoded[6:])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=400) | damaged([echo_response(), response(0x8021, status=0xFF00, remaining=3)]))
 def test_any_command_set_is_decoded_or_refused(body: bytes) -> None:
     with suppress(DicomFailure):
@@ -75,7 +81,7 @@ def test_any_command_set_is_decoded_or_refused(body: bytes) -> None:
         dimse.response_to(command, 0x0000)
 
 
-@settings(max_examples=500)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.binary(max_size=400) | damaged([IDENTIFIER]),
     st.sampled_from(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"]),
@@ -92,7 +98,7 @@ def test_a_length_that_is_believed_is_small(header: bytes) -> None:
         assert pdu.body_length(header)[1] <= pdu.OFFERED_LENGTH
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(300, EXAMPLES // 3), deadline=None)
 @given(
     st.lists(st.sampled_from(VALID) | damaged() | pdus | st.binary(max_size=50), min_size=1, max_size=5),
     st.integers(1, 200),
@@ -113,7 +119,7 @@ def test_any_stream_in_any_chunks_is_read_as_messages_or_refused(said: list[byte
         asyncio.run(read())
 
 
-@settings(max_examples=100)
+@settings(max_examples=max(100, EXAMPLES // 100), deadline=None)
 @given(st.lists(st.sampled_from(VALID) | damaged() | pdus | st.binary(max_size=50), min_size=1, max_size=3))
 def test_a_whole_conversation_of_any_bytes_ends_in_a_result(replies: list[bytes]) -> None:
     async def converse() -> EchoResult:
