@@ -20,6 +20,10 @@ SHOWN = """SELECT d.id, d.site_id, d.kind, v.version, v.title, v.asset_ids, v.as
            FROM documents d JOIN document_versions v ON v.document_id = d.id"""
 
 
+OF_VISIBLE_ASSET = "v.asset_sites[array_position(v.asset_ids, ({}::text[])[1])] = ANY(({}::text[])[2:])"
+"""The asset that is asked for, and behind it the sites at one of which it must be."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which documents a list shows. ``visible`` are the caller's sites, None all; the whole group's are everybody's."""
@@ -132,25 +136,24 @@ async def select_document(
 
 async def select_documents(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Document]:
     """The newest versions, by the documents' ids behind ``after``."""
+    conditions = {
+        "d.site_id = ANY({}::text[])": None if chosen.visible is None else [*chosen.visible, GROUP],
+        "d.site_id = {}": chosen.site_id,
+        "d.kind = {}": chosen.kind,
+        "v.change_id = {}": chosen.change_id,
+        "v.valid_until < {}": chosen.ends_before,
+        "d.id IN (SELECT document_id FROM document_assets WHERE asset_id = {})": chosen.asset_id,
+        "d.id > {}": after,
+    }
+    if chosen.asset_id is not None and chosen.visible is not None:
+        conditions[OF_VISIBLE_ASSET] = [chosen.asset_id, *chosen.visible]
+    # Only what is asked for is in the query: PostgreSQL plans for "no filter or this one" as if there were none.
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    where = [condition.replace("{}", f"${place}") for place, condition in enumerate(given, start=2)]
     rows = await conn.fetch(
-        f"""{SHOWN} AND v.version = d.version
-            WHERE ($1::text[] IS NULL OR d.site_id = ANY($1)) AND ($2::text IS NULL OR d.site_id = $2)
-              AND ($3::text IS NULL OR d.kind = $3) AND ($4::text IS NULL OR v.change_id = $4)
-              AND ($5::date IS NULL OR v.valid_until < $5) AND ($6::text IS NULL OR d.id > $6)
-              AND ($7::text IS NULL OR EXISTS (SELECT FROM document_assets a
-                                               WHERE a.asset_id = $7 AND a.document_id = d.id
-                                                 AND ($8::text[] IS NULL
-                                                      OR v.asset_sites[array_position(v.asset_ids, $7)] = ANY($8))))
-            ORDER BY d.id LIMIT $9""",
-        None if chosen.visible is None else [*chosen.visible, GROUP],
-        chosen.site_id,
-        chosen.kind,
-        chosen.change_id,
-        chosen.ends_before,
-        after,
-        chosen.asset_id,
-        None if chosen.visible is None else list(chosen.visible),
+        f"""{SHOWN} AND v.version = d.version WHERE {" AND ".join(["true", *where])} ORDER BY d.id LIMIT $1""",
         limit,
+        *given.values(),
     )
     return [_document(row, chosen.visible) for row in rows]
 

@@ -114,7 +114,7 @@ class Intake:
         Raises Malformed, TooLarge as soon as the file passes its limit, TooSlow, and TooMany before anything is read.
         """
         if self._open >= self._limits.at_once:
-            raise TooMany(f"{self._open} uploads are under way; try again in some seconds", retry_after=5)
+            raise TooMany(f"{self._open} uploads are under way; try again in some seconds", retry_after_seconds=5)
         self._open += 1
         try:
             with TemporaryFile() as file:

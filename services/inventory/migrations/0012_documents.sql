@@ -42,6 +42,7 @@ CREATE TABLE document_versions (
     PRIMARY KEY (document_id, version)
 );
 CREATE INDEX versions_of_content ON document_versions (sha256);
+CREATE INDEX versions_that_end ON document_versions (valid_until, document_id) WHERE valid_until IS NOT NULL;
 CREATE INDEX versions_of_change ON document_versions (change_id, document_id) WHERE change_id IS NOT NULL;
 
 -- Which assets the newest version of each document belongs to.
