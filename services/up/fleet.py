@@ -44,7 +44,9 @@ async def _register_hospital(client: httpx.AsyncClient, hospital: Hospital) -> N
         (await _post(client, "nodes", {"system_id": system["id"], "name": node.name} | address(node)))["id"]
         for node in hospital.nodes
     ]
-    await _install(client, hardware_of(hospital.site_id), {"site_id": hospital.site_id, "system_id": system["id"]})
+    await install_hardware(
+        client, hardware_of(hospital.site_id), {"site_id": hospital.site_id, "system_id": system["id"]}
+    )
     for role, name in PEOPLE:
         mail = f"{role}@{hospital.site_id}.example"
         person = {"site_id": hospital.site_id, "name": name.format(title), "email": mail, "roles": [role]}
@@ -52,13 +54,13 @@ async def _register_hospital(client: httpx.AsyncClient, hospital: Hospital) -> N
     await _make_checks(client, hospital, dict(zip((node.ae_title for node in hospital.nodes), ids, strict=True)))
 
 
-async def _install(client: httpx.AsyncClient, parts: Sequence[Part], place: Mapping[str, str]) -> None:
+async def install_hardware(client: httpx.AsyncClient, parts: Sequence[Part], place: Mapping[str, str]) -> None:
     """Registers components and, level by level, what is installed in them."""
     rows = [{**part.facts, **place} for part in parts]
     made = (await _post(client, "components/bulk?atomic=true", {"rows": rows}))["rows"]
     for part, row in zip(parts, made, strict=True):
         if part.inside:
-            await _install(client, part.inside, {**place, "installed_in": row["component"]["id"]})
+            await install_hardware(client, part.inside, {**place, "installed_in": row["component"]["id"]})
 
 
 async def _make_checks(client: httpx.AsyncClient, hospital: Hospital, ids: Mapping[str, str]) -> None:
