@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.inventory.vendors.domain import SupportEnd, SupportEndsOn, SupportUnknown
 from shared.errors import Conflict, Malformed
+from shared.events import GROUP
 from shared.resource import Resource
 
 Ground = Literal["age", "usage", "support", "advisory"]
@@ -188,6 +189,16 @@ class TypeRule(Resource):
 
     type: str = Field(examples=["drive"])
     rule: Rule
+
+    @property
+    def id(self) -> str:
+        """The type."""
+        return self.type
+
+    @property
+    def site_id(self) -> str:
+        """A rule is the group's."""
+        return GROUP
 
 
 class BudgetLine(BaseModel):

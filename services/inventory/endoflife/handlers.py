@@ -17,6 +17,7 @@ from services.inventory.endoflife.domain import (
     order_by,
 )
 from services.inventory.endoflife.store import Seen
+from services.inventory.history.handlers import keep
 from services.inventory.vendors.domain import SupportEnd, SupportUnknown
 from services.inventory.vendors.handlers import support_of
 from shared.database import Connection
@@ -60,9 +61,10 @@ async def _follow(
     lead = Rule().lead_days if end is None else rules.get(end.type, Rule()).lead_days
     due = None if end is None else changed_order(order, end, lead, today, new_id())
     if order is not None and (due is None or due.id != order.id):
-        await _save(tx, order.model_copy(update={"state": "settled", "version": order.version + 1}))
+        await _save(tx, order, order.model_copy(update={"state": "settled", "version": order.version + 1}))
+        order = None
     if due is not None and due != order:
-        await _save(tx, due)
+        await _save(tx, order, due)
 
 
 async def decide_order(
@@ -79,13 +81,15 @@ async def decide_order(
     check_version(f"replacement order {order_id}", old, expected_version)
     check_decision(old, state, waived_until, reason, tx.now.date())
     changes = {"state": state, "reference": reference, "waived_until": waived_until, "reason": reason}
-    return await _save(tx, old.model_copy(update=changes | {"version": old.version + 1}))
+    return await _save(tx, old, old.model_copy(update=changes | {"version": old.version + 1}))
 
 
 async def set_rule(tx: Transaction, component_type: str, expected_version: int, rule: Rule) -> TypeRule:
     """Sets the group's rule for a type of components; its components are looked at anew. Raises Stale."""
     changed = TypeRule(type=component_type, rule=rule, version=expected_version + 1)
+    old = next((rule for rule in await find_rules(tx.conn) if rule.type == component_type), None)
     await store.upsert_rule(tx.conn, changed, expected_version)
+    await keep(tx, "end_rule", old, changed)
     told = EndRuleChanged.model_validate(rule.model_dump() | {"version": changed.version})
     tx.record(told, subject=component_type, site_id=GROUP)
     return changed
@@ -141,8 +145,9 @@ def _end(component: Seen, rule: Rule, support: SupportEnd) -> ComponentEnd:
     )
 
 
-async def _save(tx: Transaction, order: ReplacementOrder) -> ReplacementOrder:
+async def _save(tx: Transaction, old: ReplacementOrder | None, order: ReplacementOrder) -> ReplacementOrder:
     await store.upsert_order(tx.conn, order)
+    await keep(tx, "replacement_order", old, order)
     told = ReplacementChanged.model_validate(order.model_dump() | {"order_id": order.id})
     tx.record(told, subject=order.asset_id, site_id=order.site_id)
     return order
