@@ -7,6 +7,7 @@ import click
 from services.cli.change import change, delete
 from services.cli.client import client_commands
 from services.cli.demo import demo
+from services.cli.dossier import dossier
 from services.cli.import_nodes import import_
 from services.cli.keygen import log_keygen
 from services.cli.log import log
@@ -33,6 +34,7 @@ for command in (
     token,
     settings,
     log,
+    dossier,
     witness,
     probe_agent,
     quarantine,

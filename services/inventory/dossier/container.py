@@ -90,7 +90,14 @@ def check_path(path: str) -> None:
         raise NotADossier(f"the name {path!r} is none that a dossier gives; it could lead elsewhere")
 
 
-def read_members(file: IO[bytes]) -> list[Member]:
+@dataclass(frozen=True, slots=True)
+class Placed(Member):
+    """A member of a file, and where its content begins."""
+
+    offset: int
+
+
+def read_members(file: IO[bytes]) -> list[Placed]:
     """The members of a file, once all that stands between their contents is known to be as it must.
 
     Raises NotADossier. Contents are not read; what is read is bounded by the size of the file.
@@ -98,59 +105,15 @@ def read_members(file: IO[bytes]) -> list[Member]:
     size = file.seek(0, 2)
     try:
         members = _read_directory(file, size)
-        _check_headers(file, members)
+        return list(_check_headers(file, members))
     except (StructError, UnicodeDecodeError, OverflowError) as exc:
         raise NotADossier(f"the file was cut or changed: {exc}") from exc
-    return members
 
 
-def _read_directory(file: IO[bytes], size: int) -> list[Member]:
-    sign, *_, count, length, start, comment = _END.unpack(_read_at(file, max(0, size - _END.size), _END.size))
-    if sign != _END_SIGN or comment:
-        raise NotADossier("the file does not end as a dossier does: it was cut, or something stands behind it")
-    if start + length + _END.size != size or length > count * (_CENTRAL.size + MAX_PATH):
-        raise NotADossier("the directory is not where the end of the file says")
-    raw, members, seen, at = _read_at(file, start, length), [], set[str](), 0
-    for _ in range(count):
-        member, at = _parse_entry(raw, at)
-        if member.path in seen:
-            raise NotADossier(f"{member.path} is there twice")
-        seen.add(member.path)
-        members.append(member)
-    if sum(len(local_header(one)) + one.size for one in members) != start:
-        raise NotADossier("the files do not fill the place before the directory: something is hidden or missing")
-    if directory(members) != raw + _read_at(file, start + length, _END.size):
-        raise NotADossier("the directory is not the one that these files have")
-    return members
-
-
-def _parse_entry(raw: bytes, at: int) -> tuple[Member, int]:
-    fields = _CENTRAL.unpack_from(raw, at)
-    method, crc, packed, size, name_length = fields[4], *fields[7:11]
-    path = raw[at + _CENTRAL.size : at + _CENTRAL.size + name_length].decode()
-    check_path(path)
-    if method != _STORED or packed != size:
-        raise NotADossier(f"{path} is packed; a dossier stores its files as they are")
-    if fields[15] != _READABLE_FILE:
-        raise NotADossier(f"{path} is no plain file but a link, a folder or something else")
-    return Member(path, size, crc), at + _CENTRAL.size + name_length
-
-
-def _check_headers(file: IO[bytes], members: Sequence[Member]) -> None:
-    offset = 0
-    for member in members:
-        header = local_header(member)
-        if _read_at(file, offset, len(header)) != header:
-            raise NotADossier(f"{member.path}: what stands before it is not what the directory says")
-        offset += len(header) + member.size
-
-
-def read_content(file: IO[bytes], members: Sequence[Member], number: int) -> Iterator[bytes]:
+def read_content(file: IO[bytes], member: Placed) -> Iterator[bytes]:
     """A member's content in pieces. Raises NotADossier at its end where its CRC-32 is another."""
-    member = members[number]
-    offset = sum(len(local_header(one)) + one.size for one in members[:number]) + len(local_header(member))
     found, left = 0, member.size
-    file.seek(offset)
+    file.seek(member.offset)
     while left:
         piece = file.read(min(PIECE, left))
         if not piece:
@@ -159,6 +122,51 @@ def read_content(file: IO[bytes], members: Sequence[Member], number: int) -> Ite
         yield piece
     if found != member.crc32:
         raise NotADossier(f"{member.path} was changed")
+
+
+def _read_directory(file: IO[bytes], size: int) -> list[Member]:
+    sign, *_, count, length, start, comment = _END.unpack(_read_at(file, max(0, size - _END.size), _END.size))
+    if sign != _END_SIGN or comment:
+        raise NotADossier("the file does not end as a dossier does: it was cut, or something stands behind it")
+    if start + length + _END.size != size or length > count * (_CENTRAL.size + MAX_PATH):
+        raise NotADossier("the directory is not where the end of the file says")
+    raw = _read_at(file, start, length)
+    members = list(_parse_entries(raw, count))
+    if sum(len(local_header(one)) + one.size for one in members) != start:
+        raise NotADossier("the files do not fill the place before the directory: something is hidden or missing")
+    if directory(members) != raw + _read_at(file, start + length, _END.size):
+        raise NotADossier("the directory is not the one that these files have")
+    return members
+
+
+def _parse_entries(raw: bytes, count: int) -> Iterator[Member]:
+    seen: set[str] = set()
+    at = 0
+    for _ in range(count):
+        fields = _CENTRAL.unpack_from(raw, at)
+        method, crc, packed, size, name_length, mode = fields[4], *fields[7:11], fields[15]
+        path = raw[at + _CENTRAL.size : at + _CENTRAL.size + name_length].decode()
+        check_path(path)
+        if path in seen:
+            raise NotADossier(f"{path} is there twice")
+        if method != _STORED or packed != size:
+            raise NotADossier(f"{path} is packed; a dossier stores its files as they are")
+        if mode != _READABLE_FILE:
+            raise NotADossier(f"{path} is no plain file but a link, a folder or something else")
+        seen.add(path)
+        at += _CENTRAL.size + name_length
+        yield Member(path, size, crc)
+
+
+def _check_headers(file: IO[bytes], members: Sequence[Member]) -> Iterator[Placed]:
+    offset = 0
+    for member in members:
+        header = local_header(member)
+        if _read_at(file, offset, len(header)) != header:
+            raise NotADossier(f"{member.path}: what stands before it is not what the directory says")
+        offset += len(header)
+        yield Placed(member.path, member.size, member.crc32, offset)
+        offset += member.size
 
 
 def _read_at(file: IO[bytes], offset: int, length: int) -> bytes:

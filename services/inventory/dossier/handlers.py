@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from zlib import crc32
 
 from services.inventory.assets import handlers as assets
@@ -55,7 +56,8 @@ async def prepare(pool: Pool, asset_id: str, actor: str, now: datetime) -> Prepa
     rules.check_complete(life)
     record = record_of(life)
     pdf = await asyncio.to_thread(render, record, actor, now)
-    files = [_file(PDF, pdf), *[await _read_through(pool, one) for one in record["documents"]]]
+    contents = {one["path"]: one["sha256"] for one in record["documents"]}
+    files = [_file(PDF, pdf), *[await _read_through(pool, path, contents[path]) for path in sorted(contents)]]
     listed = [one.model_dump(include={"path", "size", "sha256"}) for one in files]
     manifest = canonical.encode(manifest_of(record, listed, actor, now))
     files.insert(0, _file(MANIFEST, manifest))
@@ -171,12 +173,15 @@ async def _gather(conn: Connection, asset: Asset) -> Life:
     )
 
 
-async def _read_through(pool: Pool, document: dict[str, str]) -> File:
+async def _read_through(pool: Pool, path: str, content: str) -> File:
     """A document's file as it is stored, read to its end."""
-    size = found = 0
-    async for piece in stream_content(pool, document["sha256"]):
+    hashed, size, found = sha256(), 0, 0
+    async for piece in stream_content(pool, content):
+        hashed.update(piece)
         size, found = size + len(piece), crc32(piece, found)
-    return File(path=document["path"], size=size, sha256=document["sha256"], crc32=found)
+    if hashed.hexdigest() != content:
+        raise Conflict(f"the stored bytes of {path} are not those that were uploaded")
+    return File(path=path, size=size, sha256=content, crc32=found)
 
 
 def _file(path: str, content: bytes) -> File:

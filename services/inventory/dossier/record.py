@@ -93,14 +93,22 @@ def is_validated(data: Mapping[str, Any]) -> bool:
 
 
 def documents_in(life: Life) -> list[dict[str, Any]]:
-    """The files that go with the record, each content once, by digest: documents, and what served as evidence."""
-    found: dict[str, dict[str, Any]] = {}
-    for document in life.documents:
-        path = f"documents/{document.sha256}{_suffix(document.name)}"
-        told = {"path": path, "sha256": document.sha256, "size": document.size, "kind": document.kind}
-        named = {"document_id": document.id, "title": document.title, "name": document.name}
-        found.setdefault(document.sha256, told | named | {"media_type": document.media_type})
-    return [found[sha256] for sha256 in sorted(found)]
+    """The documents that go with the record; two of the same content share a file."""
+    told = [
+        {
+            "path": f"documents/{one.sha256}{_suffix(one.name)}",
+            "size": one.size,
+            "sha256": one.sha256,
+            "document_id": one.id,
+            "version": one.version,
+            "kind": one.kind,
+            "title": one.title,
+            "name": one.name,
+            "media_type": one.media_type,
+        }
+        for one in life.documents
+    ]
+    return sorted(told, key=lambda one: (str(one["path"]), str(one["document_id"])))
 
 
 def _suffix(name: str) -> str:
