@@ -1,6 +1,7 @@
 """The user agent beside pynetdicom (C-ECHO) and DCMTK (C-STORE, C-GET), against the same peers, in rounds by turns.
 
 DCMTK's programs and servers run with TCP_NODELAY=1, their best: as they come, they wait 40 ms or more for an image.
+Orthanc, the third peer, knows the images already, so that neither side waits for its disk.
 Both sides read the images they send from files, one after the other, and drop those they receive. What a run with one
 image takes is subtracted on both sides, so that neither the start of DCMTK's programs nor the association counts.
 The agent runs in this process on uvloop, as Steward does, through the calls that any user has.
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -30,6 +31,7 @@ from demo.images import make_study
 from services.probes.dicom import Context, Peer, associate, echo, read_encoded
 from services.probes.dicom.dimse import VERIFICATION
 from tests.parts.dcmtk import Dcmqrscp, Storescp
+from tests.parts.orthanc import Orthanc
 from tests.parts.process import find_program
 
 ROUNDS = 5
@@ -47,6 +49,7 @@ class Study:
     size: int
 
 
+Receiver = Storescp | Dcmqrscp | Orthanc
 STUDIES = (Study("1,000 small images", 1_000, 64), Study("200 CT slices", 200, 512))
 
 
@@ -127,16 +130,25 @@ async def _images(folder: Path) -> list[Figure]:
     figures = []
     with Storescp(folder / "storescp") as storescp, Dcmqrscp(folder / "dcmqrscp") as archive:
         for study in STUDIES:
-            stores, gets = [], []
-            for part in (study, Study(f"one of {study.name}", 1, study.size)):
-                files = folder / part.name.replace(" ", "-")
-                query = _write_study(part, files)
-                await _store(Peer("127.0.0.1", archive.port, archive.ae_title), files)
-                stores.append(_storing(storescp, files))
-                gets.append(_getting(archive, query, part))
-            figures.append(await _compare(f"C-STORE of {study.name}", "storescu", study.images, *stores))
-            figures.append(await _compare(f"C-GET of {study.name}", "getscu", study.images, *gets))
+            figures += await _both_ways(study, storescp, archive, folder / study.name.replace(" ", "-"))
+    with Orthanc(folder / "orthanc") as orthanc:
+        slices = replace(STUDIES[-1], name=f"{STUDIES[-1].name}, Orthanc")
+        figures += await _both_ways(slices, orthanc, orthanc, folder / "for-orthanc")
     return figures
+
+
+async def _both_ways(study: Study, receiver: Receiver, archive: Receiver, folder: Path) -> list[Figure]:
+    stores, gets = [], []
+    for part in (study, replace(study, name=f"one of {study.name}", images=1)):
+        files = folder / str(part.images)
+        query = _write_study(part, files)
+        await _store(Peer("127.0.0.1", archive.port, archive.ae_title), files)
+        stores.append(_storing(receiver, files))
+        gets.append(_getting(archive, query, part))
+    return [
+        await _compare(f"C-STORE of {study.name}", "storescu", study.images, *stores),
+        await _compare(f"C-GET of {study.name}", "getscu", study.images, *gets),
+    ]
 
 
 async def _compare(name: str, program: str, images: int, whole: Transfer, single: Transfer) -> Figure:
@@ -151,7 +163,7 @@ async def _compare(name: str, program: str, images: int, whole: Transfer, single
     return Figure(name, ours, "1/s", f"DCMTK's {program}", theirs, 0.8 * theirs)
 
 
-def _storing(part: Storescp, files: Path) -> Transfer:
+def _storing(part: Receiver, files: Path) -> Transfer:
     command = ["-aec", part.ae_title, "+sd", "127.0.0.1", str(part.port), str(files)]
     peer = Peer("127.0.0.1", part.port, part.ae_title)
     return Transfer(lambda: _store(peer, files), [find_program("storescu", package="dcmtk"), *command])
@@ -167,7 +179,7 @@ def _files_in(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(os.listdir(folder))]
 
 
-def _getting(part: Dcmqrscp, query: Dataset, study: Study) -> Transfer:
+def _getting(part: Receiver, query: Dataset, study: Study) -> Transfer:
     keys = ["-k", "0008,0052=STUDY", "-k", f"0020,000D={query.StudyInstanceUID}"]
     command = ["-S", "--ignore", "-aec", part.ae_title, "127.0.0.1", str(part.port), *keys]
     peer = Peer("127.0.0.1", part.port, part.ae_title)
@@ -186,7 +198,7 @@ async def _get(peer: Peer, query: Dataset, study: Study) -> None:
 
 def _write_study(study: Study, files: Path) -> Dataset:
     """Writes the images, and returns the query for them."""
-    files.mkdir()
+    files.mkdir(parents=True)
     image = make_study(study.name, datetime(2026, 3, 1, tzinfo=UTC), images=1)[0]
     image.Rows = image.Columns = study.size
     image.PixelData = random.Random(study.name).randbytes(study.size**2 * 2)
