@@ -52,8 +52,10 @@ async def test_what_another_site_has_does_not_exist(group: Group) -> None:
         "index": str(2**40),
         "path": north["path"],
         "resource": north["resource"],
+        "since": north["since"],
+        "until": north["until"],
     }
-    absent |= {"site_id": "nowhere", "id": "nowhere", "sha256": "0" * 64, "document_version": "1"}
+    absent |= {"site_id": "nowhere", "id": "nowhere", "sha256": "0" * 64, "document_version": "1", "measure": "none"}
     for role in ROLES:
         async with group.steward.as_("sam", f"{role}:south") as sam:
             for endpoint in group.endpoints:
