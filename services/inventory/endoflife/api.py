@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict
 
-from services.inventory.assets.handlers import find_asset
+from services.inventory.components.handlers import find_component
 from services.inventory.endoflife import handlers, store
 from services.inventory.endoflife.domain import (
     BudgetLine,
@@ -57,12 +57,12 @@ class SetRule(Body):
     rule: Rule
 
 
-@router.get("/assets/{asset_id}/end-of-life")
-async def get_end(asset_id: Id, call: Annotated[Call, requires("viewer")]) -> ComponentEnd:
-    """When a component must be replaced and why, by what is known now; 404 for a system or a node."""
-    await call.find("viewer", "asset", find_asset, asset_id)
+@router.get("/components/{component_id}/end-of-life")
+async def get_end(component_id: Id, call: Annotated[Call, requires("viewer")]) -> ComponentEnd:
+    """When a component must be replaced and why, by what is known now."""
+    await call.find("viewer", "component", find_component, component_id)
     async with call.read() as conn:
-        return await handlers.find_end(conn, await store.select_seen(conn, asset_id, datetime.now(UTC)))
+        return await handlers.find_end(conn, await store.select_seen(conn, component_id, datetime.now(UTC)))
 
 
 @router.get("/ends-of-life")

@@ -163,16 +163,14 @@ async def select_rules(conn: Connection) -> list[TypeRule]:
     return [TypeRule.model_validate(dict(row)) for row in rows]
 
 
-async def upsert_rule(conn: Connection, rule: TypeRule, expected_version: int) -> None:
-    """Replaces a type's rule, and has all ends looked at again. Raises Stale unless it has the expected version."""
+async def upsert_rule(conn: Connection, rule: TypeRule) -> None:
+    """Replaces a type's rule by its next version, and has its components looked at again. Raises Stale."""
     changed = await conn.fetchval(
-        """INSERT INTO end_rules (type, rule, version) SELECT $1, $2, $3 WHERE $4 = 0 OR EXISTS (
-               SELECT FROM end_rules WHERE type = $1)
-           ON CONFLICT (type) DO UPDATE SET rule = $2, version = $3 WHERE end_rules.version = $4 RETURNING true""",
+        """INSERT INTO end_rules (type, rule, version) VALUES ($1, $2, $3)
+           ON CONFLICT (type) DO UPDATE SET rule = $2, version = $3 WHERE end_rules.version = $3 - 1 RETURNING true""",
         rule.type,
         rule.rule.model_dump(mode="json"),
         rule.version,
-        expected_version,
     )
     if not changed:
         raise Stale(f"the rule of {rule.type} was changed by somebody else; get it again")

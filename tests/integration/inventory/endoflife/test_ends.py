@@ -48,7 +48,7 @@ async def test_a_drive_near_its_fifth_year_is_ordered_ahead_once(steward: Harnes
     assert (order["due"], order["order_by"]) == (due.isoformat(), (due - timedelta(days=90)).isoformat())
     event = await steward.heard.until("replacement.changed")
     assert (event.subject, event.data.due, event.data.name) == (old["id"], due, "Drive 3")
-    assert (await get(steward, f"assets/{young['id']}/end-of-life"))["on"] == months_after(years_ago(1), 60).isoformat()
+    assert (await get(steward, f"components/{young['id']}/end-of-life"))["on"] == months_after(years_ago(1), 60).isoformat()
     assert sum(event.type == "replacement.changed" for event in steward.heard.events) == 1
 
 
@@ -59,7 +59,7 @@ async def test_power_on_hours_move_the_end_nearer(steward: Harness) -> None:
     reading = {"counter": "power_on_hours", "value": 43_000, "at": datetime.now(UTC).isoformat()}
     answer = await steward.admin.post(f"{INVENTORY}/assets/{drive['id']}/usage", json=reading)
     assert answer.is_success, answer.text
-    end = await get(steward, f"assets/{drive['id']}/end-of-life")
+    end = await get(steward, f"components/{drive['id']}/end-of-life")
     assert [found["ground"] for found in end["candidates"]] == ["usage", "age"]
     assert "43000" in end["candidates"][0]["why"]
     await look(steward)
@@ -89,7 +89,7 @@ async def test_the_support_end_of_the_product_ends_it(steward: Harness) -> None:
     ended = await install(steward, "software", product_id=product["id"], software_version="5")
     open_ = await install(steward, "software", product_id=lasting["id"], software_version="5")
     nothing = await install(steward, "software")
-    seen = {one["id"]: await get(steward, f"assets/{one['id']}/end-of-life") for one in (ended, open_, nothing)}
+    seen = {one["id"]: await get(steward, f"components/{one['id']}/end-of-life") for one in (ended, open_, nothing)}
     assert (seen[ended["id"]]["on"], seen[ended["id"]]["ground"]) == ("2027-06-30", "support")
     assert (seen[open_["id"]]["on"], seen[open_["id"]]["unknown"]) == (None, [])
     assert (seen[nothing["id"]]["on"], seen[nothing["id"]]["unknown"]) == (None, ["support"])
@@ -162,7 +162,7 @@ async def test_the_groups_rule_replaces_the_built_in_one(steward: Harness) -> No
 async def test_systems_have_no_end_of_their_own(steward: Harness) -> None:
     """Their components do."""
     system = await register_system(steward)
-    assert (await steward.admin.get(f"{INVENTORY}/assets/{system['id']}/end-of-life")).status_code == 404
+    assert (await steward.admin.get(f"{INVENTORY}/components/{system['id']}/end-of-life")).status_code == 404
 
 
 async def test_what_lies_at_other_sites_is_not_shown(steward: Harness) -> None:
