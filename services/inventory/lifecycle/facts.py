@@ -32,12 +32,13 @@ OFF_THE_NETWORK: frozenset[LifecycleState] = frozenset({"isolated", "sanitized",
 async def facts_of(conn: Connection, asset: Asset, now: datetime) -> AssetFacts:
     """All that a policy may ask of the asset as it stands."""
     parts = await store.select_parts(conn, asset.id)
+    kept = await store.select_media_at_isolation(conn, asset.id) if asset.state == "isolated" else []
     return AssetFacts(
         state=asset.state,
         classes=classes_of(asset),
         state_since=await store.select_last_move(conn, asset.id),
         interfaces=frozenset(part.role for part in parts if part.role is not None and part.state not in FINAL),
-        media=media_of(asset, parts),
+        media=media_of(asset, [*parts, *kept]),
         said=await _said(conn, asset, parts, now),
     )
 

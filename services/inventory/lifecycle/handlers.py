@@ -79,6 +79,8 @@ async def move_asset(
     await store.insert_decision(tx.conn, decision)
     await store.insert_transition(tx.conn, made)
     _record(tx, moved, made, decision)
+    if to_state == "isolated" and isinstance(moved, System):
+        await store.insert_media_at_isolation(tx.conn, asset_id, case.facts.media.keys())
     if to_state == "closed":
         digest = await dossiers.digest_of(tx.conn, asset_id)
         retired = AssetRetired(kind=moved.kind, name=moved.name, reason=reason, dossier_sha256=digest)

@@ -1,5 +1,6 @@
 """SQL of the lifecycle."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,6 +108,24 @@ async def select_parts(conn: Connection, asset_id: str) -> list[Part]:
            FROM parts p JOIN assets a ON a.id = p.id LEFT JOIN components c ON c.asset_id = a.id
            WHERE a.id <> $1 ORDER BY a.name, a.id""",
         asset_id,
+    )
+    return [Part(**row) for row in rows]
+
+
+async def insert_media_at_isolation(conn: Connection, system_id: str, media: Collection[str]) -> None:
+    """Keeps what kept data in a system when it was isolated."""
+    await conn.execute(
+        "INSERT INTO media_at_isolation (system_id, medium_id) SELECT $1, unnest($2::text[])", system_id, list(media)
+    )
+
+
+async def select_media_at_isolation(conn: Connection, system_id: str) -> list[Part]:
+    """What kept data in a system when it was isolated, as it stands now, wherever it is."""
+    rows = await conn.fetch(
+        """SELECT a.id, a.kind, a.name, a.state, a.role, c.type, c.serial, c.media_type
+           FROM media_at_isolation m JOIN assets a ON a.id = m.medium_id LEFT JOIN components c ON c.asset_id = a.id
+           WHERE m.system_id = $1""",
+        system_id,
     )
     return [Part(**row) for row in rows]
 

@@ -83,4 +83,11 @@ CREATE TABLE decisions (
 );
 CREATE INDEX decisions_of_asset ON decisions (asset_id, id);
 
+-- What kept data in a system when it was isolated: whatever leaves it later needs its certificate all the same.
+CREATE TABLE media_at_isolation (
+    system_id text NOT NULL REFERENCES assets,
+    medium_id text NOT NULL REFERENCES assets,
+    PRIMARY KEY (system_id, medium_id)
+);
+
 ALTER TABLE transitions ADD COLUMN decision_id text REFERENCES decisions;

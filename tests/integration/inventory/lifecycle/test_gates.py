@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness import Harness
-from tests.integration.inventory.components.parts import install
+from tests.integration.inventory.components.parts import change, install
 from tests.integration.inventory.documents.files import uploaded
 from tests.integration.inventory.earning import earn, name_document, say
 from tests.integration.inventory.lifecycle.steps import ask_move, gate, give_evidence, revoke, until_evidence, why
@@ -220,6 +220,27 @@ async def test_nobody_leaves_isolation_without_certificates(steward: Harness) ->
         assert (await ask_move(steward, system, back)).status_code == 409
     await name_document(steward, system, kind, "certificate", [drives[1]["id"]])
     assert (await ask_move(steward, system, "sanitized")).status_code == 200
+
+
+async def test_drive_that_leaves_an_isolated_system_needs_its_certificate_all_the_same(steward: Harness) -> None:
+    """To take it out of the books of its system opens no gate; nor does a move of its own that proves nothing."""
+    system = await register_system(steward)
+    drives = [
+        await install(steward, "drive", system_id=system["id"], name=f"Drive {n}", manufacturer="S", serial=f"S{n}")
+        for n in (1, 2)
+    ]
+    system = await move(steward, system, "retiring", "migrated", "isolated")
+    kind = "sanitization_certificate"
+    await name_document(steward, system, kind, "certificate", [drives[0]["id"]])
+    gone = await change(steward, drives[1], system_id=None)
+    assert gone["system_id"] is None
+    assert await why(steward, system, "sanitized", kind) == "missing for Drive 2"
+    gone = await move(steward, gone, "retiring", "migrated", "isolated")
+    assert await why(steward, system, "sanitized", kind) == "missing for Drive 2"
+    await name_document(steward, gone, kind, "certificate")
+    gone = await move(steward, gone, "sanitized")
+    assert await why(steward, system, "sanitized", kind) is None
+    assert (await move(steward, system, "sanitized"))["state"] == "sanitized"
 
 
 async def name_refused(steward: Harness, asset: dict[str, Any], kind: str) -> dict[str, str]:
