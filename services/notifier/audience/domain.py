@@ -1,13 +1,17 @@
 """Rules of the audience: who hears what, and what to call a place or a thing that is not known (yet)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 from zoneinfo import available_timezones
 
+from shared.events.inventory import PersonRole
 from shared.events.notifier import AlertNoticeKind, NoticeKind
 
 Audience = Literal["everyone", "admins"]
+
+BYSTANDERS: Sequence[PersonRole] = ("vendor", "privacy")
+"""Who has no other role does not work with a site's systems, and is not told when they are down."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from services.notifier.audience.domain import Audience, Recipient
+from services.notifier.audience.domain import BYSTANDERS, Audience, Recipient
 from shared.database import Connection
 from shared.events import GROUP
 from shared.events.inventory import AssetChanged, PersonChanged, SiteChanged
@@ -73,22 +73,23 @@ async def select_audience_ids(conn: Connection, site_id: str, audience: Audience
     rows = await conn.fetch(
         f"""SELECT id FROM people
             WHERE active AND ($1 = '{GROUP}' OR site_id IN ($1, '{GROUP}'))
-              AND ($2 = 'everyone' OR 'admin' = ANY(roles))
+              AND CASE $2 WHEN 'everyone' THEN NOT roles <@ $3::text[] ELSE 'admin' = ANY(roles) END
             ORDER BY id""",  # noqa: S608 -- GROUP is a constant of ours
         site_id,
         audience,
+        BYSTANDERS,
     )
     return [row["id"] for row in rows]
 
 
 async def select_audiences_with(conn: Connection, site_id: str, person_id: str) -> list[Audience]:
     """The audiences among the site's own people that the person is part of."""
-    is_admin = await conn.fetchval(
-        "SELECT 'admin' = ANY(roles) FROM people WHERE id = $1 AND site_id = $2 AND active", person_id, site_id
+    roles = await conn.fetchval(
+        "SELECT roles FROM people WHERE id = $1 AND site_id = $2 AND active", person_id, site_id
     )
-    if is_admin is None:
+    if not set(roles or ()) - set(BYSTANDERS):
         return []
-    return ["everyone", "admins"] if is_admin else ["everyone"]
+    return ["everyone", "admins"] if "admin" in roles else ["everyone"]
 
 
 async def select_recipient(conn: Connection, person_id: str) -> Recipient | None:

@@ -47,11 +47,13 @@ async def populate(on: Stage) -> None:
 
 
 async def test_scheduled_window_is_announced_once_to_each_active_person_of_the_site(stage: Open) -> None:
-    """Clinicians and admins get it as text, HTML and a calendar request; nobody else does; notice.sent says so."""
+    """Its staff get it as text, HTML and a request; nobody else does; notice.sent says so."""
     async with stage() as on:
         await on.settle_site()
         await on.settle_person("ana")
         await on.settle_person("ben", "admin")
+        await on.settle_person("vic", "vendor")
+        await on.settle_person("pia", "privacy")
         await on.settle_person("eve", active=False)
         await on.settle_person("sam", site_id="south")
         await on.tell_window(window(WindowScheduled))
