@@ -38,7 +38,10 @@ from tests.parts.smtp import SmtpServer
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
 GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
-SHARED = ("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions", "/v1/policies")
+SHARED = (
+    *("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions", "/v1/policies"),
+    "/v1/recyclers",
+)
 ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
@@ -53,6 +56,13 @@ ORDER = """INSERT INTO replacement_orders
            VALUES ($1, $2, $3, 'Secret part ' || $3, 'drive', 'due', '2030-01-01', '2029-10-01', 'age', 'bought', NULL,
                    NULL, NULL, 1)"""
 FIELD = {"component_type": "server", "name": "bay", "label": "Bay", "kind": "text"}
+DOSSIER = """WITH sealed AS (
+               INSERT INTO dossiers VALUES ($1, $2, $3, 1, 'Secret digest ' || $3, '', '{}', '%PDF', 6, 'alice', now())
+               RETURNING id)
+             INSERT INTO dossier_files
+             SELECT id, n, path, size, digest || $3, 0
+             FROM sealed, (VALUES (0, 'manifest.json', 2, 'Secret digest '),
+                                        (1, 'dossier.pdf', 4, 'PDF ')) f (n, path, size, digest)"""
 HELD = "0199c3f2-7a51-7c3e-9d55-000000000001"
 EXPECTED: Mapping[str, str] = {
     "maintenance": "SELECT count(*) = 2 FROM systems",
@@ -267,6 +277,7 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
             ids[site] |= {"at": "2026-01-02T00:00:00Z"}
             ids[site] |= {"since": "2026-01-01T00:00:00Z", "until": "2026-01-03T00:00:00Z"}
             ids[site] |= {"before": ids[site]["system_id"], "after": ids[site]["system_id"]}
+            await steward.pools["inventory"].execute(DOSSIER, new_id(), ids[site]["asset_id"], site)
             ids[site] |= {"order_id": new_id(), "component_type": "drive"}
             await steward.pools["inventory"].execute(ORDER, ids[site]["order_id"], ids[site]["system_id"], site)
             await steward.pools["probes"].execute(AGENT, ids[site]["agent"], [site])

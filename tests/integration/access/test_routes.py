@@ -53,6 +53,7 @@ async def test_what_another_site_has_does_not_exist(group: Group) -> None:
         "path": north["path"],
         "resource": north["resource"],
         "since": north["since"],
+        "at": north["at"],
         "until": north["until"],
     }
     absent |= {"site_id": "nowhere", "id": "nowhere", "sha256": "0" * 64, "document_version": "1", "measure": "none"}
