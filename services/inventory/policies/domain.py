@@ -45,7 +45,7 @@ Fact = Literal[
 """What inventory finds out by itself."""
 
 BEFORE_SERVICE: frozenset[LifecycleState] = frozenset({"proposed", "planned", "procured", "staged", "commissioning"})
-SubjectPath: Path = "subject"
+SUBJECT: Path = "subject"
 Scalar = str | int | float | bool
 
 
@@ -84,7 +84,7 @@ class EventSource(Body):
 
     type: Literal["event"]
     event: Line
-    about: Path = SubjectPath
+    about: Path = SUBJECT
     where: list[Condition] = Field(default_factory=list, max_length=20)
     passes: list[Condition] = Field(default_factory=list, max_length=20)
     covers: Path | None = None
