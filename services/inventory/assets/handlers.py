@@ -159,9 +159,9 @@ async def live_nodes(tx: Transaction, system_id: str) -> list[Node]:
     return await store.select_live_nodes(tx.conn, system_id)
 
 
-async def parts_of(conn: Connection, system_id: str) -> list[Node | Component]:
-    """The nodes and components that belong to a system, in whatever state, by id."""
-    return await store.select_parts(conn, system_id)
+async def parts_of(conn: Connection, asset_id: str) -> list[Node | Component]:
+    """The nodes and components that belong to an asset or are installed in it, in whatever state, by id."""
+    return await store.select_parts(conn, asset_id)
 
 
 async def put_in_state(tx: Transaction, asset: Asset, state: LifecycleState) -> Asset:

@@ -165,9 +165,16 @@ async def select_live_nodes(conn: Connection, system_id: str) -> list[Node]:
     return [_node(row) for row in rows]
 
 
-async def select_parts(conn: Connection, system_id: str) -> list[Node | Component]:
-    """The nodes and components of a system, by id."""
-    rows = await conn.fetch(f"{_SELECT} WHERE a.system_id = $1 ORDER BY a.id", system_id)
+async def select_parts(conn: Connection, asset_id: str) -> list[Node | Component]:
+    """The nodes and components of an asset, and what is installed in these, by id."""
+    rows = await conn.fetch(
+        f"""WITH RECURSIVE parts AS (
+                SELECT id FROM assets WHERE system_id = $1
+                UNION SELECT asset_id FROM components WHERE installed_in = $1
+                UNION SELECT c.asset_id FROM components c JOIN parts p ON c.installed_in = p.id)
+            {_SELECT} JOIN parts p ON p.id = a.id WHERE a.id <> $1 ORDER BY a.id""",  # noqa: S608 -- our own text
+        asset_id,
+    )
     return [part for row in rows if not isinstance(part := _asset(row), System)]
 
 

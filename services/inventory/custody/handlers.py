@@ -124,10 +124,8 @@ def _disposal_told(disposal: Disposal) -> DisposalRecorded:
 
 
 async def components_of(conn: Connection, asset: Asset) -> list[Component]:
-    """The components that go when the asset goes: those of a system, or the component itself."""
-    if isinstance(asset, Component):
-        return [asset]
-    return [part for part in await assets.parts_of(conn, asset.id) if isinstance(part, Component)]
+    """The components that go when the asset goes: all that belongs to it, and itself where it is one."""
+    return [one for one in (asset, *await assets.parts_of(conn, asset.id)) if isinstance(one, Component)]
 
 
 async def chains_of(conn: Connection, parts: Sequence[Component]) -> Mapping[str, list[Custody]]:

@@ -155,11 +155,13 @@ async def _gather(conn: Connection, asset: Asset) -> Life:
     components = [one for one in (asset, *parts) if isinstance(one, Component)]
     chains = await custody.chains_of(conn, components)
     served = [one.reference for one in evidence if one.source == "event" and one.reference]
-    media = [one.id for one in components if is_medium(one)]
+    left = await _left(conn, asset, components)
+    media = [one.id for one in (*components, *left) if is_medium(one)]
     return Life(
         asset=asset,
         site=await find_site(conn, asset.site_id),
         parts=parts,
+        left=left,
         transitions=transitions,
         decisions=decisions,
         policies=[await find_policy(conn, one) for one in sorted({made.policy_version for made in decisions})],
@@ -171,6 +173,17 @@ async def _gather(conn: Connection, asset: Asset) -> Life:
         facts=await store.select_facts(conn, served, SANITIZED, media),
         told=await store.select_told(conn, ids),
     )
+
+
+async def _left(conn: Connection, asset: Asset, components: Sequence[Component]) -> list[Component]:
+    """The media that were the asset's when it was isolated and are not now."""
+    own = {one.id for one in components}
+    found = [
+        await assets.find_asset(conn, medium_id)
+        for medium_id in await store.select_media_at_isolation(conn, asset.id)
+        if medium_id not in own
+    ]
+    return [one for one in found if isinstance(one, Component)]
 
 
 async def _read_through(pool: Pool, path: str, content: str) -> File:

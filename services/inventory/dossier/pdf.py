@@ -36,7 +36,7 @@ Rows = Iterable[Sequence[object]]
 def render(record: Mapping[str, Any], sealed_by: str, sealed_at: datetime) -> bytes:
     """The PDF's bytes."""
     page = _page(sealed_at)
-    names = {one["id"]: one["name"] for one in (record["asset"], *record["parts"])}
+    names = {one["id"]: one["name"] for one in (record["asset"], *record["parts"], *record["media_left"])}
     _cover(page, record, sealed_by, sealed_at)
     _table(page, "Parts", ("Name", "Kind", "Manufacturer, model", "Serial number", "State"), _parts(record))
     _table(page, "Life", ("When", "Asset", "From", "To", "By", "Why"), _life(record, names))

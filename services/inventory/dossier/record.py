@@ -41,11 +41,15 @@ class ToldEvent:
 
 @dataclass(frozen=True)
 class Life:
-    """All that is known of an asset and of its parts, each list in the order of its ids."""
+    """All that is known of an asset and of its parts, each list in the order of its ids.
+
+    ``left`` are media that kept its data when it was isolated, and belong elsewhere now.
+    """
 
     asset: Asset
     site: Site
     parts: Sequence[Node | Component]
+    left: Sequence[Component]
     transitions: Sequence[Transition]
     decisions: Sequence[Decision]
     policies: Sequence[PublishedPolicy]
@@ -65,7 +69,7 @@ class Life:
     @property
     def media(self) -> list[Component]:
         """What keeps data, or was meant to."""
-        return [one for one in self.components if is_medium(one) and one.state != "cancelled"]
+        return [*(one for one in self.components if is_medium(one) and one.state != "cancelled"), *self.left]
 
     def chain(self, asset_id: str) -> list[Custody]:
         """The chain of custody of an asset."""
@@ -123,6 +127,7 @@ def record_of(life: Life) -> dict[str, Any]:
         "asset": _told(life.asset),
         "site": {"id": life.site.id, "name": life.site.name, "time_zone": life.site.time_zone},
         "parts": _all_told(life.parts),
+        "media_left": [{"id": one.id, "name": one.name, "serial": one.serial} for one in life.left],
         "transitions": _all_told(life.transitions),
         "decisions": _all_told(life.decisions),
         "policies": [

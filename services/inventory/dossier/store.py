@@ -41,6 +41,12 @@ async def select_told(conn: Connection, asset_ids: Collection[str]) -> list[Told
     return [ToldEvent(**row) for row in rows]
 
 
+async def select_media_at_isolation(conn: Connection, system_id: str) -> list[str]:
+    """The ids of what kept data in a system when it was isolated."""
+    rows = await conn.fetch("SELECT medium_id FROM media_at_isolation WHERE system_id = $1 ORDER BY 1", system_id)
+    return [row["medium_id"] for row in rows]
+
+
 async def select_transitions(conn: Connection, asset_ids: Collection[str]) -> list[Transition]:
     """The moves of assets."""
     rows = await conn.fetch("SELECT * FROM transitions WHERE asset_id = ANY($1) ORDER BY id", list(asset_ids))

@@ -235,6 +235,7 @@ def life() -> Life:
         asset=SYSTEM,
         site=Site(id="north", name="Northfield", time_zone="UTC", version=1),
         parts=[DRIVE],
+        left=[],
         transitions=[MOVE],
         decisions=[],
         policies=[],
