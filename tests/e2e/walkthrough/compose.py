@@ -1,5 +1,6 @@
 """What docker-compose.yml gives a service: its environment and its command, in the places of this machine."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +46,10 @@ class Container:
         return [self._here(part) for part in self.about.get("command", RUN)]
 
     def _here(self, text: str) -> str:
-        for inside, here in self._mounts().items():
-            text = text.replace(inside, str(here))
-        return self.places.addresses.get(text, text)
+        mounts = self._mounts()
+        inside = re.compile("|".join(re.escape(place) for place in sorted(mounts, key=len, reverse=True)))
+        there = inside.sub(lambda place: str(mounts[place.group()]), text)
+        return self.places.addresses.get(there, there)
 
     def _mounts(self) -> dict[str, Path]:
         mounts = {"/run/secrets": self.places.secrets}
