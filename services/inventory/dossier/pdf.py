@@ -18,7 +18,9 @@ FONT_FILE = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 FONT = "DejaVu"
 TITLE_POINTS, HEADING_POINTS, TEXT_POINTS, TABLE_POINTS = 18, 12, 9, 7
 MARGIN_MM = 15
-SHOWN_OF_DIGEST = 16
+ROOM_MM = 30
+"""What must be left of a page below a heading, so that it does not stand alone."""
+
 INTRODUCTION = (
     "This is the sealed record of an asset's life. Beside it lie the documents it names and manifest.json, which says "
     "the same for programs. The SHA-256 of manifest.json is the dossier's digest: two people have signed it before the "
@@ -159,6 +161,8 @@ def _events(record: Mapping[str, Any], names: Mapping[str, str]) -> Rows:
 
 def _table(page: "FPDF", heading: str, columns: Sequence[str], rows: Rows) -> None:
     if heading:
+        if page.will_page_break(ROOM_MM):
+            page.add_page()
         _text(page, heading, HEADING_POINTS)
     told = [[_shown(page, value) for value in row] for row in rows]
     if not told:

@@ -20,6 +20,7 @@ from services.inventory.waivers.domain import Waiver
 FORMAT = "steward-dossier/1"
 SANITIZED = "media.sanitized"
 COPIES = ("backup.verified", "migration.verified")
+COPY_KINDS = ("retrievable_copy", "migration_manifest")
 PURGED = ("clear", "purge")
 RULES: Mapping[str, str] = {
     "45 CFR 164.310(d)(2)(i)": "Disposal: final disposition of health information and of the media that it is on",
@@ -161,12 +162,14 @@ def manifest_of(
 def _shown(life: Life) -> list[list[str]]:
     """Which events and records show that each of the rules was kept."""
     certified = certificates(life)
-    copies = [fact.id for fact in _facts_of_evidence(life) if fact.type in COPIES]
+    media = {medium.id for medium in life.media}
+    valid = [one for one in life.evidence if one.revoked_at is None]
+    papers = [one.id for one in valid if one.source == "document" and media.intersection(one.covers)]
     return [
-        sorted([*(fact.id for fact in certified), *(one.id for one in life.disposals)]),
-        sorted(fact.id for fact in certified if fact.data.get("method") in PURGED),
+        sorted([*(fact.id for fact in certified), *papers, *(one.id for one in life.disposals)]),
+        sorted([*(fact.id for fact in certified if fact.data.get("method") in PURGED), *papers]),
         sorted(link.id for link in life.custody),
-        sorted(copies),
+        sorted(one.reference or one.id for one in valid if one.what in COPIES or one.kind in COPY_KINDS),
     ]
 
 
