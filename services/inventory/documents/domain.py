@@ -121,6 +121,11 @@ def check_new_content(old: Document, content: Content) -> None:
         raise Conflict(f"version {old.version} of the document has this very file", sha256=old.sha256)
 
 
+def kept_state(document: Document) -> Document:
+    """What history shows: everybody may see what the group has, so its assets at single sites are left out."""
+    return document.model_copy(update={"asset_ids": []}) if document.site_id == GROUP else document
+
+
 def full_state(document: Document) -> DocumentChanged:
     """What ``document.changed`` tells of the document."""
     return DocumentChanged(

@@ -16,6 +16,7 @@ from services.inventory.documents.domain import (
     check_assets,
     check_new_content,
     full_state,
+    kept_state,
 )
 from services.inventory.documents.markup import NotTaken
 from services.inventory.documents.sniffing import media_type_of
@@ -140,7 +141,7 @@ async def _place(tx: Transaction, document: Document, before: Sequence[str]) -> 
 
 
 async def _record(tx: Transaction, old: Document | None, new: Document) -> None:
-    await keep(tx, "document", old, new)
+    await keep(tx, "document", old and kept_state(old), kept_state(new))
     tx.record(full_state(new), subject=new.id, site_id=new.site_id)
 
 

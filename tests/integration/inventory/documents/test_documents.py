@@ -140,6 +140,9 @@ async def test_document_of_the_group_shows_to_each_what_is_his(steward: Harness)
     assert (await sam.get(f"{url}/versions/1/content")).content == PDF
     assert (await sam.get(DOCUMENTS, params={"asset_id": ids[0]})).json()["items"] == []
     assert [item["id"] for item in (await sam.get(DOCUMENTS)).json()["items"]] == [document["id"]]
+    history = await sam.get("/inventory/v1/history", params={"thing_id": document["id"]})
+    assert history.json()["items"]
+    assert ids[0] not in history.text
     assert (await upload(sam, site_id="group")).status_code == 403
     assert (await upload(sam, SECOND, url=f"{url}/versions", headers=seen(1))).status_code == 403
 
