@@ -19,6 +19,7 @@ from services.inventory.components.domain import (
 from services.inventory.components.known import ChangedComponent, Known, NewComponent, Put, by_type, uniques_of
 from services.inventory.fields.handlers import hold_fields
 from services.inventory.sites.handlers import zones_of
+from services.inventory.vendors.handlers import known_products
 from shared.database import Connection
 from shared.errors import Conflict, Refused
 from shared.grants import Caller
@@ -101,6 +102,7 @@ async def _gather(tx: Transaction, rows: Sequence[Put], caller: Caller) -> Known
         components={component.id: component for component in (*holders, *olds)},
         systems={system.id: system for system in systems},
         definitions=by_type(await hold_fields(tx, types)),
+        products=await known_products(tx.conn, {change.product_id for change in wanted if change.product_id}),
     )
     uniques = [unique for row in rows for unique in known.wanted_uniques(row)]
     for owner in await store.select_owners(tx.conn, uniques):

@@ -1,7 +1,7 @@
 """What a batch of components is judged against: what is there, and what the rows before have made of it. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -71,6 +71,7 @@ class Known:
     components: dict[str, Component]
     systems: Mapping[str, System]
     definitions: Mapping[ComponentType, list[FieldDefinition]]
+    products: Set[str] = frozenset()
     owners: dict[Unique, Component] = field(default_factory=dict)
 
     def wanted_uniques(self, row: Put) -> Iterable[Unique]:
@@ -95,6 +96,7 @@ class Known:
         made = made.model_copy(update={"fields": values})
         check_facts(made, self.now.astimezone(ZoneInfo(self.zones[made.site_id])).date())
         self._check_system(made, before)
+        self._check_product(made, before)
         self._check_holder(made)
         self._check_unique(made)
         return made
@@ -132,6 +134,12 @@ class Known:
         if system is None or system.site_id != made.site_id:
             raise NotFound(f"no system {made.system_id}")
         check_not_ended(system)
+
+    def _check_product(self, made: Component, before: Component | None) -> None:
+        if made.product_id is None or (before and before.product_id == made.product_id):
+            return
+        if made.product_id not in self.products:
+            raise NotFound(f"no product {made.product_id}")
 
     def _check_holder(self, made: Component) -> None:
         if made.installed_in is None:

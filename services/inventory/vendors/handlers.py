@@ -1,5 +1,7 @@
 """Commands on vendors, products and their versions, and what the other capabilities ask of them."""
 
+from collections.abc import Collection
+
 from services.inventory.history.handlers import keep
 from services.inventory.vendors import store
 from services.inventory.vendors.domain import (
@@ -76,6 +78,11 @@ async def find_vendor_called(conn: Connection, name: str) -> Vendor | None:
 async def find_product(conn: Connection, product_id: str) -> Product:
     """The product. Raises NotFound."""
     return await store.select_product(conn, product_id)
+
+
+async def known_products(conn: Connection, product_ids: Collection[str]) -> frozenset[str]:
+    """Those of these products that the catalogue has; none is ever taken out of it."""
+    return await store.select_product_ids(conn, product_ids)
 
 
 async def find_product_called(conn: Connection, vendor: str, product: str) -> Product | None:

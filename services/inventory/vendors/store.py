@@ -1,6 +1,6 @@
 """SQL of vendors, their products and versions."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -117,6 +117,12 @@ async def select_product(conn: Connection, product_id: str) -> Product:
     """One product. Raises NotFound."""
     row = await conn.fetchrow("SELECT * FROM products WHERE id = $1", product_id)
     return Product.model_validate(dict(found(row, f"product {product_id}")))
+
+
+async def select_product_ids(conn: Connection, product_ids: Collection[str]) -> frozenset[str]:
+    """Those of these products that there are."""
+    rows = await conn.fetch("SELECT id FROM products WHERE id = ANY($1)", list(product_ids))
+    return frozenset(row["id"] for row in rows)
 
 
 async def select_product_called(conn: Connection, vendor_id: str, name: str) -> Product | None:

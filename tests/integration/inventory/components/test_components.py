@@ -136,6 +136,19 @@ async def test_what_another_site_has_is_as_if_absent(steward: Harness) -> None:
     assert (await south.get(COMPONENTS)).json()["items"] == [far]
 
 
+async def test_product_is_one_of_the_catalogue(steward: Harness) -> None:
+    """An id that no product has would leave the end of support unknown for ever: 404, also when it comes later."""
+    vendor = await post(steward, "/inventory/v1/vendors", {"name": "Voltara"})
+    product = await post(
+        steward, "/inventory/v1/products", {"vendor_id": vendor["id"], "name": "PowerCell 9", "type": "battery"}
+    )
+    absent = await steward.admin.post(COMPONENTS, json=BATTERY | {"product_id": NOBODY})
+    assert (absent.status_code, absent.json()["detail"]) == (404, f"no product {NOBODY}")
+    battery = await post(steward, COMPONENTS, BATTERY | {"product_id": product["id"]})
+    assert (await put(steward, battery, {"name": "Battery", "product_id": NOBODY})).status_code == 404
+    assert (await change(steward, battery, name="Battery"))["product_id"] == product["id"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
