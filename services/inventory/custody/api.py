@@ -11,6 +11,7 @@ from services.inventory.custody.disposal import Disposal, NewDisposal
 from services.inventory.custody.domain import Custody, Link
 from services.inventory.custody.handlers import Recorded
 from shared.errors import Malformed
+from shared.events import SiteId
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
@@ -23,6 +24,21 @@ async def record_custody(body: Link, call: Annotated[Call, requires("operator")]
     for asset_id in body.asset_ids:
         await call.find("operator", "asset", find_asset, asset_id)
     return await call.run(handlers.record_custody, body)
+
+
+@router.get("/custody")
+async def search_custody(
+    call: Annotated[Call, requires("viewer")],
+    paging: Paging,
+    site_id: SiteId | None = None,
+    recycler_id: Id | None = None,
+) -> Page[Custody]:
+    """The links of your sites' chains of custody in the order in which they were recorded."""
+    async with call.read() as conn:
+        found = await store.select_links(
+            conn, call.caller.sites("viewer"), site_id, recycler_id, paging.after, paging.limit + 1
+        )
+    return paging.page(found, lambda link: link.id)
 
 
 @router.get("/assets/{asset_id}/custody")

@@ -64,6 +64,29 @@ async def select_chain(conn: Connection, asset_id: str, after: int, limit: int) 
     return [Custody.model_validate(dict(row)) for row in rows]
 
 
+async def select_links(
+    conn: Connection,
+    visible: Collection[str] | None,
+    site_id: str | None,
+    recycler_id: str | None,
+    after: str | None,
+    limit: int,
+) -> list[Custody]:
+    """Links of whichever assets by id behind ``after``; ``visible`` None stands for all sites."""
+    rows = await conn.fetch(
+        """SELECT *, 1 AS version FROM custody
+           WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
+             AND ($3::text IS NULL OR recycler_id = $3) AND ($4::text IS NULL OR id > $4)
+           ORDER BY id LIMIT $5""",
+        None if visible is None else list(visible),
+        site_id,
+        recycler_id,
+        after,
+        limit,
+    )
+    return [Custody.model_validate(dict(row)) for row in rows]
+
+
 async def insert_disposal(conn: Connection, disposal: Disposal) -> None:
     """Adds a manifest. Raises Conflict where one of its components is on another."""
     row = disposal.model_dump(exclude={"lines", "version"})

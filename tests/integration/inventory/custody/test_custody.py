@@ -48,6 +48,9 @@ async def test_hardware_goes_to_a_certified_recycler_and_onto_its_manifest(stewa
     assert [link["kind"] for link in chain] == ["handed_over", "picked_up"]
     listed = (await steward.admin.get(f"{ASSETS}/{system['id']}/disposals")).json()["items"]
     assert listed == [disposal]
+    taken = await steward.admin.get(f"{INVENTORY}/custody", params={"recycler_id": greenloop["id"], "site_id": "north"})
+    assert [link["kind"] for link in taken.json()["items"]] == ["picked_up"] * 2
+    assert (await steward.as_("sue", "viewer:south").get(f"{INVENTORY}/custody")).json()["items"] == []
     changes = await steward.admin.get(f"{INVENTORY}/history", params={"kind": "custody"})
     assert len(changes.json()["items"]) == 4
 
