@@ -40,6 +40,7 @@ PURE_PARTS = {
     *("builtin", "expectations", "planning", "report"),
     *("dicom_statuses", "rates", "secret_names", "storage_classes", "synthetic"),
     *("graph", "names", "soundness", "terms", "versions"),
+    *("cells", "columns", "dcm4chee", "netbox"),
     *("approval", "cyclonedx", "markup", "questionnaire"),
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
@@ -77,6 +78,7 @@ OUTSIDE_PARTS = {
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
     *("process", "restic", "roots"),
+    *("hardware", "putting", "references"),
     *("archives", "facts", "pdf", "sniffing", "upload", "workbook"),
     *("archive", "database", "directory", "publish", "rest", "state", "vault", "visitor", "workers"),
     *("__main__", "alarm", "durable", "keys", "ledger", "published", "settings", "witnesses"),
