@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings
 from starlette.routing import Route
 
 from services.__main__ import steward
+from services.cli.client import RESOURCES
 from services.cli.rest import ADDRESSES
 from services.cli.rest import variable as address_variable
 from services.cli.settings import MigrateSettings
@@ -31,6 +33,8 @@ from tests.source import ROOT
 OPERATIONS = ("/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")
 HERE = Path(__file__).parent
 METHODS = ("get", "put", "post", "delete", "patch")
+ABOUT_THINGS = ("get", "create", "change", "do", "delete")
+THING = re.compile(r"[a-z][a-z-]*")
 
 
 @cache
@@ -78,7 +82,7 @@ def variables() -> frozenset[str]:
 
 
 def command_fault(words: list[str]) -> str | None:
-    """What is wrong with a call of `steward`, as far as its commands and options go."""
+    """What is wrong with a call of `steward`, as far as commands, options, things and parameters of lists go."""
     command: click.Command = steward
     trail = "steward"
     options: set[str] = {"--help", "-h"}
@@ -92,7 +96,25 @@ def command_fault(words: list[str]) -> str | None:
             }
         elif word.startswith("--") and word.partition("=")[0] not in options:
             return f"{trail} has no option {word}"
-    return None
+    return _fault_of_thing(words) if words and words[0] in ABOUT_THINGS else None
+
+
+def _fault_of_thing(words: list[str]) -> str | None:
+    thing, *others = [word for word in words[1:] if not word.startswith("-")] or [""]
+    if not THING.fullmatch(thing):
+        return None
+    if thing not in RESOURCES:
+        return f"steward {words[0]} knows no {thing}"
+    if words[0] != "get" or (others and "=" not in others[0]):
+        return None
+    asked = {name for name, equals, _ in (word.partition("=") for word in others) if equals and name.isidentifier()}
+    unknown = asked - _options(words) - requests().get(("GET", RESOURCES[thing]), frozenset())
+    return f"{RESOURCES[thing]} does not know {sorted(unknown)}" if unknown else None
+
+
+def _options(words: list[str]) -> set[str]:
+    """The names in conditions that stand behind an option, as in ``--where state=done``."""
+    return {after.partition("=")[0] for option, after in pairwise(words) if option.startswith("--")}
 
 
 def make_targets() -> frozenset[str]:

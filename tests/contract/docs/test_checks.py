@@ -31,6 +31,8 @@ EVENTS: Check = test_names.test_events_have_a_contract
         (REQUESTS, '```bash\ncurl "$STEWARD_URL/compliance/v1/events?author=anna"\n```'),
         (REQUESTS, '```bash\ncurl --get "$STEWARD_URL/compliance/v1/events" --data-urlencode "author=anna"\n```'),
         (COMMANDS, "`steward log forge`"),
+        (COMMANDS, "`steward change nothings ID state=done`"),
+        (COMMANDS, "`steward get history thing_id=COMPONENT`"),
         (COMMANDS, "```bash\nset=$(steward get sites --wherever id=north)\n```"),
         (COMMANDS, "`make nothing`"),
         (COMMANDS, "`python -m services.nothing`"),
