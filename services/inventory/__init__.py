@@ -7,6 +7,7 @@ Events in: ``patch.applied``, ``probe.result``, and those that serve as evidence
 ``site.changed``, ``person.changed``, ``field.changed``, ``asset.changed``, ``usage.recorded``,
 ``asset.transitioned``, ``asset.retired``, ``vendor.changed``, ``product.changed``, ``product_version.changed``,
 ``contract.changed``, ``link.changed``, ``evidence.changed``, ``waiver.changed``, ``policy.changed``,
+``recycler.changed``, ``custody.changed``, ``disposal.recorded``, ``dossier.sealed``, ``dossier.signed``,
 ``document.changed``, ``software.listed``, ``approved_software.changed``, ``mds2.recorded``, ``alert.raised``,
 ``alert.resolved``. Effects: none.
 """

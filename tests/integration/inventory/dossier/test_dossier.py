@@ -3,17 +3,22 @@
 import hashlib
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.inventory.assets.handlers import find_asset
+from services.inventory.dossier import handlers
 from services.inventory.dossier.package import read_package
 from tests.harness import Harness
 from tests.integration.conftest import Speak
 from tests.integration.inventory.dossier.retirement import Retirement
-from tests.integration.inventory.earning import seal, sign
+from tests.integration.inventory.earning import done, seal, sign
 from tests.integration.inventory.requests import ASSETS
 
 
@@ -183,3 +188,32 @@ async def test_drive_that_left_its_system_behind_isolation_is_told_with_its_cert
     assert [one["serial"] for one in manifest["media_left"]] == [left["serial"]]
     assert {one["medium_id"] for one in manifest["certificates"]} == {left["id"], retirement.drives[0]["id"]}
     assert {link["asset_id"] for link in manifest["custody"]} == {retirement.drives[0]["id"]}
+
+
+async def test_large_documents_need_no_memory(retirement: Retirement, tmp_path: Path) -> None:
+    """Sealed, sent and read with a third of what they take: a piece at a time is held, beside the PDF that is made."""
+    size = 24 * 1024 * 1024
+    await retirement.dispose()
+    await retirement.steward.heard.until("disposal.recorded")
+    steward, system = retirement.steward, retirement.system
+    fields = {"site_id": "north", "kind": "report", "title": "A long report", "asset_ids": [system["id"]]}
+    content = b"A line of a report that is long\n" * (size // 32)
+    done(await steward.admin.post("/inventory/v1/documents", data=fields, files={"file": ("long.txt", content)}))
+    await retirement.all_told()
+    pool, file = steward.pools["inventory"], tmp_path / "dossier.zip"
+    await seal(steward, system)
+    tracemalloc.start()
+    try:
+        await handlers.prepare(pool, system["id"], "alice", datetime.now(UTC))
+        async with pool.acquire() as conn:
+            dossier = await handlers.find_dossier(conn, await find_asset(conn, system["id"]))
+        with file.open("wb") as out:
+            async for piece in handlers.stream_dossier(pool, dossier):
+                out.write(piece)
+        with file.open("rb") as sealed:
+            assert read_package(sealed).digest == dossier.sha256
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert file.stat().st_size == dossier.size > size
+    assert peak < size / 3, f"{peak / 2**20:.1f} MiB"
