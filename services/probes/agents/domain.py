@@ -17,6 +17,7 @@ from shared.events.probes import Outcome
 from shared.resource import Body, Moment
 
 MOST_RESULTS = 500
+LONGEST_CATCHING_UP = timedelta(hours=1)
 
 AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
 """What an agent is called: the ``vantage`` of its checks and of its results."""
@@ -261,6 +262,11 @@ class Agent(BaseModel):
     waiting: int | None
     lost: int | None
     quarantined: int | None = Field(description="results that we could not take, in a folder at the agent")
+
+
+def is_catching_up(behind_since: datetime | None, now: datetime) -> bool:
+    """Whether an agent that has more to bring since then will soon have brought it. One that never does is believed."""
+    return behind_since is not None and now - behind_since < LONGEST_CATCHING_UP
 
 
 def is_clock_wrong(sent_at: datetime, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """What agents are given, and what they bring."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from services.probes.agents import store
 from services.probes.agents.domain import (
@@ -11,6 +12,7 @@ from services.probes.agents.domain import (
     Delivery,
     Errand,
     Receipt,
+    is_catching_up,
     is_clock_wrong,
     receipt_of,
 )
@@ -54,18 +56,19 @@ async def take_delivery(tx: Transaction, sites: Sites, delivery: Delivery, rules
     after it is told.
     """
     work = await find_assignments(tx.conn, rules.vantage, sites)
+    places = {one.site_id for one in work.items}.union(sites or ())
     offset = (delivery.sent_at - tx.now).total_seconds()
     if is_clock_wrong(delivery.sent_at, tx.now):
         raise Conflict(
             f"the agent's clock is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} the service's;"
             f" set it to within {LARGEST_SKEW.total_seconds():.0f} s, for example by NTP"
         )
+    behind_since = await store.upsert_agent(tx.conn, rules.vantage, places, tx.now, 1000 * offset, delivery)
+    rules = replace(rules, is_behind=is_catching_up(behind_since, tx.now))
     admitted = {one.probe_id for one in work.items}
     ours = [one for one in delivery.results if one.probe_id in admitted]
     received = iter(await take_results(tx, ours, rules))
     answered = await _take_items(tx, delivery.results, rules.vantage, sites)
-    places = {one.site_id for one in work.items}.union(sites or ())
-    await store.upsert_agent(tx.conn, rules.vantage, places, tx.now, 1000 * offset, delivery)
     return receipt_of(
         [
             (one, next(received) if one.probe_id in admitted else answered.get(index, "unknown"))

@@ -9,13 +9,16 @@ from shared.database import Connection
 
 async def upsert_agent(
     conn: Connection, name: str, sites: Collection[str], seen_at: datetime, offset_ms: float, told: Delivery
-) -> None:
-    """Remembers how an agent stood when it was last heard of."""
-    await conn.execute(
-        """INSERT INTO agents (name, site_ids, last_seen, clock_offset_ms, waiting, lost, quarantined)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)
+) -> datetime | None:
+    """Remembers how an agent stood when it was last heard of; returns since when it has had more to bring, if so."""
+    behind_since: datetime | None = await conn.fetchval(
+        """INSERT INTO agents AS old
+               (name, site_ids, last_seen, clock_offset_ms, waiting, lost, quarantined, behind_since)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $5::bigint > 0 THEN $3::timestamptz END)
            ON CONFLICT (name) DO UPDATE
-               SET site_ids = $2, last_seen = $3, clock_offset_ms = $4, waiting = $5, lost = $6, quarantined = $7""",
+               SET site_ids = $2, last_seen = $3, clock_offset_ms = $4, waiting = $5, lost = $6, quarantined = $7,
+                   behind_since = CASE WHEN $5::bigint > 0 THEN coalesce(old.behind_since, $3::timestamptz) END
+           RETURNING behind_since""",
         name,
         sorted(sites),
         seen_at,
@@ -24,6 +27,7 @@ async def upsert_agent(
         told.lost,
         told.quarantined,
     )
+    return behind_since
 
 
 async def has_agent(conn: Connection, name: str, sites: Collection[str] | None) -> bool:

@@ -7,10 +7,10 @@ What is seen of a check moves it:
   that the target is well: it ends a streak of successes too, and never resolves anything.
 - A result that says nothing about the target is never seen here.
 
-Only raising can be kept back, never resolving: by a maintenance window, by something one hop up that is down, or for a
-moment by something one hop up about which nothing is decided yet.
+Only raising can be kept back, never resolving: by a maintenance window, by something one hop up that is down, for a
+moment by something one hop up about which nothing is decided yet, or because what was seen is past.
 
-Results move it in the order of their due times and never by when they came: what comes late raises as it would have.
+Results move it in the order of their due times and never by when they came.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Policy:
     """How many failures in a row raise, how many successes resolve, and how long after a window nothing is raised.
 
     ``own_network`` are assets of our own, such as the gateway of the vantage: all that is probed lies behind them.
-    What comes longer than ``longest_delay`` after its end is told as late.
+    What comes longer than ``longest_delay`` after its end is late, and told as such.
     """
 
     failures: int
@@ -43,12 +43,17 @@ class Policy:
     own_network: tuple[str, ...] = ()
     longest_delay: timedelta = timedelta(minutes=10)
 
+    def is_late(self, delay: timedelta, timeout: timedelta) -> bool:
+        """Whether a result is that comes so long after its run began, which could take ``timeout``."""
+        return delay > self.longest_delay + timeout
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one result shows of one check. ``alert_id`` is for the alert that it may raise.
 
-    ``is_held_back``: a window is open; ``suppressed_by`` is down; ``is_waiting``: what lies one hop up is undecided.
+    ``is_held_back``: a window is open; ``suppressed_by`` is down; ``is_waiting``: what lies one hop up is undecided;
+    ``is_past``: it is late, and what was seen after it is known too, or comes next.
     """
 
     sign: Sign
@@ -59,6 +64,7 @@ class Seen:
     is_held_back: bool = False
     suppressed_by: str | None = None
     is_waiting: bool = False
+    is_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ def _judge_flapping(state: AlertState, seen: Seen) -> Judgement | None:
         return (
             _steady(state, seen) if flapping.is_calm(state.recent) and seen.sign != "alive" else _flap_on(state, seen)
         )
-    is_kept_back = seen.is_held_back or seen.is_waiting or seen.suppressed_by is not None
+    is_kept_back = seen.is_held_back or seen.is_waiting or seen.is_past or seen.suppressed_by is not None
     return None if is_kept_back or not flapping.is_too_often(state.recent) else _begin_flapping(state, seen)
 
 
@@ -248,6 +254,8 @@ def _pend(state: AlertState, seen: Seen, policy: Policy) -> Judgement:
     if seen.is_held_back:
         held = () if state.is_held else (Change("held", "pending", "pending"),)
         return replace(state, is_held=True), released + held
+    if seen.is_past:
+        return state, released
     if seen.is_waiting and state.failures < PATIENCE_FACTOR * policy.failures:
         return state, released
     return _raise(state, seen, policy)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.probes.alerts import flapping
@@ -55,12 +55,16 @@ SIGNS: Mapping[str, Sign] = {"ok": "good", "failed": "bad", "degraded": "alive"}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A result that is to be judged, with the flow and the trace that it belongs to."""
+    """A result that is to be judged, with the flow and the trace that it belongs to.
+
+    One that ``is_past`` is late, and later ones of its probe are known, or come next: by itself it raises nothing.
+    """
 
     probe: Probe
     result: Result
     correlation_id: str | None = None
     traceparent: str | None = None
+    is_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ class Judge:
                 self._learn(key, judged, reading)
             if level != "clear" or state != OK:
                 seen = seen_of(level, judged.result.started_at, self._new_id(), self._is_held_back(judged))
+                seen = replace(seen, is_past=judged.is_past)
                 yield self._move(judged, reading.measure, state, seen, summary_of(reading, learned))
 
     def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
@@ -187,6 +192,7 @@ class Judge:
             is_held_back=self._is_held_back(judged),
             suppressed_by=hold.suppressed_by,
             is_waiting=hold.is_waiting,
+            is_past=judged.is_past,
         )
 
     def _is_held_back(self, judged: Judged) -> bool:
@@ -264,7 +270,7 @@ def summary_of_change(move: Move, change: Change, policy: Policy, now: datetime)
 
 def _lateness(judged: Judged, policy: Policy, now: datetime) -> str:
     delay = now - judged.result.started_at
-    if delay <= policy.longest_delay + judged.probe.timeout:
+    if not policy.is_late(delay, judged.probe.timeout):
         return ""
     minutes = delay // timedelta(minutes=1)
     age = next(f"{minutes // size} {unit}" for size, unit in AGES if minutes >= 2 * size or size == 1)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -89,10 +89,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run with what it saw."""
+    """A run with what it saw. Where it ``is_overtaken``, what was seen after it is known, or comes next."""
 
     run: Run
     observation: Observation
+    is_overtaken: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,12 @@ def receive(brought: Iterable[Brought], last: Mapping[str, datetime], now: datet
             receptions.append("taken")
             latest[one.probe_id] = one.due_at
     return receptions
+
+
+def overtaken(brought: Sequence[Brought], is_behind: bool) -> list[bool]:
+    """Of each result, whether a later one of its probe comes with it, or after it from an agent that ``is_behind``."""
+    last = {one.probe_id: place for place, one in enumerate(brought)}
+    return [is_behind or place < last[one.probe_id] for place, one in enumerate(brought)]
 
 
 def left_out(count: int) -> Observation:

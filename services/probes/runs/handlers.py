@@ -23,6 +23,7 @@ from services.probes.runs.domain import (
     Run,
     left_out,
     next_due,
+    overtaken,
     receive,
     take_turn,
 )
@@ -36,10 +37,11 @@ from shared.transactions import Transaction, new_id
 
 @dataclass(frozen=True)
 class RunRules:
-    """How this replica makes runs: how they are judged, from where."""
+    """How runs are judged, and where they were made. An agent that ``is_behind`` has more results to bring."""
 
     policy: Policy
     vantage: str
+    is_behind: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,16 @@ async def probes_of_vantage(conn: Connection, vantage: str) -> list[Probe]:
 async def take_results(tx: Transaction, brought: Sequence[Brought], rules: RunRules) -> list[Reception]:
     """Takes what the agent at ``rules.vantage`` saw, in the order of its runs, and says what became of each.
 
-    A result that is not later than the last one of its probe is a repeat and changes nothing.
+    A result that is not later than the last one of its probe is a repeat and changes nothing. One that is late, and not
+    the last word on its probe, raises nothing by itself.
     """
     probe_ids = {one.probe_id for one in brought}
     known = {found.probe.id: found for found in await store.select_known(tx.conn, rules.vantage, probe_ids)}
     last = {probe_id: found.last_due or EPOCH for probe_id, found in known.items()}
     receptions = receive(brought, last, tx.now)
     taken = [
-        Finished(Run(known[one.probe_id].probe, one.due_at, one.started_at), one.observation)
-        for one, reception in zip(brought, receptions, strict=True)
+        Finished(Run(known[one.probe_id].probe, one.due_at, one.started_at), one.observation, is_overtaken)
+        for one, reception, is_overtaken in zip(brought, receptions, overtaken(brought, rules.is_behind), strict=True)
         if reception == "taken"
     ]
     ended = {one.probe.id: one for one in await _keep_results(tx, taken, rules)}
@@ -173,7 +176,8 @@ async def _keep_results(tx: Transaction, finished: Sequence[Finished], rules: Ru
         with telemetry.span(f"probes {probe.kind}", attributes={"subject": probe.subject}):
             flow = replace(tx, correlation_id=new_id(), causation_id=None)
             result = _record(flow, one.run, one.observation, rules.vantage, windows)
-            batch.append(Judged(probe, result, flow.correlation_id, telemetry.traceparent()))
+            is_past = one.is_overtaken and rules.policy.is_late(tx.now - result.started_at, probe.timeout)
+            batch.append(Judged(probe, result, flow.correlation_id, telemetry.traceparent(), is_past))
     undecided = await judge_results(tx, batch, rules.policy, windows)
     await keep_results(tx, [judged.result for judged in batch])
     return [_ended(judged, is_undecided) for judged, is_undecided in zip(batch, undecided, strict=True)]

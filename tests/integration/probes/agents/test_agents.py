@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.probes.agents.domain import is_catching_up
 from shared.events.probes import ProbeResult
 from tests.harness import Harness, Voice
 from tests.integration.compliance.witness.station import serving
@@ -141,10 +142,12 @@ def brought(probe_id: str, due_at: datetime, **more: Any) -> dict[str, Any]:
     return told | {"outcome": "ok", "detail": "It answered."} | more
 
 
-async def bring(stage: Stage, *results: dict[str, Any], grant: str = f"service:{SITE}", late: float = 0) -> Any:
+async def bring(
+    stage: Stage, *results: dict[str, Any], grant: str = f"service:{SITE}", late: float = 0, waiting: int = 7
+) -> Any:
     """What an agent is answered that brings these."""
     sent_at = datetime.now(UTC) - timedelta(seconds=late)
-    body = {"sent_at": sent_at.isoformat(), "waiting": 7, "lost": 2, "results": list(results)}
+    body = {"sent_at": sent_at.isoformat(), "waiting": waiting, "lost": 2, "results": list(results)}
     return await stage.steward.as_("agent", grant).post(f"{PATH}/results", json=body)
 
 
@@ -206,6 +209,32 @@ async def test_another_sites_key_finds_no_such_agent(stage: Stage) -> None:
     assert (await stranger.get(f"{PATH}/assignments")).status_code == 404
     answer = await bring(stage, brought(probe_id, datetime.now(UTC)), grant="service:south")
     assert (answer.status_code, stage.seen(probe_id)) == (404, [])
+
+
+async def test_what_is_late_raises_nothing_while_the_agent_has_more(stage: Stage) -> None:
+    """Its last result does, if that failed too."""
+    with listening_node() as node:
+        probe_id = await stage.check(node, interval_seconds=60, timeout_seconds=10)
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    late = [brought(probe_id, begin + timedelta(minutes=n), outcome="failed", failure="refused") for n in range(5)]
+    answer = await bring(stage, *late)
+    assert (answer.json()["taken"], answer.json()["retry"]) == (5, [probe_id])
+    alerts = "/probes/v1/alerts"
+    assert (await stage.steward.admin.get(alerts)).json()["items"] == []
+    last = brought(probe_id, begin + timedelta(minutes=5), outcome="failed", failure="refused")
+    await bring(stage, last, waiting=0)
+    [alert] = (await stage.steward.admin.get(alerts)).json()["items"]
+    assert datetime.fromisoformat(alert["since"]) == begin
+
+
+def test_an_agent_that_never_catches_up_is_believed() -> None:
+    """Whoever has had more to bring for an hour is not about to bring the last word."""
+    now = datetime.now(UTC)
+    assert [is_catching_up(since, now) for since in (None, now - timedelta(minutes=59), now - timedelta(hours=1))] == [
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

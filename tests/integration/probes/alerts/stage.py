@@ -59,10 +59,12 @@ def series(probe_id: str, letters: str, begin: float = 0) -> list[Seen]:
     return [Seen(probe_id, begin + minute, letter) for minute, letter in enumerate(letters)]
 
 
-async def bring(pool: Pool, *seen: Seen, policy: Policy = POLICY, vantage: str = VANTAGE) -> list[Reception]:
-    """Hands results over as the agent of the vantage."""
+async def bring(
+    pool: Pool, *seen: Seen, policy: Policy = POLICY, vantage: str = VANTAGE, is_behind: bool = False
+) -> list[Reception]:
+    """Hands results over as the agent of the vantage, which may have more of them."""
     async with begin(pool, "probes") as tx:
-        return await take_results(tx, seen, RunRules(policy, vantage))
+        return await take_results(tx, seen, RunRules(policy, vantage, is_behind))
 
 
 async def pass_time(pool: Pool, policy: Policy = POLICY, watching_since: datetime = LONG_AGO) -> None:

@@ -41,6 +41,7 @@ class Given:
     suppressed_by: str | None = None
     is_waiting: bool = False
     is_warning: bool = False
+    is_past: bool = False
 
 
 happenings = st.builds(
@@ -50,6 +51,7 @@ happenings = st.builds(
     suppressed_by=st.sampled_from([None, None, None, "host"]),
     is_waiting=st.sampled_from([False, False, True]),
     is_warning=st.booleans(),
+    is_past=st.sampled_from([False, False, True]),
 )
 series = st.lists(happenings, max_size=60)
 policies = st.builds(
@@ -73,6 +75,7 @@ def step(state: AlertState, given: Given, minute: int, policy: Policy) -> tuple[
         given.is_held_back,
         given.suppressed_by,
         given.is_waiting,
+        given.is_past,
     )
     return judge(state, seen, policy)
 
@@ -106,9 +109,9 @@ def test_raised_and_resolved_take_turns(given: list[Given], policy: Policy) -> N
 
 @given(series, policies)
 def test_nothing_is_raised_while_something_keeps_it_back(given: list[Given], policy: Policy) -> None:
-    """Not in a window, and not behind something that is down, whatever came before."""
+    """Not in a window, not behind something that is down, and not by what is past, whatever came before."""
     for one, _, changes in replay(given, policy)[1]:
-        if one.is_held_back or one.suppressed_by:
+        if one.is_held_back or one.suppressed_by or one.is_past:
             assert not any(change.what == "raised" for change in changes)
 
 
