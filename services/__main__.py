@@ -8,7 +8,11 @@ from services.cli.change import change, delete
 from services.cli.client import client_commands
 from services.cli.demo import demo
 from services.cli.dossier import dossier
-from services.cli.import_nodes import import_
+from services.cli.export import export
+from services.cli.import_conformance import import_conformance
+from services.cli.import_files import import_
+from services.cli.import_netbox import import_netbox
+from services.cli.import_peers import import_dcm4chee, import_orthanc
 from services.cli.keygen import log_keygen
 from services.cli.log import log
 from services.cli.log_export import log_export
@@ -42,10 +46,13 @@ for command in (
     change,
     delete,
     import_,
+    export,
     scan,
     demo,
 ):
     steward.add_command(command)
+for command in (import_orthanc, import_dcm4chee, import_netbox, import_conformance):
+    import_.add_command(command)
 log.add_command(log_keygen)
 log.add_command(log_export)
 log.add_command(log_mirror)

@@ -51,6 +51,17 @@ class Transaction:
         """The same transaction, for a reason that what changes will keep."""
         return replace(self, reason=reason)
 
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """A part that may fail by itself: when the block raises, what it has written and recorded is taken back."""
+        recorded = len(self._recorded)
+        try:
+            async with self.conn.transaction():
+                yield
+        except BaseException:
+            del self._recorded[recorded:]
+            raise
+
     def record(self, data: EventData, *, subject: str, site_id: str) -> str:
         """Adds an event to what this transaction will publish and returns its id.
 

@@ -16,9 +16,12 @@ from services.inventory.endoflife.api import router as ends_of_life
 from services.inventory.endoflife.schedule import EndOfLifeSchedule
 from services.inventory.evidence import consumer as evidence_consumer
 from services.inventory.evidence.api import router as evidence
+from services.inventory.exports.api import router as exports
 from services.inventory.fields.api import router as fields
 from services.inventory.groups.api import router as groups
 from services.inventory.history.api import router as history
+from services.inventory.imports.api import imports_router
+from services.inventory.imports.schedule import ImportSchedule
 from services.inventory.lifecycle.api import router as lifecycle
 from services.inventory.links.api import router as links
 from services.inventory.people.api import router as people
@@ -61,6 +64,8 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
             history,
             documents,
             software,
+            imports_router(Limits(settings.inventory_import_bytes)),
+            exports,
             ends_of_life,
             recyclers,
             custody,
@@ -76,6 +81,7 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
             "ends of life": EndOfLifeSchedule(pool).run,
             "contracts": ContractSchedule(pool).run,
             "software": SoftwareSchedule(pool).run,
+            "imports": ImportSchedule(pool).run,
         },
     )
 

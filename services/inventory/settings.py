@@ -15,3 +15,10 @@ class InventorySettings(ServiceSettings):
         description="the largest file that a document may have, in bytes",
         examples=[26_214_400],
     )
+    inventory_import_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024,
+        le=1024 * 1024 * 1024,
+        description="the largest file that an import may have, in bytes",
+        examples=[67_108_864],
+    )

@@ -1,134 +1,246 @@
-"""What is read from a list of DICOM nodes: rows that could be registered, and what is wrong with the others.
+"""Rules of imports: what is taken in, in which order, what became of each row, and how a job ends. Pure."""
 
-Pure: the lists come as bytes, and nothing is registered here. A row is told by its place in the list, as a person would
-look for it there.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.inventory.assets.domain import AeTitle, Host
-from shared.events.inventory import NodeRole
-from shared.resource import Line
+from services.inventory.exports.cells import Column, read_cell
+from services.inventory.exports.columns import COLUMNS, FIELD, START, field_column
+from services.inventory.history.domain import FieldChange
+from shared.errors import Malformed, Refused
+from shared.events import Instant, SiteId
+from shared.grants import Caller, Grant, Role
+from shared.resource import Body, Line, Resource
 
-MAX_BYTES = 10 * 1024 * 1024
-MAX_ROWS = 100_000
-EXAMPLES: Mapping[str, str] = {
-    "name": "CT 2, radiology",
-    "ae_title": "CT2_NORTH",
-    "host": "ct2.north.example.org",
-    "port": "104",
-    "role": "modality",
-    "system": "North archive",
-}
-WORDS = {"Field required": "is missing", "Extra inputs are not permitted": "has more cells than there are columns"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+ImportKind = Literal[
+    "all",
+    "groups",
+    "sites",
+    "vendors",
+    "products",
+    "product_versions",
+    "systems",
+    "nodes",
+    "components",
+    "links",
+    "contracts",
+    "people",
+    "usage",
+]
+ImportFormat = Literal["csv", "xlsx", "zip"]
+ImportState = Literal["waiting", "running", "done", "failed"]
+What = Literal["created", "changed", "same", "refused"]
+
+MOST_ROWS = 500_000
+MOST_COLUMNS = 300
+MOST_ATTEMPTS = 5
+BATCH = 1_000
+WORDS = {"Field required": "is missing"}
 
 
-class NodeRow(BaseModel):
-    """A node as a list tells of it. ``system`` is the name or the id of its system, where the list says so."""
+class NewImport(Body):
+    """What is to become of a file. Rows that name no site or system belong to the one that is named here.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    With a site, rows of that site alone are taken, and who sees the site sees the report; with ``group`` rows of all
+    sites that you may change, and the report is yours and of those who see the whole group.
+    """
 
-    name: Line
-    ae_title: AeTitle
-    host: Host
-    port: Annotated[int, Field(ge=1, le=65535)]
-    role: NodeRole = "modality"
-    system: Line | None = None
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "nodes", "site_id": "north", "dry_run": "true", "errors": "refuse"}]}
+    )
+
+    kind: ImportKind
+    site_id: SiteId
+    format: ImportFormat = "csv"
+    dry_run: bool = Field(False, description="show every change and every fault, and change nothing")
+    errors: Literal["refuse", "skip"] = Field(
+        "refuse", description="whether a row that is refused stops the whole file, or only itself"
+    )
+    system: Line | None = Field(None, description="the system of rows that name none")
+
+
+class Import(Resource):
+    """A file that is taken in: how far it has come, and what became of its rows. ``applied`` once its changes stand."""
+
+    id: str
+    site_id: str = Field(examples=["north"])
+    kind: ImportKind
+    format: ImportFormat
+    name: str = Field(examples=["nodes.csv"])
+    size: int
+    sha256: str
+    dry_run: bool
+    errors: Literal["refuse", "skip"]
+    reason: str | None
+    made_by: str = Field(examples=["alice"])
+    made_at: Instant
+    state: ImportState
+    applied: bool
+    fault: str | None = Field(description="why it failed")
+    rows_expected: int | None
+    rows_read: int
+    created: int
+    changed: int
+    same: int
+    refused: int
+    started_at: Instant | None
+    ended_at: Instant | None
+
+
+class Job(Import):
+    """An import as it is carried out: in whose name, and with which rights."""
+
+    grants: list[str]
+    correlation_id: str
+    usual: dict[str, str]
+    attempts: int
 
     @property
-    def address(self) -> tuple[str, int, str]:
-        """Where it answers, and as whom: what no two nodes of a list have in common."""
-        return self.host, self.port, self.ae_title
+    def caller(self) -> Caller:
+        """Who has asked for it, with no more than the rights of then."""
+        return Caller(self.made_by, frozenset(map(Grant.parse, self.grants)))
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a row: its place, the column, the rule, and an example that keeps it."""
+class Fault(BaseModel):
+    """What is wrong with a row."""
 
-    place: str
-    field: str
+    model_config = ConfigDict(frozen=True)
+
+    field: str = Field(examples=["port"])
     rule: str
     example: str
 
-    def __str__(self) -> str:
-        return f"{self.place}: {self.field} {self.rule}, for example {self.example}"
+
+class RowReport(BaseModel):
+    """What became of a row that is not as it was, with each change or each fault. ``place`` is where it stands."""
+
+    number: int
+    kind: str
+    place: str = Field(examples=["line 17"])
+    what: What
+    thing_id: str | None
+    name: str | None
+    changes: list[FieldChange]
+    faults: list[Fault]
+
+
+class BadFile(Exception):
+    """The file as a whole can't be read; the message says what it should be."""
 
 
 @dataclass(frozen=True)
-class Listed:
-    """What a list holds: its rows by their place, and the faults of those that can't be read."""
-
-    rows: Mapping[str, NodeRow]
-    faults: Sequence[Fault]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What would be done with a row: it is registered, unless its address is, by the name ``registered_as``."""
+class RawRow:
+    """A row as it stands in the file: a text for each column, and what was wrong with cells already."""
 
     place: str
-    row: NodeRow
-    registered_as: str | None
+    cells: Sequence[str]
+    faults: Sequence[Fault] = ()
 
 
-class BadList(Exception):
-    """The list as a whole can't be read; the message says what it should be."""
+@dataclass(frozen=True)
+class Row:
+    """A row that was read: for each cell that says something, its value; None takes away what is there."""
+
+    place: str
+    values: dict[str, Any]
 
 
-def check_size(raw: bytes) -> None:
-    """Raises BadList for what is no list of any hospital."""
-    if not raw.strip():
-        raise BadList("the list is empty")
-    if len(raw) > MAX_BYTES:
-        raise BadList(f"the list has {len(raw)} bytes, more than {MAX_BYTES}")
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row."""
+
+    place: str
+    what: What
+    thing_id: str | None = None
+    name: str | None = None
+    changes: Sequence[tuple[str, Any, Any]] = ()
+    faults: Sequence[Fault] = ()
 
 
-def read_rows(told: Iterable[tuple[str, Mapping[str, Any]]]) -> Listed:
-    """Reads rows, each with its place. The second of two rows for one address is a fault."""
-    rows: dict[str, NodeRow] = {}
-    faults: list[Fault] = []
-    first: dict[tuple[str, int, str], str] = {}
-    for number, (place, values) in enumerate(told):
-        if number >= MAX_ROWS:
-            raise BadList(f"the list has more than {MAX_ROWS} rows")
-        found = _formulas(place, values) or _read_row(place, values)
-        if isinstance(found, list):
-            faults += found
-        elif (earlier := first.setdefault(found.address, place)) != place:
-            faults.append(Fault(place, "ae_title", f"stands with the same host and port in {earlier}", "CT3_NORTH"))
+def narrowed(caller: Caller, site_id: str, is_whole_group: bool) -> list[str]:
+    """The caller's grants as far as an import goes that belongs to a site, or to the group."""
+    if is_whole_group:
+        return sorted(map(str, caller.grants))
+    roles: tuple[Role, ...] = ("viewer", "operator", "site-admin")
+    return [f"{role}:{site_id}" for role in roles if caller.has(role, site_id)]
+
+
+def check_columns(kind: str, names: Sequence[str], usual: Mapping[str, str]) -> list[Column]:
+    """The columns that a first line names. Raises BadFile."""
+    known = {column.name: column for column in COLUMNS[kind]}
+    found = []
+    for name in names:
+        if names.count(name) > 1:
+            raise BadFile(f"the first line has the column {name!r} more than once")
+        if name in known:
+            found.append(known[name])
+        elif kind == "components" and name.startswith(FIELD):
+            found.append(field_column(name.removeprefix(FIELD)))
         else:
-            rows[place] = found
-    return Listed(rows, faults)
+            raise BadFile(f"the first line has a column {name!r}; {kind} have {', '.join(known)}")
+    given = {*names, *usual, *(name.removeprefix(START) for name in names)}
+    missing = [column.name for column in known.values() if column.needed and column.name not in given]
+    if missing and "id" not in names:
+        raise BadFile(f"the first line has no column {missing[0]!r}, which {kind} need unless it has their id")
+    return found
 
 
-def _formulas(place: str, values: Mapping[str, Any]) -> list[Fault]:
-    """A cell that a spreadsheet would carry out: who exports the list again would pass it on."""
-    return [
-        Fault(place, field, "must not begin like a formula", EXAMPLES.get(field, "a text"))
-        for field, value in values.items()
-        if isinstance(value, str) and value.startswith(FORMULA)
+def at_start(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row whose thing is not there yet, also those that speak of its start alone."""
+    started = {name.removeprefix(START): value for name, value in values.items() if name.startswith(START)}
+    return started | {name: value for name, value in values.items() if not name.startswith(START)}
+
+
+def read_row(columns: Sequence[Column], raw: RawRow, usual: Mapping[str, str]) -> Row | Outcome:
+    """The values of a row, or what is wrong with its cells."""
+    faults = list(raw.faults)
+    values: dict[str, Any] = {}
+    for column, cell in zip(columns, raw.cells, strict=True):
+        text = cell.strip(" \t\u00a0")
+        if not text or any(fault.field == column.name for fault in raw.faults):
+            continue
+        try:
+            values[column.name] = read_cell(column, text)
+        except Malformed as exc:
+            faults += faults_of(exc)
+    if faults:
+        return Outcome(raw.place, "refused", name=_text(values.get("name")), faults=faults)
+    for name, value in usual.items():
+        values.setdefault(name, value)
+    return Row(raw.place, values)
+
+
+def faults_of(refused: Refused) -> list[Fault]:
+    """What a refusal says, by field where it names some."""
+    told = refused.extra.get("errors") if isinstance(refused, Malformed) else None
+    return [Fault(**one) for one in told or ({"field": "row", "rule": refused.detail, "example": "-"},)]
+
+
+def refused(row: Row, exc: Refused, columns: Mapping[str, str] | None = None) -> Outcome:
+    """The outcome of a row that was refused; ``columns`` are the columns by the names of fields."""
+    faults = [
+        fault.model_copy(update={"field": (columns or {}).get(fault.field, fault.field)}) for fault in faults_of(exc)
     ]
+    return Outcome(row.place, "refused", name=_text(row.values.get("name")), faults=faults)
 
 
-def _read_row(place: str, values: Mapping[str, Any]) -> NodeRow | list[Fault]:
-    try:
-        return NodeRow.model_validate({name: value for name, value in values.items() if value not in (None, "")})
-    except ValidationError as exc:
-        return [_fault(place, error["loc"], error["msg"]) for error in exc.errors()]
+def columns_by_field(kind: str) -> dict[str, str]:
+    """The columns of a kind by the name of the field that each is over REST."""
+    return {column.field or column.name: column.name for column in COLUMNS[kind]}
 
 
-def _fault(place: str, where: tuple[int | str, ...], said: str) -> Fault:
-    field = str(where[0]) if where else "row"
-    rule = WORDS.get(said, said[:1].lower() + said[1:])
-    return Fault(place, field, rule, EXAMPLES.get(field, f"only {', '.join(EXAMPLES)}"))
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The columns that differ, as they were and as they are."""
+    names = [name for name in after if not name.startswith("_") and name in before]
+    return [(name, before[name], after[name]) for name in names if before[name] != after[name]]
 
 
-def plan_import(listed: Listed, existing: Iterable[NodeRow]) -> list[Planned]:
-    """What importing the list would do beside the nodes that are there. Importing again does nothing."""
-    there = {node.address: node.name for node in existing}
-    return [Planned(place, row, there.get(row.address)) for place, row in listed.rows.items()]
+def of_new(values: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What is told of a thing that was not there."""
+    return [(name, None, value) for name, value in values.items() if value is not None]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)[:200]

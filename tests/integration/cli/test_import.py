@@ -40,8 +40,8 @@ async def inventory(run: Run, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 def steward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Steward:
     """Runs the command and gives its exit status and what it said."""
 
-    async def call(*arguments: object) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["steward", "import", *map(str, arguments)])
+    async def call(*arguments: object, group: str = "import") -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["steward", group, *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             await asyncio.to_thread(main)
         said = capsys.readouterr()
@@ -64,28 +64,37 @@ async def test_a_list_is_shown_then_registered_and_once(inventory: Harness, stew
     arguments = ("nodes", sheet, "--system", "North archive")
     status, said = await steward(*arguments, "--dry-run")
     assert (status, await titles(inventory)) == (0, [])
-    assert "register  line 2: CT 1, CT1 at ct1.north.example.org:104, modality" in said
-    assert (await steward(*arguments, "--yes"))[0] == 0
+    assert "+ line 2: CT 1: ae_title=CT1, host=ct1.north.example.org, port=104, role=modality, system=North" in said
+    assert (await steward(*arguments, "--yes", "--reason", "the plan of May"))[0] == 0
     assert await titles(inventory) == ["CT1", "MR1"]
     status, said = await steward(*arguments, "--yes")
     assert (status, await titles(inventory)) == (0, ["CT1", "MR1"])
-    assert "0 of 2 nodes are to be registered" in said
+    assert "0 new, 0 changed, 2 as they are, 0 refused" in said
+    changes = (await inventory.admin.get("/inventory/v1/history", params={"kind": "node"})).json()["items"]
+    assert {change["reason"] for change in changes} == {"the plan of May"}
 
 
 async def test_a_list_with_a_fault_registers_nothing(inventory: Harness, steward: Steward, tmp_path: Path) -> None:
-    """Every fault is told, with its line and an example."""
+    """Every fault is told, with its line and an example; the other rows are taken where that is asked for."""
     await register_system(inventory)
     sheet = tmp_path / "nodes.csv"
     sheet.write_text(SHEET + "US 1;US\\1;us1;104;modality\nXA 1;XA1;xa1;0;modality\n")
     status, said = await steward("nodes", sheet, "--system", "North archive", "--yes")
     assert (status, await titles(inventory)) == (1, [])
-    assert "line 4: ae_title must be" in said
-    assert "line 5: port " in said
+    assert "! line 4: ae_title must be 1 to 16 ASCII" in said
+    assert "! line 5: port must be greater than or equal to 1, for example 104" in said
+    assert "2 of 4 rows are refused, so none was taken" in said
+    status, said = await steward("nodes", sheet, "--system", "North archive", "--yes", "--skip-errors")
+    assert (status, await titles(inventory)) == (0, ["CT1", "MR1"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "rule"),
-    [((), "give --system"), (("--system", "South archive"), "is no system"), (("--system", "twice"), "2 systems")],
+    [
+        ((), "no column 'system'"),
+        (("--system", "South archive"), "is no system"),
+        (("--system", "twice"), "is the name of 2"),
+    ],
 )
 async def test_a_list_whose_system_is_not_known_registers_nothing(
     inventory: Harness, steward: Steward, tmp_path: Path, arguments: tuple[str, ...], rule: str
@@ -111,8 +120,30 @@ async def test_what_an_orthanc_knows_is_registered(inventory: Harness, steward: 
     with Orthanc(folder, peers=peers) as orthanc:
         status, said = await steward("orthanc", orthanc.url, "--system", system["id"], "--yes")
     assert (status, await titles(inventory)) == (0, ["CT1", "WS1"])
-    assert "as it is  modality 'ws': ws, WS1 at 127.0.0.1:4242, modality (registered: Reading room)" in said
+    assert "1 new, 0 changed, 1 as they are, 0 refused" in said
+    nodes = (await inventory.admin.get(NODES)).json()["items"]
+    assert {node["name"] for node in nodes} == {"ct", "Reading room"}
     configuration = folder / "orthanc.json"
     assert json.loads(configuration.read_text())["DicomModalities"]
     status, said = await steward("orthanc", configuration, "--system", system["id"])
-    assert (status, "0 of 2 nodes are to be registered" in said) == (0, True)
+    assert (status, "0 new, 0 changed, 2 as they are" in said) == (0, True)
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Files that were not written to their end."""
+    return list(folder.glob("*.part"))
+
+
+async def test_all_is_written_and_taken_back(inventory: Harness, steward: Steward, tmp_path: Path) -> None:
+    """`steward export` writes what `steward import` finds as it is; one kind of it too, as a workbook."""
+    system = await register_system(inventory)
+    await register_node(inventory, system, ae_title="WS1", host="127.0.0.1", port=4242, name="Reading room")
+    files = {"inventory": tmp_path / "all.zip", "nodes": tmp_path / "nodes.xlsx"}
+    assert (await steward("inventory", "--out", files["inventory"], group="export"))[0] == 0
+    assert (await steward("nodes", "--format", "xlsx", "--out", files["nodes"], group="export"))[0] == 0
+    for what, file in (("all", files["inventory"]), ("nodes", files["nodes"])):
+        status, said = await steward(what, file)
+        assert status == 0, said
+        assert " 0 new, 0 changed" in said
+        assert ", 0 refused" in said
+    assert left_over(tmp_path) == []

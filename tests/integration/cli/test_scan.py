@@ -11,6 +11,7 @@ import pytest
 
 from demo.node import Node
 from services.__main__ import main
+from services.inventory.imports.domain import check_columns
 from services.inventory.imports.sheet import read_sheet
 from services.probes.dicom import EchoResult
 from services.probes.dicom.domain import FailureClass
@@ -64,8 +65,12 @@ def test_a_node_is_found_and_its_list_can_be_imported(scan: Scan, tmp_path: Path
     assert status == 0, said
     assert f"127.0.0.1:{node.port}  verified" in said
     assert "1 answered" in said
-    [row] = read_sheet(out.read_bytes()).rows.values()
-    assert row.address == ("127.0.0.1", node.port, node.ae_title)
+    with out.open("rb") as file:
+        sheet = read_sheet(file)
+        [row] = sheet.rows
+    assert check_columns("nodes", sheet.names, {"system": "North archive"})
+    told = dict(zip(sheet.names, row.cells, strict=True))
+    assert (told["host"], told["port"], told["ae_title"]) == ("127.0.0.1", str(node.port), node.ae_title)
 
 
 async def test_what_speaks_no_dicom_is_told_apart() -> None:
