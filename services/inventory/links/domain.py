@@ -21,6 +21,7 @@ OUT_OF_REACH: frozenset[LifecycleState] = frozenset({"isolated", "sanitized", "d
 
 ACROSS_SITES = frozenset({"replicates_to", "fails_over_to"})
 MOST_ROWS = 1000
+ELSEWHERE = "another site"
 
 Need = Literal["depends_on", "powered_by", "installed_in", "belongs_to"]
 
@@ -197,6 +198,13 @@ def check_no_cycle(names: Sequence[str] | None) -> None:
     if names:
         circle = " → ".join([*names, names[0]])
         raise Conflict(f"that would close a circle of what needs what: {circle}", path=list(names))
+
+
+def kept_state(link: Link) -> Link:
+    """What history shows to all who see the site that a link comes from: nothing of what another site has."""
+    if link.to_site_id == link.site_id:
+        return link
+    return link.model_copy(update={"to_id": ELSEWHERE, "to_site_id": ELSEWHERE})
 
 
 def full_state(link: Link, deleted: bool) -> LinkChanged:

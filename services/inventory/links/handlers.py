@@ -19,6 +19,7 @@ from services.inventory.links.domain import (
     check_no_cycle,
     draft_link,
     full_state,
+    kept_state,
     parse_row,
 )
 from services.inventory.links.graph import find_path
@@ -61,7 +62,7 @@ async def delete_link(tx: Transaction, link_id: str, expected_version: int) -> L
     check_version(f"link {link_id}", link, expected_version)
     await store.delete_link(tx.conn, link)
     tx.record(full_state(link, deleted=True), subject=link.id, site_id=link.site_id)
-    await keep(tx, "link", link, None)
+    await keep(tx, "link", kept_state(link), None)
     return link
 
 
@@ -136,7 +137,7 @@ async def _create(tx: Transaction, draft: LinkDraft, ends: Mapping[str, End], ca
     await _check_free(tx, link)
     await store.insert_link(tx.conn, link)
     tx.record(full_state(link, deleted=False), subject=link.id, site_id=link.site_id)
-    await keep(tx, "link", None, link)
+    await keep(tx, "link", None, kept_state(link))
     return link
 
 

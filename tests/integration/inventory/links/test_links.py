@@ -113,6 +113,10 @@ async def test_links_stay_within_a_site_but_for_replicas(steward: Harness) -> No
         client = steward.as_("eve", *grants)
         assert (await client.get(f"{LINKS}/{replica['id']}")).status_code == status
         assert len((await client.get(LINKS)).json()["items"]) == (status == 200)
+    told = await steward.as_("eve", "viewer:north").get("/inventory/v1/history", params={"thing_id": replica["id"]})
+    assert len(told.json()["items"]) == 1
+    assert "south" not in told.text
+    assert south["id"] not in told.text
     operator = steward.as_("olga", "operator:north")
     refused = await operator.post(LINKS, json=link(north["id"], south["id"], "fails_over_to"))
     assert (refused.status_code, refused.json()["detail"]) == (404, f"no asset {south['id']}")
