@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from services.inventory.assets.handlers import find_asset
+from services.inventory.assets.handlers import find_system
 from services.inventory.history import store
 from services.inventory.history.domain import (
     OWN_TO_ONE,
@@ -100,7 +100,7 @@ async def compare_systems(
 ) -> Comparison:
     """How one system with its nodes and components differs from another, such as production from staging."""
     moment = at or datetime.now(UTC)
-    systems = [await call.find("viewer", "asset", find_asset, system_id) for system_id in (before, after)]
+    systems = [await call.find("viewer", "system", find_system, system_id) for system_id in (before, after)]
     async with call.read() as conn:
         sides = [await store.select_things_of_system(conn, s.id, s.site_id, moment) for s in systems]
     return Comparison(

@@ -122,3 +122,6 @@ async def test_what_other_sites_do_is_not_shown(steward: Harness) -> None:
             assert "Voltara" in answer.text, path
         pair = {"before": south["id"], "after": north["id"]}
         assert (await bob.get(f"{INVENTORY}/comparison", params=pair)).status_code == 404
+    node = await register_node(steward, north)
+    pair = {"before": north["id"], "after": node["id"]}
+    assert (await steward.admin.get(f"{INVENTORY}/comparison", params=pair)).status_code == 404
