@@ -1,6 +1,7 @@
 """Errors as problem documents (RFC 9457): what was refused, and for bad input the field, the rule and an example."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,9 +19,17 @@ from shared.telemetry import log
 
 MEDIA_TYPE = "application/problem+json"
 EXAMPLES_BY_RULE: Mapping[str, str] = {
+    "datetime_from_date_parsing": "2026-03-01T22:00:00Z",
+    "datetime_parsing": "2026-03-01T22:00:00Z",
     "extra_forbidden": "leave it out",
+    "int_type": "12",
+    "int_parsing": "12",
     "json_invalid": '{"name": "value"}',
+    "timezone_aware": "2026-03-01T22:00:00Z",
 }
+ALLOWED = re.compile(r"'([^']+)'")
+"""The first of the values that pydantic lists where one of them was expected."""
+
 CLIENT_LEFT = 499
 """What is counted of a request whose caller has left: nobody reads it, so no standard has a number for it."""
 NOT_JSON = Malformed(
@@ -123,7 +132,9 @@ def _part_of(body: Any, place: Sequence[str | int]) -> str | None:
 
 
 def _example_of(kind: str, context: Mapping[str, Any]) -> str:
-    for bound in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern", "expected"):
+    if listed := ALLOWED.match(str(context.get("expected", ""))):
+        return listed[1]
+    for bound in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern"):
         if bound in context:
             return f"{bound} {context[bound]}"
     return f"a valid {kind.split('_')[0]}"

@@ -1,11 +1,11 @@
 """A refusal shows an example that the caller could have sent; a caller who has left gets none, and is no error."""
 
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 from starlette.types import Message
 
 from shared.http import Body, problems
@@ -28,6 +28,9 @@ class Thing(Body):
     port: int = Field(ge=1, le=65535)
     roles: list[str]
     software: Software
+    kind: Literal["archive", "modality"] | None = None
+    days: int | None = None
+    at: AwareDatetime | None = None
 
 
 async def errors_of(body: object) -> list[dict[str, str]]:
@@ -59,6 +62,12 @@ async def errors_of(body: object) -> list[dict[str, str]]:
         ({"software": {"version": ""}}, "software.version", "4.1.0"),
         ({"software": {}}, "software.version", "4.1.0"),
         ({"colour": "blue"}, "colour", "leave it out"),
+        ({"kind": "toaster"}, "kind", "archive"),
+        ({"days": "few"}, "days", "12"),
+        ({"days": [1]}, "days", "12"),
+        ({"at": "2026-03-01"}, "at", "2026-03-01T22:00:00Z"),
+        ({"at": "2026-03-01T10:00:00"}, "at", "2026-03-01T22:00:00Z"),
+        ({"at": "yesterday"}, "at", "2026-03-01T22:00:00Z"),
     ],
 )
 async def test_the_example_is_that_of_the_body(change: dict[str, Any], field: str, example: str) -> None:
