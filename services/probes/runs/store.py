@@ -19,11 +19,19 @@ IS_ANOTHER = "({}) IS DISTINCT FROM ({})".format(
     ", ".join(f"old.{column}" for column in ASKED), ", ".join(f"excluded.{column}" for column in ASKED)
 )
 
+FAR_DUE = """far.next_due + far.interval * greatest(0, ceil(
+    extract(epoch FROM {now} - far.timeout - far.next_due) / extract(epoch FROM far.interval)))"""
+"""When an agent makes a run of the probe ``far``, or began one that may not have ended: its times are known by plan."""
+
 
 async def select_systems_under_load(conn: Connection) -> list[str]:
-    """The systems at which a heavy run is under way."""
+    """The systems at which a heavy run is under way, or should be by now at an agent."""
     rows = await conn.fetch(
-        "SELECT DISTINCT heavy_at FROM probes WHERE heavy_at IS NOT NULL AND leased_until > clock_timestamp()"
+        f"""SELECT heavy_at FROM probes WHERE heavy_at IS NOT NULL AND leased_until > clock_timestamp()
+            UNION
+            SELECT heavy_at FROM probes AS far
+            WHERE vantage IS NOT NULL AND heavy_at IS NOT NULL
+              AND {FAR_DUE.format(now="clock_timestamp()")} <= clock_timestamp()"""  # noqa: S608 -- our own constant
     )
     return [row["heavy_at"] for row in rows]
 
@@ -96,18 +104,24 @@ async def select_free(conn: Connection, now: datetime, until: datetime, most_at_
     """Probes that are due before ``until``, not leased and within all caps, the earliest first; locked.
 
     Together with what is leased there is at most one of a class at a target, one heavy one at a system, items of
-    suites included, and ``most_at_site`` at a site. Those of vantages are left out.
+    suites included, and ``most_at_site`` at a site. Those of vantages are left out, and the times of their heavy ones
+    spared: as long as they take, and as long as ours takes before them, where that leaves any time at all.
     """
     rows = await conn.fetch(
-        """WITH busy AS MATERIALIZED (
+        f"""WITH busy AS MATERIALIZED (
                SELECT subject, class, heavy_at, site_id FROM probes WHERE leased_until > $1
                UNION ALL
                SELECT NULL, NULL, run.system_id, NULL
                FROM suite_items AS item JOIN suite_runs AS run ON run.id = item.run_id
                WHERE item.is_heavy AND item.state = 'leased' AND item.leased_until > $1),
            due AS (
-               SELECT id, subject, class, heavy_at, site_id, next_due FROM probes
-               WHERE vantage IS NULL AND next_due <= $2 AND (leased_until IS NULL OR leased_until <= $1)),
+               SELECT id, subject, class, heavy_at, site_id, next_due FROM probes AS ours
+               WHERE vantage IS NULL AND next_due <= $2 AND (leased_until IS NULL OR leased_until <= $1)
+                 AND (heavy_at IS NULL OR NOT EXISTS (
+                     SELECT FROM probes AS far
+                     WHERE far.vantage IS NOT NULL AND far.heavy_at = ours.heavy_at
+                       AND {FAR_DUE.format(now="$1")} <= $2 + CASE
+                           WHEN far.interval > far.timeout + 2 * ours.timeout THEN ours.timeout ELSE '0' END))),
            first_of_class AS (
                SELECT DISTINCT ON (subject, class) * FROM due
                WHERE NOT EXISTS (SELECT FROM busy WHERE busy.subject = due.subject AND busy.class = due.class)
@@ -121,7 +135,7 @@ async def select_free(conn: Connection, now: datetime, until: datetime, most_at_
                SELECT id, coalesce(runs, 0) + row_number() OVER (PARTITION BY site_id ORDER BY next_due, id) AS place
                FROM first_of_system LEFT JOIN taken USING (site_id))
            SELECT probes.* FROM probes JOIN queued USING (id) WHERE place <= $3
-           ORDER BY next_due LIMIT $4 FOR UPDATE OF probes SKIP LOCKED""",
+           ORDER BY next_due LIMIT $4 FOR UPDATE OF probes SKIP LOCKED""",  # noqa: S608 -- our own constant
         now,
         until,
         most_at_site,

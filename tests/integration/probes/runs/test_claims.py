@@ -11,6 +11,7 @@ import pytest
 from asyncpg import InterfaceError
 
 from services.probes.kinds.domain import Observation
+from services.probes.runs import store
 from services.probes.runs.domain import Cadence, Probe, Run, slot_after
 from services.probes.runs.handlers import align_schedule, release_runs, start_probe, stop_probe, wait_for_turn
 from shared.database import Pool
@@ -82,6 +83,34 @@ async def test_heavy_probe_waits_for_the_other_of_its_system(pool: Pool) -> None
     [waited] = await claim(pool)
     assert (waited.probe.id, waited.due_at) == ("b", due_at)
     assert waited.lag >= SECOND
+
+
+async def test_heavy_probe_spares_the_times_of_an_agents_heavy_probe(pool: Pool) -> None:
+    """An agent asks nobody, but its times are known: before, while and after its link is down."""
+    hour = timedelta(hours=1)
+    heavy = {"kind": "dicom-retrieve", "is_heavy": True, "system_id": "archive", "interval": hour, "timeout": MINUTE}
+    await plant(pool, probe_of("far", vantage="north-dmz", **heavy), due_in=5 * MINUTE)
+    await plant(pool, probe_of("ours", **heavy), probe_of("elsewhere", **heavy | {"system_id": "other"}))
+
+    async def claimed_in(later: timedelta) -> set[str]:
+        async with begin(pool, "probes") as tx:
+            now = await wait_for_turn(tx) + later
+            return {due.probe.id for due in await store.select_free(tx.conn, now, now + SECOND, 10, 10)}
+
+    assert await claimed_in(timedelta(0)) == {"ours", "elsewhere"}
+    for days in (0, 3):
+        slot = 5 * MINUTE + timedelta(days=days)
+        assert await claimed_in(slot - MINUTE / 2) == {"elsewhere"}
+        assert await claimed_in(slot + MINUTE / 2) == {"elsewhere"}
+        assert await claimed_in(slot + 2 * MINUTE) == {"ours", "elsewhere"}
+
+
+async def test_heavy_probe_gets_its_turn_beside_an_agents_that_leaves_little_time(pool: Pool) -> None:
+    """It spares no more than the agent's own runs then: nothing may wait for ever."""
+    busy = {"kind": "dicom-retrieve", "is_heavy": True, "system_id": "archive", "timeout": 40 * SECOND}
+    await plant(pool, probe_of("far", vantage="north-dmz", **busy), due_in=-45 * SECOND)
+    await plant(pool, probe_of("ours", **busy))
+    assert [run.probe.id for run in await claim(pool)] == ["ours"]
 
 
 async def test_light_probe_does_not_wait_for_a_heavy_one(pool: Pool) -> None:
