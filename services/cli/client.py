@@ -41,8 +41,6 @@ RESOURCES = {
     "snapshot": "/inventory/v1/snapshot",
     "diff": "/inventory/v1/diff",
     "comparison": "/inventory/v1/comparison",
-    "recyclers": "/inventory/v1/recyclers",
-    "custody": "/inventory/v1/custody",
     "kinds": "/probes/v1/kinds",
     "targets": "/probes/v1/targets",
     "agents": "/probes/v1/agents",

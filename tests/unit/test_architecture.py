@@ -104,7 +104,8 @@ SQL = re.compile(
 SQL_CALL = re.compile(r"\b(conn|connection|pool)\.(execute|executemany|fetch|fetchrow|fetchval|copy_\w+)$")
 DELIVERY = {
     *("shared/api_keys.py", "shared/database.py", "shared/http/idempotency.py", "shared/identity.py"),
-    *("shared/listing.py", "shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py", "shared/service.py"),
+    *("shared/listing.py", "shared/migrate.py", "shared/positions.py", "shared/quarantine.py", "shared/relay.py"),
+    "shared/service.py",
     *("shared/transactions.py", "shared/turn.py", "shared/bus/postgres.py", "services/probes/vantage/spool.py"),
 }
 MAY_SLEEP = {

@@ -40,7 +40,7 @@ EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
 GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
 SHARED = (
     *("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions", "/v1/policies"),
-    "/v1/recyclers",
+    *("/v1/recyclers", "/v1/end-rules"),
 )
 ITI_81 = "/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
