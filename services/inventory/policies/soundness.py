@@ -1,7 +1,8 @@
 """Which policies make sense, and which promises no policy may break.
 
 Whatever a group decides: an asset reaches ``closed`` only by ``isolated``, ``sanitized`` and ``disposed``; from there
-on there is only forward; what keeps data is sanitized under certificates that nothing replaces; and two people sign.
+on there is only forward; what keeps data is sanitized under certificates that nothing replaces; a system's hardware has
+its chain of custody and stands on a recycler's manifest; and two people sign its dossier.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
