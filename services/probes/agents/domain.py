@@ -1,5 +1,6 @@
 """What an agent is given to do and what it brings back, as both sides of the link read it."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -128,6 +129,11 @@ class Assignments(BaseModel):
     items: list[Assignment]
     errands: list[Errand] = []
 
+    @property
+    def tag(self) -> str:
+        """The same for the same work, and for no other."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
 
 class Negotiation(BaseModel):
     """The matrix of a negotiation: pairs of SOP class and transfer syntax, whether each is needed, its result."""
@@ -233,22 +239,26 @@ class Refused(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What became of a delivery. ``retry`` are the probes whose alert is undecided: they are wanted again soon."""
+    """What became of a delivery. ``retry`` are the probes whose alert is undecided: they are wanted again soon.
+
+    ``work`` is the ETag of what the agent has to do now: if it is another, it need not wait to ask.
+    """
 
     taken: int
     refused: list[Refused]
     retry: list[str]
+    work: str = ""
 
 
-def receipt_of(received: Sequence[tuple[Brought, Reception]]) -> Receipt:
-    """What is answered when that became of each result."""
+def receipt_of(received: Sequence[tuple[Brought, Reception]], work: str) -> Receipt:
+    """What is answered when that became of each result, and there is that work."""
     refused = [
         Refused(index=index, reason=said)
         for index, (_, said) in enumerate(received)
         if said == "unknown" or said == "repeated" or said == "from the future"
     ]
     wanted = {one.probe_id for one, said in received if said == "wanted soon"}
-    return Receipt(taken=len(received) - len(refused), refused=refused, retry=sorted(wanted))
+    return Receipt(taken=len(received) - len(refused), refused=refused, retry=sorted(wanted), work=work)
 
 
 class Agent(BaseModel):

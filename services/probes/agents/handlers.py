@@ -73,7 +73,8 @@ async def take_delivery(tx: Transaction, sites: Sites, delivery: Delivery, rules
         [
             (one, next(received) if one.probe_id in admitted else answered.get(index, "unknown"))
             for index, one in enumerate(delivery.results)
-        ]
+        ],
+        work.tag,
     )
 
 

@@ -22,6 +22,7 @@ from services.probes.vantage.quarantine import Quarantine
 from services.probes.vantage.spool import Kept, Spool
 from services.probes.vantage.work import Roster
 from shared.telemetry import log
+from shared.waking import wait_at_most
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30
@@ -30,7 +31,7 @@ DISK_PAUSE = 5.0
 
 
 class Agent:
-    """One vantage. It asks for work, and tells that it is alive, every ``refresh_seconds``.
+    """One vantage. It asks for work, and tells that it is alive, every ``refresh_seconds``; earlier when work is new.
 
     It makes at most ``concurrency`` runs at the same time. After a first failure to bring what it saw it waits
     ``pause_seconds``, and after each more twice as long, up to thirty times.
@@ -91,6 +92,7 @@ class Agent:
 
     async def _refresh(self) -> None:
         while True:
+            self._link.news.clear()
             try:
                 if (work := await self._link.ask_for_work()) is not None:
                     self._roster.follow(work.items)
@@ -99,7 +101,7 @@ class Agent:
                     log.info("agent.assigned", probes=len(work.items), errands=len(work.errands))
             except (LinkDown, sqlite3.OperationalError) as exc:
                 log.warning("agent.not_refreshed", reason=str(exc))
-            await asyncio.sleep(self._refresh_seconds)
+            await wait_at_most(self._link.news, self._refresh_seconds)
 
     async def _keep(self) -> None:
         while True:
@@ -137,6 +139,4 @@ class Agent:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE * self._pause_seconds)
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._refresh_seconds):
-                    await self._kept.wait()
+            await wait_at_most(self._kept, self._refresh_seconds)

@@ -1,5 +1,6 @@
 """The link to the service: asks for work and brings results, over HTTP that only this side opens."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -31,7 +32,10 @@ class Broken(LinkDown):
 
 
 class Link:
-    """One agent's connection with probes at ``server``, under the agent's own name."""
+    """One agent's connection with probes at ``server``, under the agent's own name.
+
+    ``news`` is set when the service, while it took results, said that there is other work than it last gave.
+    """
 
     def __init__(self, server: str, name: str, token: SecretStr, ca: str | None = None) -> None:
         self._client = httpx.AsyncClient(
@@ -41,6 +45,7 @@ class Link:
             verify=ca or True,
         )
         self._etag: str | None = None
+        self.news = asyncio.Event()
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -66,7 +71,10 @@ class Link:
         head = f'{{{told},"results":['.encode()
         headers = {"Content-Type": "application/json"}
         body = head + b",".join(results) + b"]}"
-        return _read(Receipt, await self._send("POST", "/results", content=body, headers=headers))
+        receipt = _read(Receipt, await self._send("POST", "/results", content=body, headers=headers))
+        if receipt.work and f'"{receipt.work}"' != self._etag:
+            self.news.set()
+        return receipt
 
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:

@@ -38,7 +38,7 @@ class VantageSettings(KindSettings, LogSettings):
         100, ge=1, le=10_000, description="most runs that are under way at the same time", examples=[100]
     )
     agent_refresh: float = Field(
-        30, ge=0.1, le=3600, description="seconds from one question for work to the next", examples=[30]
+        10, ge=0.1, le=3600, description="most seconds from one question for work to the next", examples=[10]
     )
 
     @field_validator("agent_spool")

@@ -100,13 +100,18 @@ class Watched(Spool):
 
 @asynccontextmanager
 async def agent_at(
-    url: str, steward: Harness, folder: Path, name: str = VANTAGE, settings: KindSettings | None = None
+    url: str,
+    steward: Harness,
+    folder: Path,
+    name: str = VANTAGE,
+    settings: KindSettings | None = None,
+    refresh: float = 0.1,
 ) -> AsyncIterator[Watched]:
     """Runs an agent that brings what it sees to the service at ``url``; gives its spool."""
     link = Link(f"{url}/probes", name, SecretStr(steward.issuer.token("agent", [f"service:{SITE}"])))
     spool = Watched(folder / "spool")
     kinds = {kind.name: kind.configured(settings or KindSettings()) for kind in (*KINDS, *OF_SUITES)}
-    running = asyncio.create_task(Agent(link, spool, Quarantine(spool.folder), kinds, 0.1, 100).run())
+    running = asyncio.create_task(Agent(link, spool, Quarantine(spool.folder), kinds, refresh, 100).run())
     try:
         yield spool
     finally:
