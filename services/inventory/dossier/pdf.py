@@ -7,15 +7,16 @@ digest of this file.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from fpdf import FPDF
     from fpdf.fonts import TTFFont
 
-FONT_FILE = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
-FONT = "DejaVu"
+FONT, FONT_IN_PACKAGE = "FiraGO", "figo"
+"""Has glyphs for Latin, Greek, Cyrillic, Arabic, Hebrew, Thai, Georgian and Devanagari."""
+
 TITLE_POINTS, HEADING_POINTS, TEXT_POINTS, TABLE_POINTS = 18, 12, 9, 7
 MARGIN_MM = 15
 ROOM_MM = 30
@@ -69,13 +70,17 @@ def render(record: Mapping[str, Any], sealed_by: str, sealed_at: datetime) -> by
 def _page(sealed_at: datetime) -> "FPDF":
     # fpdf2 brings Pillow and fontTools, which a service that seals nothing does not need.
     from fpdf import FPDF
+    from pymupdf_fonts import myfont
 
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     page = FPDF(format="A4")
     page.set_creation_date(sealed_at)
     page.set_margin(MARGIN_MM)
     page.set_auto_page_break(True, MARGIN_MM)
-    page.add_font(FONT, fname=FONT_FILE)
+    with NamedTemporaryFile(suffix=".ttf") as file:
+        file.write(myfont(FONT_IN_PACKAGE))
+        file.flush()
+        page.add_font(FONT, fname=file.name)
     page.set_title("Dossier")
     page.add_page()
     return page
