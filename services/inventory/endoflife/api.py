@@ -101,6 +101,13 @@ async def list_rules(call: Annotated[Call, requires("viewer")]) -> list[TypeRule
         return await handlers.find_rules(conn)
 
 
+@router.get("/end-rules/{component_type}")
+async def get_rule(component_type: ComponentType, call: Annotated[Call, requires("viewer")]) -> TypeRule:
+    """What ends the life of components of a type, with the ETag that the next change must name."""
+    async with call.read() as conn:
+        return call.tag(await handlers.find_rule(conn, component_type))
+
+
 @router.put("/end-rules/{component_type}")
 async def set_rule(
     component_type: ComponentType, body: SetRule, call: Annotated[Call, requires("group-admin")], version: IfMatch

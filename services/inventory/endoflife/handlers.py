@@ -105,6 +105,12 @@ async def find_rules(conn: Connection) -> list[TypeRule]:
     return [rule for _, rule in sorted((built_in | own).items())]
 
 
+async def find_rule(conn: Connection, component_type: str) -> TypeRule:
+    """The rule of a type; of one that nothing ends by itself, an empty one."""
+    known = (rule for rule in await find_rules(conn) if rule.type == component_type)
+    return next(known, TypeRule(type=component_type, rule=Rule(), version=0))
+
+
 async def rules_in_force(conn: Connection) -> Mapping[str, Rule]:
     """The rule of each type that has one."""
     return {found.type: found.rule for found in await find_rules(conn)}

@@ -150,7 +150,9 @@ async def test_the_groups_rule_replaces_the_built_in_one(steward: Harness) -> No
     assert (await get(steward, "ends-of-life"))["items"][0]["on"] == months_after(years_ago(3), 60).isoformat()
     rule = {"rule": {"max_age_months": 36}}
     assert (await steward.as_("bob", "group-admin:north").put(url, json=rule)).status_code in {403, 428}
-    first = {"If-Match": '"0"'}
+    seen = await steward.as_("eve", "viewer:south").get(url)
+    assert (seen.headers["etag"], seen.json()["rule"]["max_age_months"]) == ('"0"', 60)
+    first = {"If-Match": seen.headers["etag"]}
     assert (await steward.admin.put(url, json=rule, headers=first)).json()["version"] == 1
     assert (await steward.admin.put(url, json=rule, headers=first)).status_code == 412
     await look(steward)
@@ -158,6 +160,8 @@ async def test_the_groups_rule_replaces_the_built_in_one(steward: Harness) -> No
     assert (end["asset_id"], end["on"]) == (drive["id"], datetime.now(UTC).date().isoformat())
     event = await steward.heard.until("end_rule.changed")
     assert (event.subject, event.data.max_age_months) == ("drive", 36)
+    assert (await get(steward, "end-rules/drive"))["rule"]["max_age_months"] == 36
+    assert (await get(steward, "end-rules/port"))["rule"]["max_age_months"] is None
 
 
 async def test_systems_have_no_end_of_their_own(steward: Harness) -> None:
