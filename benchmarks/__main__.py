@@ -18,7 +18,7 @@ from benchmarks.figure import Figure, table
 from benchmarks.ground import Ground
 from shared import telemetry
 
-NAMES = ("relay", "bus", "log", "audit", "idle", "up", "dicom", "probes", "alert-mail", "inventory", "gates")
+NAMES = ("relay", "bus", "log", "audit", "idle", "up", "dicom", "probes", "alert-mail", "inventory", "imports", "gates")
 LONG = ("log-long", "probes-long")
 LATEST = Path(__file__).parent / "latest.json"
 

@@ -70,7 +70,7 @@ async def _fill(house: House) -> list[Figure]:
     async with begin(pool, "inventory") as tx:
         for number in range(SITES):
             await register_site(tx, f"site-{number:03}", f"Hospital {number}", "Europe/Berlin")
-    drafts = [_draft(number) for number in range(COMPONENTS)]
+    drafts = [draft(number) for number in range(COMPONENTS)]
     began, busy = perf_counter(), process_time()
     for first in range(0, COMPONENTS, BATCH):
         async with begin(pool, "inventory") as tx:
@@ -84,7 +84,7 @@ async def _fill(house: House) -> list[Figure]:
     ]
 
 
-def _draft(number: int) -> ComponentDraft:
+def draft(number: int) -> ComponentDraft:
     chosen = random.Random(number)
     [kind] = chosen.choices(list(TYPES), weights=list(TYPES.values()))
     maker = chosen.choice(MAKERS)

@@ -151,6 +151,7 @@ class Group:
             "contract",
             "document",
             "statement",
+            "list",
             "waiver",
         )
         return [f"Secret {thing} {site_id}" for thing in things]
@@ -180,7 +181,8 @@ def body_of(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any] | None
 
 def form_of(example: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
     """The example of a route's form, about the things of these ids, with a file."""
-    return {"data": _fill(example, _fitting(ids)), "files": {"file": ("secret.pdf", PDF)}}
+    file = ("secret.csv", b"id\n") if "dry_run" in example else ("secret.pdf", PDF)
+    return {"data": _fill(example, _fitting(ids)), "files": {"file": file}}
 
 
 def _fitting(ids: Mapping[str, str]) -> dict[str, Any]:

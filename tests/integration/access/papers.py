@@ -26,7 +26,12 @@ async def write_papers(root: httpx.AsyncClient, site_id: str, system_id: str) ->
     )
     assert entry.is_success, entry.text
     document_id = listed["id"]
+    form = {"kind": "nodes", "site_id": site_id}
+    file = {"file": (f"Secret list {site_id}", b"id\n")}
+    taken_in = await root.post(f"{INVENTORY}/imports", data=form, files=file)
+    assert taken_in.is_success, taken_in.text
     return {
+        "import_id": taken_in.json()["id"],
         "document_id": document_id,
         "document_version": "1",
         "approval_id": entry.json()["id"],

@@ -21,6 +21,7 @@ OF_ONE_SITE = (
     "component_id",
     "contract_id",
     "link_id",
+    "import_id",
 )
 
 
