@@ -55,8 +55,8 @@ class Mapped:
 
     def type_of(self, slug: str) -> str:
         """The component type of a device role."""
-        words = [self.roles.get(slug), *(ROLES.get(word.rstrip("s")) or ROLES.get(word) for word in slug.split("-"))]
-        return next((word for word in words if word), "other")
+        words = (one for word in slug.split("-") for one in (word, word.removesuffix("s"), word.removesuffix("es")))
+        return self.roles.get(slug) or next((ROLES[word] for word in words if word in ROLES), "other")
 
 
 def results_of(page: Any) -> tuple[list[Thing], str | None]:
