@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from services.probes.kinds import KINDS
 from services.registry import OWNING_DATA, SERVICES, builder, settings_class
 from shared.database import Pool
 from shared.http.app import refuse_undeclared
@@ -45,7 +46,7 @@ PURE_PARTS = {
     *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
 }
 OUTSIDE_PARTS = {
-    *("association", "buffers", "catalogue", "dicom_echo", "echo", "network", "pdu"),
+    *("association", "buffers", "catalogue", "echo", "network", "pdu"),
     *(
         "acceptor",
         "agent",
@@ -60,20 +61,12 @@ OUTSIDE_PARTS = {
         "negotiation",
     ),
     *("exchange", "parameters", "retrieve", "tls", "turns"),
-    *(
-        "dicom_commitment",
-        "dicom_conformance",
-        "dicom_find",
-        "dicom_nodes",
-        "dicom_retrieve",
-        "dicom_roundtrip",
-        "receiver",
-    ),
+    *("dicom_conformance", "dicom_nodes", "receiver"),
     *("bringing", "link", "making", "quarantine", "spool", "sweep", "work"),
-    *("asking", "attempt", "certificates", "comparing", "decoder", "driver_faults", "http", "redirects"),
-    *("secrets", "tcp", "trust"),
-    *("command", "dicomweb", "engines", "login_flows", "login_pages", "ntp", "prometheus", "redfish", "snmp"),
-    *("programs", "snmp_presets", "snmp_session", "web_login"),
+    *("asking", "attempt", "certificates", "comparing", "decoder", "driver_faults", "redirects"),
+    *("secrets", "trust"),
+    *("engines", "login_flows", "login_pages"),
+    *("programs", "snmp_presets", "snmp_session"),
     *("telling", "vantages", "watch"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),
@@ -248,8 +241,11 @@ def test_stores_never_commit() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_capabilities_hold_known_roles(service: str) -> None:
-    """The same file name means the same role everywhere; a part of another name is declared above, pure or outside."""
-    known = ROLES | PURE_PARTS | OUTSIDE_PARTS
+    """The same file name means the same role everywhere; a part of another name is declared above, pure or outside.
+
+    A kind of probe is declared as such.
+    """
+    known = ROLES | PURE_PARTS | OUTSIDE_PARTS | {kind.__module__.rpartition(".")[2] for kind in KINDS}
     capabilities = [path for path in (ROOT / "services" / service).iterdir() if path.is_dir()]
     unknown = [
         str(file.relative_to(ROOT))

@@ -17,21 +17,19 @@ from services.probes.alerts.judging import (
     judge_batch,
     judged_by_usual,
 )
-from services.probes.alerts.measures import Measures, judged_measures
+from services.probes.alerts.measures import judged_measures
 from services.probes.alerts.records import Alert
 from services.probes.alerts.telling import Step, keep_moves, keep_steps
 from services.probes.alerts.upstream import vantage_id, vantage_name
 from services.probes.alerts.vantages import raise_if_cut_off
 from services.probes.baselines.domain import Key
 from services.probes.baselines.handlers import find_baselines, find_zones, forget_probe, keep_learned
-from services.probes.kinds import KINDS
+from services.probes.kinds import NATURES, nature_of
 from services.probes.runs.domain import Probe
 from services.probes.windows.domain import Window
 from shared.errors import Conflict
 from shared.events.alerts import Transition as What
 from shared.transactions import Transaction, new_id
-
-MEASURES: Mapping[str, Measures] = {kind.name: kind.measures for kind in KINDS}
 
 
 async def judge_results(
@@ -67,7 +65,7 @@ async def close_alert(tx: Transaction, probe: Probe, why: str) -> None:
 
 async def follow_limits(tx: Transaction, probe: Probe) -> None:
     """Resolves the alerts of measures that have no limits any more, and forgets where they stood."""
-    judged = judged_measures(probe.limits, MEASURES.get(probe.kind, {}))
+    judged = judged_measures(probe.limits, nature_of(probe.kind).measures)
     states = await store.select_states(tx.conn, [probe.id])
     gone = {key: state for key, state in states.items() if key[1] and key[1] not in judged}
     if gone:
@@ -110,14 +108,14 @@ async def _load(tx: Transaction, batch: Sequence[Judged], policy: Policy, window
     vantages = {vantage_id(one.result.vantage): one.result.vantage for one in batch}
     states = await store.select_states(tx.conn, [*(one.probe.id for one in batch), *vantages])
     above = assets_above(batch, policy)
-    usual = judged_by_usual(batch, MEASURES)
+    usual = judged_by_usual(batch, NATURES)
     zones = await find_zones(tx.conn, {one.probe.site_id for one in batch}) if usual else {}
     names = await store.select_names(tx.conn, above) if above else {}
     readings = [(key, one.result.started_at, zones.get(one.probe.site_id)) for key, one in usual]
     return Knowledge(
         policy=policy,
         windows=windows,
-        measures=MEASURES,
+        kinds=NATURES,
         states=states,
         uppers=await store.select_reaching(tx.conn, above) if above else {},
         baselines=await find_baselines(tx.conn, readings) if readings else {},

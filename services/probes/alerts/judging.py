@@ -19,13 +19,12 @@ from services.probes.alerts.domain import (
     miss,
 )
 from services.probes.alerts.limits import Limits
-from services.probes.alerts.measures import TELLING, Measures, Reading, level_by, readings_of, seen_of, summary_of
+from services.probes.alerts.measures import TELLING, Reading, level_by, readings_of, seen_of, summary_of
 from services.probes.alerts.records import About
 from services.probes.alerts.upstream import (
     Hold,
     Reaching,
     Upper,
-    asks_for_reach,
     hold_by,
     is_unanswered,
     uppers_of,
@@ -33,18 +32,10 @@ from services.probes.alerts.upstream import (
 )
 from services.probes.baselines.domain import Baseline, Key, Samples, learn, limits_from, slot_of, usual_at
 from services.probes.history.domain import Result
+from services.probes.kinds.domain import Nature
 from services.probes.runs.domain import Probe
 from services.probes.windows.domain import Window, is_held_back
 from shared.events.alerts import Severity
-
-FAULTS_OF_CONFIGURATION = frozenset(
-    {
-        *("rejected_ae_title", "move_destination_unknown", "not_authorized"),
-        *("login_refused", "no_form", "tls_name", "tls_client_certificate"),
-        *("expression", "no_such_object"),
-    }
-)
-"""Failures of a target that runs, and does not know us, or that we ask for what it does not have: no outage."""
 
 AGES = ((1440, "days"), (60, "hours"), (1, "minutes"))
 """What an age is told in: its size in minutes."""
@@ -69,7 +60,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What one result did to one check. ``upper_name`` is what it is held back by, as people call it."""
+    """What one result did to one check. ``upper_name`` is what it is held back by, as people call it.
+
+    ``is_unanswered``: our own network could be the reason of what was seen.
+    """
 
     judged: Judged
     measure: str
@@ -77,6 +71,7 @@ class Move:
     changes: Changes
     summary: str
     upper_name: str | None = None
+    is_unanswered: bool = False
 
     @property
     def key(self) -> Key:
@@ -86,8 +81,7 @@ class Move:
     @property
     def is_raised_unanswered(self) -> bool:
         """Whether it raises an alert for which our own network could be the reason."""
-        is_raised = any(change.what == "raised" for change in self.changes)
-        return is_raised and not self.measure and is_unanswered(self.judged.probe.kind, self.judged.result.failure)
+        return self.is_unanswered and any(change.what == "raised" for change in self.changes)
 
 
 @dataclass(frozen=True)
@@ -99,13 +93,21 @@ class Knowledge:
 
     policy: Policy
     windows: Sequence[Window]
-    measures: Mapping[str, Measures]
+    kinds: Mapping[str, Nature]
     states: Mapping[Key, AlertState] = field(default_factory=dict)
     uppers: Mapping[str, Mapping[str, Reaching]] = field(default_factory=dict)
     baselines: Mapping[Key, Baseline] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     cut_off: frozenset[str] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
+
+    def nature_of(self, probe: Probe) -> Nature:
+        """What is known of a probe's kind; nothing of one that this version does not have."""
+        return self.kinds.get(probe.kind, Nature())
+
+    def is_unanswered(self, judged: Judged) -> bool:
+        """Whether our own network can be the reason of a failure."""
+        return is_unanswered(judged.result.failure, self.nature_of(judged.probe).is_connectionless)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Judge:
         main = self._states.get((judged.probe.id, ""), OK)
         if sign == "bad" or main != OK:
             yield self._move(judged, "", main, self._seen(judged, sign), judged.result.detail)
-        told = tuple(readings_in(judged, self._known.measures)) if judged.result.outcome in TELLING else ()
+        told = tuple(readings_in(judged, self._known.kinds)) if judged.result.outcome in TELLING else ()
         yield from self._judge_readings(judged, told)
         yield from self._miss(judged, self._measures[judged.probe.id] - {reading.measure for reading in told})
 
@@ -171,14 +173,22 @@ class Judge:
     def _move(self, judged: Judged, measure: str, state: AlertState, seen: Seen, summary: str) -> Move:
         moved, changes = judge(state, seen, self._known.policy)
         upper = moved.suppressed_by
-        move = Move(judged, measure, moved, changes, summary, self._known.names.get(upper, upper) if upper else None)
+        upper_name = self._known.names.get(upper, upper) if upper else None
+        unanswered = not measure and self._known.is_unanswered(judged)
+        move = Move(judged, measure, moved, changes, summary, upper_name, unanswered)
         self._states[move.key] = moved
         if measure:
             self._measures[judged.probe.id].add(measure)
-        probe = judged.probe
-        if not measure and asks_for_reach(probe.kind, probe.reachability):
-            self._uppers[probe.subject][probe.id] = Reaching(moved, probe.kind, probe.reachability is True)
+        if not measure:
+            self._note_reach(judged.probe, moved)
         return move
+
+    def _note_reach(self, probe: Probe, moved: AlertState) -> None:
+        """Where the probe stands, for what lies behind its target, if it is who made it, or its kind, that says so."""
+        nature = self._known.nature_of(probe)
+        if nature.asks_for_reach if probe.reachability is None else probe.reachability:
+            reaching = Reaching(moved, nature.is_connectionless, probe.reachability is True)
+            self._uppers[probe.subject][probe.id] = reaching
 
     def _seen(self, judged: Judged, sign: Sign) -> Seen:
         result = judged.result
@@ -187,7 +197,7 @@ class Judge:
             sign,
             result.started_at,
             self._new_id(),
-            severity=judged.probe.severity or severity_of(result.failure),
+            severity=judged.probe.severity or severity_of(result.failure, self._known.nature_of(judged.probe)),
             failure=result.failure,
             is_held_back=self._is_held_back(judged),
             suppressed_by=hold.suppressed_by,
@@ -200,8 +210,7 @@ class Judge:
         return is_held_back(self._known.windows, targets, judged.result.started_at, self._known.policy.grace)
 
     def _hold(self, judged: Judged) -> Hold:
-        is_unheard = is_unanswered(judged.probe.kind, judged.result.failure)
-        if judged.result.vantage in self._known.cut_off and is_unheard:
+        if judged.result.vantage in self._known.cut_off and self._known.is_unanswered(judged):
             return Hold(vantage_id(judged.result.vantage))
         above = uppers_above(judged.probe, self._known.policy)
         return hold_by(Upper(asset, tuple(self._uppers.get(asset, {}).values())) for asset in above)
@@ -241,26 +250,26 @@ def assets_above(batch: Sequence[Judged], policy: Policy) -> frozenset[str]:
     return frozenset(asset for probe in failed for asset in uppers_above(probe, policy))
 
 
-def judged_by_usual(batch: Sequence[Judged], measures: Mapping[str, Measures]) -> list[tuple[Key, Judged]]:
+def judged_by_usual(batch: Sequence[Judged], kinds: Mapping[str, Nature]) -> list[tuple[Key, Judged]]:
     """The measures in a batch that are judged by what is usual, with the result that tells them."""
     return [
         ((one.probe.id, reading.measure), one)
         for one in batch
         if one.result.outcome in TELLING
-        for reading in readings_in(one, measures)
+        for reading in readings_in(one, kinds)
         if reading.limits.baseline
     ]
 
 
-def readings_in(judged: Judged, measures: Mapping[str, Measures]) -> Iterator[Reading]:
+def readings_in(judged: Judged, kinds: Mapping[str, Nature]) -> Iterator[Reading]:
     """The numbers of a result that have limits."""
     probe, result = judged.probe, judged.result
-    return readings_of(result.measures, result.phases, probe.limits, measures.get(probe.kind, {}))
+    return readings_of(result.measures, result.phases, probe.limits, kinds.get(probe.kind, Nature()).measures)
 
 
-def severity_of(failure: str | None) -> Severity:
+def severity_of(failure: str | None, nature: Nature) -> Severity:
     """How bad a failure is: a fault of configuration stops one connection, anything else may be an outage."""
-    return "warning" if failure in FAULTS_OF_CONFIGURATION else "critical"
+    return "warning" if failure in nature.faults_of_configuration else "critical"
 
 
 def summary_of_change(move: Move, change: Change, policy: Policy, now: datetime) -> str:

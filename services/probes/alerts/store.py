@@ -8,8 +8,9 @@ import asyncpg
 
 from services.probes.alerts.domain import OK, AlertState
 from services.probes.alerts.records import About, Alert, Standing, Transition, Watched
-from services.probes.alerts.upstream import MUTE, NO_ANSWER, OVER_UDP, REACHABILITY, Reach, Reaching
+from services.probes.alerts.upstream import MUTE, NO_ANSWER, Reach, Reaching
 from services.probes.baselines.domain import Key
+from services.probes.kinds import NATURES, nature_of
 from shared.database import Connection, found
 from shared.events.alerts import AlertPhase
 from shared.listing import fetch_page
@@ -43,12 +44,13 @@ async def select_reaching(conn: Connection, assets: Collection[str]) -> dict[str
             WHERE probes.subject = ANY($1)
               AND coalesce(probes.reachability, probes.kind = ANY($2))""",  # noqa: S608 -- names of our own columns
         list(assets),
-        list(REACHABILITY),
+        [name for name, nature in NATURES.items() if nature.asks_for_reach],
     )
     found: dict[str, dict[str, Reaching]] = {}
     for row in rows:
         state = _state(row) if row["phase"] else OK
-        found.setdefault(row["subject"], {})[row["id"]] = Reaching(state, row["kind"], row["reachability"] is True)
+        reaching = Reaching(state, nature_of(row["kind"]).is_connectionless, row["reachability"] is True)
+        found.setdefault(row["subject"], {})[row["id"]] = reaching
     return found
 
 
@@ -264,7 +266,7 @@ async def select_reach(conn: Connection, vantage: str, since: datetime | None, w
         list(without),
         list(NO_ANSWER),
         MUTE,
-        list(OVER_UDP),
+        [name for name, nature in NATURES.items() if nature.is_connectionless],
     )
     return Reach(row["asked"], row["mute"]) if row else Reach(0, 0)
 

@@ -12,19 +12,15 @@ NO_ANSWER = OUT_OF_REACH - {"refused"}
 """The failures that our own network can be the reason of. A refusal is an answer of the target's host."""
 
 MUTE = "timeout_answer"
-OVER_UDP = frozenset({"ntp", "snmp"})
-"""Kinds that make no connection: there ``MUTE`` is all that is seen of what is out of reach. Others have reached it."""
-
-REACHABILITY = frozenset({"dicom-echo", "tcp"})
-"""Kinds that ask whether their target can be reached, and little more."""
+"""All that a kind without connections sees of what is out of reach. Others have reached it."""
 
 FEWEST, SHARE = 5, 0.9
 VANTAGE_CHECK = "vantage"
 
 
-def is_unanswered(kind: str, failure: str | None) -> bool:
+def is_unanswered(failure: str | None, is_connectionless: bool) -> bool:
     """Whether our own network can be the reason of a failure."""
-    return failure in NO_ANSWER or (failure == MUTE and kind in OVER_UDP)
+    return failure in NO_ANSWER or (failure == MUTE and is_connectionless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Reaching:
     """
 
     state: AlertState
-    kind: str
+    is_connectionless: bool = False
     is_marked: bool = False
 
     @property
@@ -59,7 +55,7 @@ class Reaching:
         state = self.state
         if state.phase == "ok":
             return False
-        return self.is_marked or state.failure in OUT_OF_REACH or is_unanswered(self.kind, state.failure)
+        return self.is_marked or state.failure in OUT_OF_REACH or is_unanswered(state.failure, self.is_connectionless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +92,6 @@ def hold_by(uppers: Iterable[Upper]) -> Hold:
     known = sorted(uppers, key=lambda upper: upper.asset_id)
     down = next((upper.asset_id for upper in known if upper.is_down), None)
     return Hold(down, any(upper.may_be_down for upper in known))
-
-
-def asks_for_reach(kind: str, reachability: bool | None) -> bool:
-    """Whether a check asks for its target's reachability: as who made it says, or as its kind implies."""
-    return kind in REACHABILITY if reachability is None else reachability
 
 
 def uppers_of(subject: str, depends_on: Collection[str], own_network: Collection[str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from services.probes.alerts.judging import Judged, Move
 from services.probes.alerts.records import About
 from services.probes.alerts.telling import Step, keep_steps
 from services.probes.alerts.upstream import VANTAGE_CHECK, Reach, is_unanswered, vantage_id, vantage_name
+from services.probes.kinds import nature_of
 from shared.events import GROUP
 from shared.transactions import Transaction, new_id
 
@@ -32,7 +33,8 @@ def reach_of(batch: Sequence[Judged]) -> Reach:
     answers: dict[str, bool] = {}
     for one in batch:
         address = str(one.probe.settings.get("host", one.probe.subject))
-        is_mute = one.result.outcome == "failed" and is_unanswered(one.probe.kind, one.result.failure)
+        nature = nature_of(one.probe.kind)
+        is_mute = one.result.outcome == "failed" and is_unanswered(one.result.failure, nature.is_connectionless)
         answers[address] = answers.get(address, False) or not is_mute
     return Reach(len(answers), sum(not answers_at for answers_at in answers.values()))
 

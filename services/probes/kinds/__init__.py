@@ -1,5 +1,6 @@
-"""Kinds: what a probe can ask. A new one is a file here and its class in ``KINDS``."""
+"""Kinds: what a probe can ask. A new one is a file here and its row in ``KINDS``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from services.probes.kinds.command import Command
@@ -10,7 +11,7 @@ from services.probes.kinds.dicom_find import DicomFind
 from services.probes.kinds.dicom_retrieve import DicomRetrieve
 from services.probes.kinds.dicom_roundtrip import DicomRoundtrip
 from services.probes.kinds.dicomweb import Dicomweb
-from services.probes.kinds.domain import Kind
+from services.probes.kinds.domain import Kind, Nature
 from services.probes.kinds.http import Http
 from services.probes.kinds.ntp import Ntp
 from services.probes.kinds.prometheus import Prometheus
@@ -25,6 +26,15 @@ KINDS: tuple[type[Kind[Any]], ...] = (
     *(Tcp, Tls, Http, Dicomweb, WebLogin),
     *(Database, Snmp, Redfish, Prometheus, Ntp, Command),
 )
+
+NATURES: Mapping[str, Nature] = {kind.name: kind.nature() for kind in KINDS}
+"""What alerts know of each kind, by its name."""
+
+
+def nature_of(kind: str) -> Nature:
+    """What alerts know of a kind; nothing of one that this version does not have."""
+    return NATURES.get(kind, Nature())
+
 
 FOR_EVERY_NODE = tuple(kind for kind in KINDS if "settings_for" in vars(kind))
 """Kinds that a DICOM node gets a probe of without being asked for."""

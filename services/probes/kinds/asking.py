@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import abstractmethod
-from typing import Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -41,6 +41,7 @@ class Asking(Kind[S], Generic[S]):
     """A kind whose ``ask`` may raise Ended, and is ended at the timeout wherever it is."""
 
     failures = NETWORK_FAILURES
+    faults_of_configuration: ClassVar = frozenset({"tls_name", "tls_client_certificate"})
 
     def __init__(self, secrets: Secrets) -> None:
         self.secrets = secrets

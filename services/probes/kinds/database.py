@@ -68,6 +68,7 @@ class Database(Asking[DatabaseSettings]):
     name = "database"
     summary = "Logs in to a database and makes one query, read-only: how long each takes, and the number it answers."
     settings = DatabaseSettings
+    faults_of_configuration: ClassVar = Asking.faults_of_configuration | {"login_refused"}
     interval = timedelta(minutes=5)
     has_own_measures: ClassVar = True
     phases: ClassVar = Asking.phases | {"login", "query"}

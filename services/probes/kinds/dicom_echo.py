@@ -19,6 +19,7 @@ class DicomEcho(DicomAsking[DicomEchoSettings]):
     name = "dicom-echo"
     summary = "Opens an association with the node, sends a C-ECHO and releases it."
     settings = DicomEchoSettings
+    asks_for_reach = True
     failures: ClassVar = {
         **DicomAsking.failures,
         "dimse_status": "the node answered the C-ECHO with another status than success",

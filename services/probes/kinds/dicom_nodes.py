@@ -94,6 +94,9 @@ class DicomAsking(Asking[N], Generic[N]):
 
     phases: ClassVar = frozenset({"dns", "tcp", "tls", "association", "dimse", "release"})
     failures: ClassVar = DICOM_FAILURES
+    faults_of_configuration: ClassVar = Asking.faults_of_configuration | {
+        *("rejected_ae_title", "move_destination_unknown", "not_authorized"),
+    }
 
     def __init__(self, secrets: Secrets, calling_ae_title: str, listen_host: str, listen_port: int) -> None:
         super().__init__(secrets)

@@ -48,6 +48,16 @@ class Measure:
     baseline: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What alerts know of a kind; ``Kind`` says what each means."""
+
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    faults_of_configuration: frozenset[str] = frozenset()
+    asks_for_reach: bool = False
+    is_connectionless: bool = False
+
+
 class Configuration(Protocol):
     """What kinds need of the service's settings."""
 
@@ -79,6 +89,11 @@ class Kind(ABC, Generic[S]):
     stands one of them at a time. With ``has_own_measures`` it tells, beside ``measures``, numbers whose names its
     settings or its target give. ``phases`` are the names that its phases may have; ``failures`` the words that an
     observation's ``failure`` may be, and what each means.
+
+    Of these, ``faults_of_configuration`` are those of a target that runs, and does not know us, or does not have what
+    we ask for: they are no outage. One that ``asks_for_reach`` asks little more than whether its target can be reached,
+    and so tells that for what lies behind it. To one that ``is_connectionless`` silence is all that there is of a
+    target out of reach; others have reached what they have connected to.
     """
 
     name: ClassVar[str]
@@ -90,6 +105,14 @@ class Kind(ABC, Generic[S]):
     has_own_measures: ClassVar[bool] = False
     phases: ClassVar[frozenset[str]] = frozenset({"dns", "tcp", "tls", "answer", "body"})
     failures: ClassVar[Mapping[str, str]] = {}
+    faults_of_configuration: ClassVar[frozenset[str]] = frozenset()
+    asks_for_reach: ClassVar[bool] = False
+    is_connectionless: ClassVar[bool] = False
+
+    @classmethod
+    def nature(cls) -> Nature:
+        """What alerts know of it."""
+        return Nature(cls.measures, cls.faults_of_configuration, cls.asks_for_reach, cls.is_connectionless)
 
     @classmethod
     def configured(cls, configuration: Configuration) -> Self:

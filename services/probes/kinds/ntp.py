@@ -56,6 +56,7 @@ class Ntp(Asking[NtpSettings]):
     name = "ntp"
     summary = "Asks a time server for its time: the offset of its clock to ours, and whether it is synchronized itself."
     settings = NtpSettings
+    is_connectionless = True
     interval = timedelta(minutes=5)
     measures: ClassVar = {
         "offset_seconds": Measure("seconds", "higher", "between the server's clock and ours, either way", 0.5, 1),

@@ -83,6 +83,7 @@ class Prometheus(Asking[PrometheusSettings]):
     name = "prometheus"
     summary = "Asks a Prometheus server for an expression, or reads a metric from an exporter's page."
     settings = PrometheusSettings
+    faults_of_configuration: ClassVar = Asking.faults_of_configuration | {"expression"}
     interval = timedelta(seconds=60)
     has_own_measures: ClassVar = True
     measures: ClassVar = {

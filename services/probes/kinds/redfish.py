@@ -86,6 +86,7 @@ class Redfish(Asking[RedfishSettings]):
     name = "redfish"
     summary = "Asks a server's management controller for the health of the system, drives, power supplies and fans."
     settings = RedfishSettings
+    faults_of_configuration: ClassVar = Asking.faults_of_configuration | {"login_refused"}
     interval = timedelta(minutes=5)
     measures: ClassVar = {
         **{kind: Measure("parts", "lower", "that are there") for kind in KINDS_OF_PARTS},

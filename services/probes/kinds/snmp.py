@@ -92,6 +92,8 @@ class Snmp(Asking[SnmpSettings]):
     name = "snmp"
     summary = "Asks an SNMP agent (v2c, v3) for storage, load, UPS, port errors, RAID, or any object."
     settings = SnmpSettings
+    faults_of_configuration: ClassVar = Asking.faults_of_configuration | {"login_refused", "no_such_object"}
+    is_connectionless = True
     interval = timedelta(minutes=5)
     has_own_measures: ClassVar = True
     measures: ClassVar = {

@@ -38,6 +38,7 @@ class Tcp(Asking[TcpSettings]):
     name = "tcp"
     summary = "Opens a TCP connection; where a greeting is set, waits for it."
     settings = TcpSettings
+    asks_for_reach = True
     interval = timedelta(seconds=60)
     failures: ClassVar = NETWORK_FAILURES | {"greeting": "the peer greets, but not with the text that is expected"}
 

@@ -104,6 +104,7 @@ class WebLogin(Asking[WebLoginSettings]):
     name = "web-login"
     summary = "Signs in by a web page's form, or by OAuth 2.0, and asks for a page."
     settings = WebLoginSettings
+    faults_of_configuration: ClassVar = Asking.faults_of_configuration | {"login_refused", "no_form"}
     interval = timedelta(minutes=5)
     measures: ClassVar = {
         "login_seconds": Measure("seconds", "higher", "until signed in", 5, 15, baseline=True),

@@ -11,10 +11,19 @@ from services.probes.kinds.domain import Kind, Observation
 PLUGINS = "/usr/lib/nagios/plugins"
 SECRETS = {"word": "open sesame", "community": "public-in-tests", "wrong": "shut sesame"}
 
-OVER_TCP: Mapping[str, Callable[[str, int], dict[str, Any]]] = {
+Settings = Callable[[str, int], dict[str, Any]]
+
+
+def by_example(kind: type[Kind[Any]]) -> Settings | None:
+    """The settings of the kind's own example, at another peer; None where it names no peer by host and port, or URL."""
+    example: dict[str, Any] = kind.settings.model_json_schema()["examples"][0]
+    if {"host", "port"} <= example.keys():
+        return lambda host, port: example | {"host": host, "port": port}
+    return (lambda host, port: example | {"url": f"http://{host}:{port}/"}) if "url" in example else None
+
+
+OF_THEIR_OWN: Mapping[str, Settings] = {
     "tcp": lambda host, port: {"host": host, "port": port, "greeting": "220 "},
-    "tls": lambda host, port: {"host": host, "port": port},
-    "http": lambda host, port: {"url": f"http://{host}:{port}/"},
     "dicomweb": lambda host, port: {"url": f"http://{host}:{port}/dicom-web"},
     "web-login": lambda host, port: {"url": f"http://{host}:{port}/", "username": "ann", "password": "word"},
     "database": lambda host, port: {
@@ -26,9 +35,17 @@ OVER_TCP: Mapping[str, Callable[[str, int], dict[str, Any]]] = {
     "redfish": lambda host, port: {"url": f"http://{host}:{port}", "username": "ann", "password": "word"},
     "prometheus": lambda host, port: {"url": f"http://{host}:{port}", "expression": "up"},
 }
-OVER_UDP: Mapping[str, Callable[[str, int], dict[str, Any]]] = {
+"""Where the example is not enough: it names secrets that are not here, or awaits nothing of a silent peer."""
+
+OVER_UDP: Mapping[str, Settings] = {
     "snmp": lambda host, port: {"host": host, "port": port, "community": "community", "presets": ["load"]},
     "ntp": lambda host, port: {"host": host, "port": port},
+}
+OVER_TCP: Mapping[str, Settings] = {
+    kind.name: settings
+    for kind in KINDS
+    if not kind.is_connectionless and not kind.name.startswith("dicom-")
+    if (settings := OF_THEIR_OWN.get(kind.name) or by_example(kind)) is not None
 }
 
 

@@ -22,9 +22,9 @@ from services.probes.alerts.domain import (
     lose,
     release,
 )
-from services.probes.alerts.judging import FAULTS_OF_CONFIGURATION, Knowledge, Move, judge_batch, severity_of
+from services.probes.alerts.judging import Knowledge, Move, judge_batch, severity_of
 from services.probes.alerts.upstream import Reaching
-from services.probes.kinds import KINDS
+from services.probes.kinds import KINDS, NATURES
 from services.probes.windows.domain import Window
 from shared.events.probes import Outcome
 from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
@@ -190,7 +190,7 @@ def test_it_does_not_matter_which_replica_judges_what(told: list[tuple[str, str]
 
 def judged_in(batches: list[list[tuple[str, str]]]) -> list[tuple[str, tuple[Change, ...]]]:
     """The moves that change something, with the alerts' ids taken out."""
-    known = Knowledge(POLICY, [Window("w", frozenset({"host"}), NOON + 10 * MINUTE, NOON + 15 * MINUTE)], {})
+    known = Knowledge(POLICY, [Window("w", frozenset({"host"}), NOON + 10 * MINUTE, NOON + 15 * MINUTE)], NATURES)
     told: list[Move] = []
     minute = 0
     for batch in batches:
@@ -203,8 +203,8 @@ def judged_in(batches: list[list[tuple[str, str]]]) -> list[tuple[str, tuple[Cha
         moves = judge_batch(given, known, Ids()).moves
         told += moves
         states = dict(known.states) | {move.key: move.state for move in moves}
-        uppers = {key[0].removeprefix("echo:"): {key[0]: Reaching(state, "tcp")} for key, state in states.items()}
-        known = Knowledge(POLICY, known.windows, {}, states=states, uppers=uppers)
+        uppers = {key[0].removeprefix("echo:"): {key[0]: Reaching(state)} for key, state in states.items()}
+        known = Knowledge(POLICY, known.windows, NATURES, states=states, uppers=uppers)
     return [
         (move.judged.probe.id, tuple(Change(c.what, c.before, c.after) for c in move.changes))
         for move in told
@@ -212,19 +212,27 @@ def judged_in(batches: list[list[tuple[str, str]]]) -> list[tuple[str, tuple[Cha
     ]
 
 
-@pytest.mark.parametrize("failure", ["rejected_ae_title", "login_refused", "tls_name", "no_form"])
-def test_a_fault_of_configuration_is_no_outage(failure: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        *(("dicom-echo", "rejected_ae_title"), ("dicom-retrieve", "move_destination_unknown")),
+        *(("database", "login_refused"), ("web-login", "no_form"), ("snmp", "no_such_object")),
+        *(("prometheus", "expression"), ("http", "tls_name"), ("dicom-find", "tls_client_certificate")),
+    ],
+)
+def test_a_fault_of_configuration_is_no_outage(kind: str, failure: str) -> None:
     """The target runs, and does not know us, or does not have what we ask for."""
-    assert severity_of(failure) == "warning"
+    assert severity_of(failure, NATURES[kind]) == "warning"
 
 
+@pytest.mark.parametrize("kind", NATURES)
 @pytest.mark.parametrize("failure", ["refused", "timeout_answer", "tls_expired", "aborted", None])
-def test_what_may_be_an_outage_is_critical(failure: str | None) -> None:
+def test_what_may_be_an_outage_is_critical(kind: str, failure: str | None) -> None:
     """Until a person says otherwise in the check."""
-    assert severity_of(failure) == "critical"
+    assert severity_of(failure, NATURES[kind]) == "critical"
 
 
 def test_every_fault_of_configuration_is_a_word_of_some_kind() -> None:
     """A word that no kind uses any more would be judged by nobody."""
     words = {word for kind in KINDS for word in kind.failures}
-    assert words >= FAULTS_OF_CONFIGURATION
+    assert words >= {word for nature in NATURES.values() for word in nature.faults_of_configuration}

@@ -13,6 +13,7 @@ from services.probes.alerts.judging import Knowledge, judge_batch
 from services.probes.alerts.limits import Limits
 from services.probes.alerts.upstream import Reaching
 from services.probes.baselines.domain import Key
+from services.probes.kinds import NATURES
 from services.probes.runs.domain import Probe
 from services.probes.windows.domain import Window
 from shared.events.alerts import Transition
@@ -54,8 +55,8 @@ class Replay:
         uppers: dict[str, dict[str, Reaching]] = {}
         for (probe_id, measure), state in self.states.items():
             if not measure:
-                uppers.setdefault(probe_id.removeprefix("echo:"), {})[probe_id] = Reaching(state, "dicom-echo")
-        known = Knowledge(POLICY, self.windows, {}, states=self.states, uppers=uppers)
+                uppers.setdefault(probe_id.removeprefix("echo:"), {})[probe_id] = Reaching(state)
+        known = Knowledge(POLICY, self.windows, NATURES, states=self.states, uppers=uppers)
         for move in judge_batch([one], known, self.ids).moves:
             self.states[move.key] = move.state
             yield from _written(move.changes, move.measure, move.state)

@@ -8,6 +8,7 @@ from services.probes.alerts.domain import OK, AlertState
 from services.probes.alerts.judging import Knowledge, judge_batch
 from services.probes.alerts.upstream import Hold, Reach, Reaching, Upper, hold_by, uppers_of
 from services.probes.alerts.vantages import reach_of
+from services.probes.kinds import NATURES
 from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
 
 DOWN = AlertState("firing", alert_id="a", failure="timeout_connect")
@@ -16,7 +17,7 @@ UNDECIDED = AlertState("pending", failures=1, failure="refused")
 
 def upper(asset_id: str, *states: AlertState) -> Upper:
     """Something with such checks of its reachability."""
-    return Upper(asset_id, tuple(Reaching(state, "tcp") for state in states))
+    return Upper(asset_id, tuple(Reaching(state) for state in states))
 
 
 def test_what_is_down_or_may_be_explains_a_failure() -> None:
@@ -54,7 +55,7 @@ def test_what_nobody_hears_says_nothing_about_an_upper() -> None:
 
 def test_only_what_asks_for_reachability_hides_anything() -> None:
     """By its kind, or as who made it says."""
-    known = Knowledge(POLICY, [], {})
+    known = Knowledge(POLICY, [], NATURES)
     for kind, reachability, is_hidden in (
         *(("tcp", None, True), ("dicom-echo", None, True), ("snmp", None, False), ("http", None, False)),
         *(("snmp", True, True), ("tcp", False, False)),
@@ -72,9 +73,12 @@ def test_only_what_asks_for_reachability_hides_anything() -> None:
 def test_a_missing_answer_means_out_of_reach_where_nothing_was_connected() -> None:
     """Over TCP the target was reached; what a person has marked means it with every failure."""
     mute = AlertState("firing", alert_id="a", failure="timeout_answer")
-    assert [Reaching(mute, kind).is_known for kind in ("snmp", "ntp", "tcp", "http")] == [True, True, False, False]
-    assert Reaching(AlertState("firing", alert_id="a", failure="critical"), "command", is_marked=True).is_known
-    assert not Reaching(OK, "command", is_marked=True).is_known
+    assert {name for name, nature in NATURES.items() if Reaching(mute, nature.is_connectionless).is_known} == {
+        "snmp",
+        "ntp",
+    }
+    assert Reaching(AlertState("firing", alert_id="a", failure="critical"), is_marked=True).is_known
+    assert not Reaching(OK, is_marked=True).is_known
 
 
 def test_all_lies_behind_our_own_network_but_that_itself() -> None:
@@ -106,7 +110,7 @@ def test_an_address_is_mute_when_nothing_there_answers() -> None:
 
 def test_a_vantage_that_is_cut_off_opens_no_alert_on_a_target_that_does_not_answer() -> None:
     """One that answers, if wrongly, is judged as ever."""
-    known = Knowledge(POLICY, [], {}, cut_off=frozenset({"first"}))
+    known = Knowledge(POLICY, [], NATURES, cut_off=frozenset({"first"}))
     mute = [judged(probe("mute"), "failed", NOON + minute * MINUTE) for minute in range(9)]
     wrong = [judged(probe("wrong"), "failed", NOON + minute * MINUTE, "aborted") for minute in range(3)]
     moves = judge_batch([*mute, *wrong], known, Ids()).moves
@@ -117,7 +121,7 @@ def test_a_vantage_that_is_cut_off_opens_no_alert_on_a_target_that_does_not_answ
 def test_a_failure_of_our_own_network_is_none_of_the_target() -> None:
     """The setting names our gateway: while it is down nothing behind it is raised, from no agent's vantage though."""
     policy = type(POLICY)(3, 2, POLICY.grace, own_network=("gateway",))
-    known = Knowledge(policy, [], {}, uppers={"gateway": {"echo:gateway": Reaching(DOWN, "tcp")}})
+    known = Knowledge(policy, [], NATURES, uppers={"gateway": {"echo:gateway": Reaching(DOWN)}})
     ours = [judged(probe("pacs"), "failed", NOON + minute * MINUTE) for minute in range(5)]
     agents = [judged(probe("far", vantage="agent"), "failed", NOON + minute * MINUTE) for minute in range(5)]
     moves = judge_batch([*ours, *agents], known, Ids()).moves

@@ -18,11 +18,11 @@ from services.probes.baselines.domain import (
     slots_around,
     usual_at,
 )
-from services.probes.kinds.domain import Measure
+from services.probes.kinds.domain import Measure, Nature
 from tests.unit.probes.alerts.checks import MINUTE, NOON, POLICY, Ids, judged, probe
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-SPEED = {"dicom-echo": {"bytes_per_second": Measure("B/s", "lower", "how fast", baseline=True)}}
+SPEED = {"dicom-echo": Nature({"bytes_per_second": Measure("B/s", "lower", "how fast", baseline=True)})}
 KEY = ("echo:pacs", "bytes_per_second")
 
 
