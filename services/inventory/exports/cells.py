@@ -34,6 +34,21 @@ _DOTTED = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 FLAGS: Mapping[str, bool] = {"true": True, "false": False, "yes": True, "no": False}
 
 
+_NO_XML = re.compile("[\ufffe\uffff]|_(?=x(?:005F|FFFE|FFFF)_)")
+_ESCAPED = re.compile(r"_x(005F|FFFE|FFFF)_")
+"""Characters that XML can't hold, and the sign of their escapes, as ECMA-376 part 1 §22.4.2.4 writes them."""
+
+
+def escaped(text: str) -> str:
+    """The text as a workbook can hold it."""
+    return _NO_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+
+
+def unescaped(text: str) -> str:
+    """The text that a workbook holds."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a sheet: what its cells hold, and an example of one.
@@ -81,7 +96,11 @@ def read_cell(column: Column, cell: str) -> Any:
         raise Malformed(column.name, f"must have at most {MAX_CELL} characters", column.example)
     if cell == EMPTIES:
         return [] if column.kind == "list" else None
-    text = _unquoted(column, cell)
+    return read_text(column, _unquoted(column, cell))
+
+
+def read_text(column: Column, text: str) -> Any:
+    """The value of a text, which says nothing by a sign or a quote before it. Raises Malformed."""
     try:
         return _READERS[column.kind](text)
     except ValueError as exc:

@@ -10,7 +10,7 @@ from typing import IO, Any, Literal, Protocol
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from services.inventory.exports.cells import Column, write_cell
+from services.inventory.exports.cells import Column, escaped, write_cell
 
 Format = Literal["csv", "ndjson", "xlsx"]
 MEDIA_TYPES = {
@@ -99,7 +99,7 @@ class ExcelSheet:
     def _cell(self, column: Column, value: Any) -> Any:
         if not (text := write_cell(column.kind, value)):
             return None
-        cell = WriteOnlyCell(self._sheet, value=text)
+        cell = WriteOnlyCell(self._sheet, value=escaped(text))
         # What the library takes for a formula or an error by its looks is a text here.
         cell.data_type = "s"
         return cell

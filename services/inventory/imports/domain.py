@@ -221,9 +221,14 @@ def faults_of(refused: Refused) -> list[Fault]:
 def refused(row: Row, exc: Refused, columns: Mapping[str, str] | None = None) -> Outcome:
     """The outcome of a row that was refused; ``columns`` are the columns by the names of fields."""
     faults = [
-        fault.model_copy(update={"field": (columns or {}).get(fault.field, fault.field)}) for fault in faults_of(exc)
+        fault.model_copy(update={"field": (columns or {}).get(fault.field, _in_column(fault.field))})
+        for fault in faults_of(exc)
     ]
     return Outcome(row.place, "refused", name=_text(row.values.get("name")), faults=faults)
+
+
+def _in_column(field: str) -> str:
+    return field.replace("fields.", FIELD, 1) if field.startswith("fields.") else field
 
 
 def columns_by_field(kind: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from services.inventory.assets.domain import Component
 from services.inventory.components.domain import ComponentChange, ComponentDraft, key_of, serial_key
 from services.inventory.components.handlers import put_components
 from services.inventory.components.known import ChangedComponent, NewComponent, Put
-from services.inventory.exports.cells import CellKind, Column, read_cell
+from services.inventory.exports.cells import CellKind, Column, read_text
 from services.inventory.exports.columns import COLUMNS, FIELD, NO_FIELD
 from services.inventory.exports.handlers import find_things
 from services.inventory.fields.domain import EXAMPLES, FieldDefinition, parse_value
@@ -260,7 +260,7 @@ def _fields(
 
 
 def _field(column: str, definition: FieldDefinition, cell: str) -> Any:
-    value = read_cell(Column(column, EXAMPLES[definition.kind], CELLS[definition.kind]), cell)
+    value = read_text(Column(column, EXAMPLES[definition.kind], CELLS[definition.kind]), cell)
     return parse_value(definition, value.isoformat() if definition.kind == "date" else value)
 
 

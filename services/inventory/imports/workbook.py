@@ -8,6 +8,7 @@ from openpyxl import load_workbook
 
 from services.inventory.documents.archives import office_type
 from services.inventory.documents.markup import NotTaken
+from services.inventory.exports.cells import unescaped
 from services.inventory.imports.domain import MOST_COLUMNS, BadFile, Fault, RawRow
 from services.inventory.imports.sheet import EXTRA, Sheet
 
@@ -90,4 +91,4 @@ def _text(value: Any) -> str:
         return value.date().isoformat() if value.time() == time() else value.isoformat()
     if isinstance(value, date):
         return value.isoformat()
-    return str(value)
+    return unescaped(str(value))
