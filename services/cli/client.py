@@ -22,6 +22,7 @@ RESOURCES = {
     "fields": "/inventory/v1/fields",
     "assets": "/inventory/v1/assets",
     "evidence": "/inventory/v1/evidence",
+    "imports": "/inventory/v1/imports",
     "waivers": "/inventory/v1/waivers",
     "lifecycle-policies": "/inventory/v1/policies",
     "people": "/inventory/v1/people",
