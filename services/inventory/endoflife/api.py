@@ -87,18 +87,18 @@ async def list_budget(
     site_id: SiteId | None = None,
     type: ComponentType | None = None,
     first_month: Annotated[int, Query(ge=1, le=12, description="with which the budget year begins")] = 1,
-) -> list[BudgetLine]:
+) -> Page[BudgetLine]:
     """What must be replaced, by budget year. A year is named by the calendar year in which it ends."""
     chosen = Selection(call.caller.sites("viewer"), site_id, type)
     async with call.read() as conn:
-        return await store.select_budget(conn, chosen, first_month, datetime.now(UTC))
+        return Page(items=await store.select_budget(conn, chosen, first_month, datetime.now(UTC)), next=None)
 
 
 @router.get("/end-rules")
-async def list_rules(call: Annotated[Call, requires("viewer")]) -> list[TypeRule]:
+async def list_rules(call: Annotated[Call, requires("viewer")]) -> Page[TypeRule]:
     """What ends the life of each type of components."""
     async with call.read() as conn:
-        return await handlers.find_rules(conn)
+        return Page(items=await handlers.find_rules(conn), next=None)
 
 
 @router.get("/end-rules/{component_type}")

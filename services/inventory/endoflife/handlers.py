@@ -33,12 +33,13 @@ Runs = tuple[str | None, str | None]
 """A product and its version."""
 
 
-async def look_at_some(tx: Transaction) -> int:
-    """Works out the ends of components that were changed or not looked at today, and raises and settles their orders.
+async def look_at_some(tx: Transaction, after: str) -> str | None:
+    """Works out the ends of some components behind the id ``after``, and raises and settles their orders.
 
-    Returns how many there were; zero when all has been seen.
+    They are those of which something new was told, and those not looked at today. Returns the last one's id; None when
+    there was none.
     """
-    seen = await store.lock_stale(tx.conn, tx.now, BATCH)
+    seen = await store.lock_stale(tx.conn, tx.now, after, BATCH)
     used = [component for component in seen if component.is_in_use]
     rules = await rules_in_force(tx.conn)
     ends = await _ends(tx.conn, used, rules)
@@ -48,7 +49,7 @@ async def look_at_some(tx: Transaction) -> int:
     due = {end.asset_id: end for end in ends}
     for component in seen:
         await _follow(tx, orders.get(component.asset_id), due.get(component.asset_id), rules, component.today)
-    return len(seen)
+    return seen[-1].asset_id if seen else None
 
 
 async def _follow(

@@ -34,7 +34,7 @@ class EndOfLifeSchedule:
 
     async def look_at_all(self) -> None:
         """Works out what is due, some hundred components in each transaction."""
-        is_more = True
-        while is_more:
+        after: str | None = ""
+        while after is not None:
             async with begin(self.pool, SERVICE, now=self.clock()) as tx:
-                is_more = await look_at_some(tx) > 0
+                after = await look_at_some(tx, after)

@@ -22,15 +22,20 @@ IN_USE = ("procured", "staged", "commissioning", "in_service", "maintenance", "d
 """The states of what was bought and is not on its way out."""
 
 _SEEN = """
-    SELECT a.id AS asset_id, a.site_id, a.name, a.version AS asset_version, a.state = ANY($1) AS is_in_use, c.type,
-           c.purchase_date, c.installed_on, c.product_id, c.software_version,
-           ($2 AT TIME ZONE s.time_zone)::date AS today,
+    SELECT a.id AS asset_id, a.site_id, a.name, a.state = ANY($1) AS is_in_use, c.type, c.purchase_date, c.installed_on,
+           c.product_id, c.software_version, ($2 AT TIME ZONE s.time_zone)::date AS today, f.facts,
            (SELECT jsonb_agg(jsonb_build_object('counter', u.counter, 'value', u.value,
                                                 'on', (u.at AT TIME ZONE s.time_zone)::date))
             FROM usage u WHERE u.asset_id = a.id) AS usage
     FROM components c JOIN assets a ON a.id = c.asset_id JOIN sites s ON s.id = a.site_id
     LEFT JOIN ends_of_life e ON e.asset_id = a.id
+    LEFT JOIN (SELECT asset_id, sum(value) AS total FROM usage GROUP BY asset_id) u ON u.asset_id = a.id
+    LEFT JOIN products p ON p.id = c.product_id
+    LEFT JOIN (SELECT product_id, sum(version) AS total FROM product_versions GROUP BY product_id) v
+        ON v.product_id = c.product_id,
+    LATERAL (SELECT concat_ws('/', a.version, coalesce(u.total, 0), p.version, v.total) AS facts) f
 """
+"""``facts`` is another text whenever something was told that bears on the end."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Seen:
     site_id: str
     name: str
     type: str
-    version: int
+    facts: str
     is_in_use: bool
     today: date
     purchase_date: date | None
@@ -67,17 +72,21 @@ class Selection:
         return None if self.visible is None else list(self.visible)
 
 
-async def lock_stale(conn: Connection, now: datetime, limit: int) -> list[Seen]:
-    """Components that were changed, or not looked at today; nobody else looks at them until the transaction ends."""
+async def lock_stale(conn: Connection, now: datetime, after: str, limit: int) -> list[Seen]:
+    """Components, by id behind ``after``, of which something new was told or that were not looked at today.
+
+    Nobody else looks at them until the transaction ends.
+    """
     rows = await conn.fetch(
         f"""{_SEEN}
-        WHERE CASE WHEN a.state = ANY($1)
-                   THEN e.asset_id IS NULL OR e.seen_version <> a.version
-                        OR e.seen_on <> ($2 AT TIME ZONE s.time_zone)::date
-                   ELSE e.asset_id IS NOT NULL END
-        ORDER BY a.id LIMIT $3 FOR NO KEY UPDATE OF a SKIP LOCKED""",
+        WHERE a.id > $3 AND CASE WHEN a.state = ANY($1)
+                                 THEN e.asset_id IS NULL OR e.seen_facts <> f.facts
+                                      OR e.seen_on <> ($2 AT TIME ZONE s.time_zone)::date
+                                 ELSE e.asset_id IS NOT NULL END
+        ORDER BY a.id LIMIT $4 FOR NO KEY UPDATE OF a SKIP LOCKED""",
         list(IN_USE),
         now,
+        after,
         limit,
     )
     return [_seen(row) for row in rows]
@@ -94,7 +103,7 @@ async def upsert_ends(conn: Connection, ends: Sequence[ComponentEnd], seen: Sequ
     await conn.executemany(
         """INSERT INTO ends_of_life VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
            ON CONFLICT (asset_id) DO UPDATE SET ends_on = $4, ground = $5, order_by = $6, candidates = $7, unknown = $8,
-               seen_on = $9, seen_version = $10, type = $3""",
+               seen_on = $9, seen_facts = $10, type = $3""",
         [
             (
                 end.asset_id,
@@ -106,7 +115,7 @@ async def upsert_ends(conn: Connection, ends: Sequence[ComponentEnd], seen: Sequ
                 [candidate.model_dump(mode="json") for candidate in end.candidates],
                 end.unknown,
                 component.today,
-                component.version,
+                component.facts,
             )
             for end, component in zip(ends, seen, strict=True)
         ],
@@ -174,7 +183,7 @@ async def upsert_rule(conn: Connection, rule: TypeRule) -> None:
     )
     if not changed:
         raise Stale(f"the rule of {rule.type} was changed by somebody else; get it again")
-    await conn.execute("UPDATE ends_of_life SET seen_version = 0 WHERE type = $1", rule.type)
+    await conn.execute("UPDATE ends_of_life SET seen_facts = '' WHERE type = $1", rule.type)
 
 
 async def select_open_orders(conn: Connection, asset_ids: Sequence[str]) -> Mapping[str, ReplacementOrder]:
@@ -246,7 +255,7 @@ def _seen(row: asyncpg.Record) -> Seen:
         site_id=row["site_id"],
         name=row["name"],
         type=row["type"],
-        version=row["asset_version"],
+        facts=row["facts"],
         is_in_use=row["is_in_use"],
         today=row["today"],
         purchase_date=row["purchase_date"],

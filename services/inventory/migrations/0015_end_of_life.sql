@@ -1,5 +1,4 @@
--- What each component's end of life was when it was looked at last: on the day ``seen_on`` at its site, in the asset's
--- version ``seen_version``.
+-- What each component's end of life was when it was looked at last: on the day ``seen_on`` at its site, by ``seen_facts``.
 CREATE TABLE ends_of_life (
     asset_id     text    PRIMARY KEY REFERENCES assets,
     site_id      text    NOT NULL,
@@ -10,7 +9,7 @@ CREATE TABLE ends_of_life (
     candidates   jsonb   NOT NULL,
     unknown      text[]  NOT NULL,
     seen_on      date    NOT NULL,
-    seen_version integer NOT NULL
+    seen_facts   text    NOT NULL
 );
 CREATE INDEX ends_of_life_of_site ON ends_of_life (site_id, asset_id);
 CREATE INDEX ends_of_life_by_day ON ends_of_life (ends_on, asset_id);

@@ -104,7 +104,7 @@ async def test_the_report_counts_what_ends_in_which_budget_year(steward: Harness
     await install(steward, "server", site_id="south", purchase_date="2010-01-01")
     await install(steward, "server")
     await look(steward, datetime(2026, 11, 22, 12, tzinfo=UTC))
-    lines = await get(steward, "ends-of-life/budget", first_month="10")
+    lines = (await get(steward, "ends-of-life/budget", first_month="10"))["items"]
     counted = {(line["budget_year"], line["site_id"]): (line["components"], line["past"]) for line in lines}
     assert counted == {
         (2028, "north"): (1, 0),
@@ -113,7 +113,7 @@ async def test_the_report_counts_what_ends_in_which_budget_year(steward: Harness
         (None, "north"): (1, 0),
     }
     assert [line["budget_year"] for line in lines] == [2016, 2028, 2029, None]
-    mine = (await steward.as_("bob", "viewer:south").get(f"{INVENTORY}/ends-of-life/budget")).json()
+    mine = (await steward.as_("bob", "viewer:south").get(f"{INVENTORY}/ends-of-life/budget")).json()["items"]
     assert {line["site_id"] for line in mine} == {"south"}
 
 
@@ -162,6 +162,24 @@ async def test_the_groups_rule_replaces_the_built_in_one(steward: Harness) -> No
     assert (event.subject, event.data.max_age_months) == ("drive", 36)
     assert (await get(steward, "end-rules/drive"))["rule"]["max_age_months"] == 36
     assert (await get(steward, "end-rules/port"))["rule"]["max_age_months"] is None
+
+
+async def test_what_is_told_later_moves_the_end_the_same_day(steward: Harness) -> None:
+    """A counter's reading, and what the vendor says of the product, count at the next look, without a change of it."""
+    vendor = await post(steward, f"{INVENTORY}/vendors", VENDOR)
+    product = await post(steward, f"{INVENTORY}/products", {"vendor_id": vendor["id"], "name": "D9", "type": "drive"})
+    drive = await install(steward, "drive", purchase_date=years_ago(1).isoformat(), product_id=product["id"])
+    await look(steward)
+    reading = {"counter": "wear_percent", "value": 91}
+    assert (await steward.admin.post(f"{INVENTORY}/assets/{drive['id']}/usage", json=reading)).is_success
+    await look(steward)
+    assert (await get(steward, "ends-of-life"))["items"][0]["ground"] == "usage"
+    stated = {"state": "ends_on", "on": "2020-01-31", "source": "LN-1", "stated_on": "2019-01-01"}
+    body = {"vendor_id": vendor["id"], "name": "D9", "type": "drive", "support": stated}
+    url = f"{INVENTORY}/products/{product['id']}"
+    assert (await steward.admin.put(url, json=body, headers={"If-Match": '"1"'})).is_success
+    await look(steward)
+    assert (await get(steward, "ends-of-life"))["items"][0]["on"] == "2020-01-31"
 
 
 async def test_systems_have_no_end_of_their_own(steward: Harness) -> None:
