@@ -12,6 +12,7 @@ from services.inventory.documents.api import documents_router
 from services.inventory.documents.upload import Limits
 from services.inventory.dossier import consumer as dossier_consumer
 from services.inventory.dossier.api import router as dossiers
+from services.inventory.endoflife import consumer as endoflife_consumer
 from services.inventory.endoflife.api import router as ends_of_life
 from services.inventory.endoflife.schedule import EndOfLifeSchedule
 from services.inventory.evidence import consumer as evidence_consumer
@@ -76,6 +77,7 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
             usage_consumer.HANDLERS,
             evidence_consumer.HANDLERS,
             dossier_consumer.HANDLERS,
+            endoflife_consumer.HANDLERS,
         ],
         work={
             "ends of life": EndOfLifeSchedule(pool).run,

@@ -117,3 +117,19 @@ class ChangeTransitioned(EventData, event_type="change.transitioned"):
     plan_sha256: str | None
     window_id: str | None
     reason: str
+
+
+class AdvisoryPublished(EventData, event_type="advisory.published"):
+    """What a vendor's security advisory means for an asset, as a person has confirmed; the subject is the asset.
+
+    It is ``open`` without a fix, ``fixable`` by ``fixed_version``, ``closed`` once the asset runs that or was found not
+    to be affected. ``cvss`` is the vector with its version (``CVSS:3.1/…``).
+    """
+
+    advisory_id: str
+    title: str
+    state: Literal["open", "fixable", "closed"]
+    fixed_version: str | None
+    cvss: str | None
+    known_exploited: bool
+    version: int

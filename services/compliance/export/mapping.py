@@ -134,6 +134,7 @@ ROWS: Mapping[str, Row] = {
     "restore.drilled": Row("asset", "E", details=("drill_id", "report")),
     "migration.verified": Row("asset", "E", details=("migration_id", "destination_system_id", "manifest")),
     "media.sanitized": Row("asset", "E", details=("certificate_id", "system_id", "certificate")),
+    "advisory.published": Row("asset", "E", SECURITY_ALERT, details=("advisory_id", "state")),
     "change.transitioned": Row("site", "U", details=("change_id", "window_id", "systems")),
     "notice.sent": Row("site", "E", details=NOTICE),
     "notice.failed": Row("site", "E", details=NOTICE),

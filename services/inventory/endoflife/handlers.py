@@ -24,6 +24,7 @@ from shared.database import Connection
 from shared.errors import NotFound, Stale
 from shared.events import GROUP
 from shared.events.inventory import EndRuleChanged, ReplacementChanged
+from shared.events.maintenance import AdvisoryPublished
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
@@ -99,6 +100,11 @@ async def set_rule(tx: Transaction, component_type: str, expected_version: int, 
     return changed
 
 
+async def take_advisory(tx: Transaction, asset_id: str, site_id: str, told: AdvisoryPublished) -> None:
+    """Keeps what an advisory means for a component; of systems and nodes, whose parts end by themselves, nothing."""
+    await store.upsert_advisory(tx.conn, asset_id, site_id, told)
+
+
 async def find_rules(conn: Connection) -> list[TypeRule]:
     """The rules of all types that have one."""
     own = {rule.type: rule for rule in await store.select_rules(conn)}
@@ -139,7 +145,13 @@ async def _support(conn: Connection, product_id: str | None, version: str | None
 
 
 def _end(component: Seen, rule: Rule, support: SupportEnd) -> ComponentEnd:
-    facts = Facts(type=component.type, purchase_date=component.purchase_date, usage=component.usage, support=support)
+    facts = Facts(
+        type=component.type,
+        purchase_date=component.purchase_date,
+        usage=component.usage,
+        support=support,
+        unfixed_advisories=component.unfixed_advisories,
+    )
     end = end_of_life(facts, rule, component.today)
     first = end.first
     return ComponentEnd(

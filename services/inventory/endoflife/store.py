@@ -17,6 +17,7 @@ from services.inventory.endoflife.domain import (
 )
 from shared.database import Connection, found
 from shared.errors import Stale
+from shared.events.maintenance import AdvisoryPublished
 
 IN_USE = ("procured", "staged", "commissioning", "in_service", "maintenance", "degraded")
 """The states of what was bought and is not on its way out."""
@@ -26,14 +27,17 @@ _SEEN = """
            c.product_id, c.software_version, ($2 AT TIME ZONE s.time_zone)::date AS today, f.facts,
            (SELECT jsonb_agg(jsonb_build_object('counter', u.counter, 'value', u.value,
                                                 'on', (u.at AT TIME ZONE s.time_zone)::date))
-            FROM usage u WHERE u.asset_id = a.id) AS usage
+            FROM usage u WHERE u.asset_id = a.id) AS usage,
+           ARRAY(SELECT n.advisory_id FROM advisories n WHERE n.asset_id = a.id AND n.state = 'open' ORDER BY 1)
+               AS unfixed_advisories
     FROM components c JOIN assets a ON a.id = c.asset_id JOIN sites s ON s.id = a.site_id
     LEFT JOIN ends_of_life e ON e.asset_id = a.id
     LEFT JOIN (SELECT asset_id, sum(value) AS total FROM usage GROUP BY asset_id) u ON u.asset_id = a.id
     LEFT JOIN products p ON p.id = c.product_id
     LEFT JOIN (SELECT product_id, sum(version) AS total FROM product_versions GROUP BY product_id) v
-        ON v.product_id = c.product_id,
-    LATERAL (SELECT concat_ws('/', a.version, coalesce(u.total, 0), p.version, v.total) AS facts) f
+        ON v.product_id = c.product_id
+    LEFT JOIN (SELECT asset_id, sum(version) AS total FROM advisories GROUP BY asset_id) n ON n.asset_id = a.id,
+    LATERAL (SELECT concat_ws('/', a.version, coalesce(u.total, 0), p.version, v.total, n.total) AS facts) f
 """
 """``facts`` is another text whenever something was told that bears on the end."""
 
@@ -53,6 +57,7 @@ class Seen:
     product_id: str | None
     software_version: str | None
     usage: tuple[Usage, ...]
+    unfixed_advisories: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,20 @@ async def select_budget(conn: Connection, chosen: Selection, first_month: int, n
     return [BudgetLine.model_validate(dict(row)) for row in rows]
 
 
+async def upsert_advisory(conn: Connection, asset_id: str, site_id: str, told: AdvisoryPublished) -> None:
+    """Keeps what an advisory means for a component of the site, unless a newer version is kept."""
+    await conn.execute(
+        """INSERT INTO advisories (asset_id, advisory_id, state, version)
+           SELECT asset_id, $3, $4, $5 FROM components WHERE asset_id = $1 AND site_id = $2
+           ON CONFLICT (asset_id, advisory_id) DO UPDATE SET state = $4, version = $5 WHERE advisories.version < $5""",
+        asset_id,
+        site_id,
+        told.advisory_id,
+        told.state,
+        told.version,
+    )
+
+
 async def select_rules(conn: Connection) -> list[TypeRule]:
     """The rules that the group has set, by type."""
     rows = await conn.fetch("SELECT * FROM end_rules ORDER BY type")
@@ -262,6 +281,7 @@ def _seen(row: asyncpg.Record) -> Seen:
         product_id=row["product_id"],
         software_version=row["software_version"],
         usage=tuple(Usage.model_validate({**counter, "began": began}) for counter in row["usage"] or ()),
+        unfixed_advisories=tuple(row["unfixed_advisories"]),
     )
 
 

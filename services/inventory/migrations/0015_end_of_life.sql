@@ -38,3 +38,12 @@ CREATE TABLE replacement_orders (
 );
 CREATE UNIQUE INDEX one_open_order_per_component ON replacement_orders (asset_id) WHERE state <> 'settled';
 CREATE INDEX orders_of_site ON replacement_orders (site_id, id);
+
+-- The advisories of components that are not closed, as they were told of last.
+CREATE TABLE advisories (
+    asset_id    text    NOT NULL REFERENCES assets,
+    advisory_id text    NOT NULL,
+    state       text    NOT NULL,
+    version     integer NOT NULL,
+    PRIMARY KEY (asset_id, advisory_id)
+);

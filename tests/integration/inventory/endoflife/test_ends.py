@@ -7,9 +7,12 @@ import pytest
 
 from services.inventory.endoflife.domain import months_after
 from services.inventory.endoflife.schedule import EndOfLifeSchedule
-from tests.harness import Harness
+from shared.bus.postgres import PostgresBus
+from shared.events.maintenance import AdvisoryPublished
+from tests.harness import Harness, speaking_as
 from tests.integration.inventory.components.parts import COMPONENTS, change, install
 from tests.integration.inventory.requests import check_malformed, post, register_system
+from tests.news import until
 
 INVENTORY = "/inventory/v1"
 ORDERS = f"{INVENTORY}/replacement-orders"
@@ -180,6 +183,36 @@ async def test_what_is_told_later_moves_the_end_the_same_day(steward: Harness) -
     assert (await steward.admin.put(url, json=body, headers={"If-Match": '"1"'})).is_success
     await look(steward)
     assert (await get(steward, "ends-of-life"))["items"][0]["on"] == "2020-01-31"
+
+
+async def test_an_advisory_without_a_fix_ends_a_component_until_it_is_closed(
+    steward: Harness, database: str, bus: PostgresBus
+) -> None:
+    """The order comes at once and is settled with the fix; a late word, or one of another site, changes nothing."""
+    server = await install(steward, "server", purchase_date=years_ago(1).isoformat())
+    told = AdvisoryPublished(
+        advisory_id="ICSMA-26-001-01",
+        title="Improper authentication",
+        state="open",
+        fixed_version=None,
+        cvss=None,
+        known_exploited=True,
+        version=1,
+    )
+    pool = steward.pools["inventory"]
+    async with speaking_as("maintenance", database, bus) as maintenance:
+        await maintenance.say(told, subject=server["id"], site_id="south")
+        await maintenance.say(told, subject=server["id"], site_id="north")
+        await until(pool, "SELECT count(*) = 1 FROM advisories")
+        await look(steward)
+        [order] = (await get(steward, "replacement-orders"))["items"]
+        assert (order["ground"], order["due"]) == ("advisory", datetime.now(UTC).date().isoformat())
+        assert "ICSMA-26-001-01" in order["why"]
+        closed = told.model_copy(update={"state": "closed", "version": 2})
+        await maintenance.say(closed, told, subject=server["id"], site_id="north")
+        await until(pool, "SELECT state = 'closed' FROM advisories")
+        await look(steward)
+    assert (await get(steward, f"replacement-orders/{order['id']}"))["state"] == "settled"
 
 
 async def test_systems_have_no_end_of_their_own(steward: Harness) -> None:
