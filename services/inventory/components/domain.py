@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 
 from services.inventory.assets.domain import Component, FieldValue, Host, MediaType, RaidLevel, StartState
+from services.inventory.vendors.names import Makers, spelling_of_vendor
 from shared.errors import Conflict, Malformed, Refused
 from shared.events import SiteId
 from shared.events.envelope import first_fault
@@ -153,7 +154,24 @@ def serial_key(text: str | None) -> str | None:
     """What the spellings of a serial number or a tag have in common: case, spaces and dashes don't matter."""
     if text is None:
         return None
-    return _DASHES_AND_SPACES.sub("", _plain(text)) or _plain(text)
+    # What stood behind a space may compose with what stood before it (Unicode §3.11).
+    return unicodedata.normalize("NFKC", _DASHES_AND_SPACES.sub("", _plain(text))) or _plain(text)
+
+
+_VENDOR = "="
+"""Begins the key of a vendor, as no spelling does."""
+
+
+def maker_key(manufacturer: str | None, product_id: str | None, site_id: str, makers: Makers) -> str:
+    """Within what a serial number is one: a vendor of the catalogue, another maker, or the site where none is known."""
+    if vendor := makers.vendor_of(manufacturer, product_id):
+        return _VENDOR + vendor
+    return spelling_of_vendor(manufacturer) if manufacturer else f" {site_id}"
+
+
+def kept_maker_keys(key: str, makers: Makers) -> Iterable[str]:
+    """The key, and those of the time before the catalogue had the vendor, or one of its aliases."""
+    return [key, *makers.spellings_of.get(key.removeprefix(_VENDOR), ())]
 
 
 def search_text(component: Component) -> str:
