@@ -16,10 +16,11 @@ from services.inventory.components.domain import (
     RowsRefused,
     parse_row,
 )
-from services.inventory.components.known import ChangedComponent, Known, NewComponent, Put, by_type, uniques_of
+from services.inventory.components.known import ChangedComponent, Known, NewComponent, Put, by_type
 from services.inventory.fields.handlers import hold_fields
 from services.inventory.sites.handlers import zones_of
-from services.inventory.vendors.handlers import known_products
+from services.inventory.vendors.handlers import makers_of
+from services.inventory.vendors.names import Makers
 from shared.database import Connection
 from shared.errors import Conflict, Refused
 from shared.grants import Caller
@@ -82,7 +83,7 @@ async def put_components(tx: Transaction, rows: Sequence[Put], caller: Caller) -
         changes[row.id] = (known.components.get(row.id), made)
         known.learn(made)
         outcomes.append(made)
-    await _write(tx, list(changes.values()))
+    await _write(tx, list(changes.values()), known.makers)
     return outcomes
 
 
@@ -95,6 +96,7 @@ async def _gather(tx: Transaction, rows: Sequence[Put], caller: Caller) -> Known
     holders = await store.hold_lines(tx.conn, {change.installed_in for change in wanted if change.installed_in})
     systems = await assets.hold_systems(tx, {change.system_id for change in wanted if change.system_id})
     sites = {row.draft.site_id for row in rows if isinstance(row, NewComponent)}
+    told: list[ComponentChange | Component] = [*wanted, *olds]
     known = Known(
         caller=caller,
         now=tx.now,
@@ -102,23 +104,27 @@ async def _gather(tx: Transaction, rows: Sequence[Put], caller: Caller) -> Known
         components={component.id: component for component in (*holders, *olds)},
         systems={system.id: system for system in systems},
         definitions=by_type(await hold_fields(tx, types)),
-        products=await known_products(tx.conn, {change.product_id for change in wanted if change.product_id}),
+        makers=await makers_of(
+            tx.conn,
+            {one.manufacturer for one in told if one.manufacturer},
+            {one.product_id for one in told if one.product_id},
+        ),
     )
-    uniques = [unique for row in rows for unique in known.wanted_uniques(row)]
-    for owner in await store.select_owners(tx.conn, uniques):
-        known.owners.update(dict.fromkeys(uniques_of(owner).values(), owner))
+    sought = {found: unique for row in rows for found, unique in known.sought(row).items()}
+    for found, owner in await store.select_owners(tx.conn, sought):
+        known.owners[sought[found]][owner.id] = owner
     return known
 
 
-async def _write(tx: Transaction, changes: Sequence[tuple[Component | None, Component]]) -> None:
+async def _write(tx: Transaction, changes: Sequence[tuple[Component | None, Component]], makers: Makers) -> None:
     added = [new for old, new in changes if old is None]
     if added:
         await assets.add_components(tx, added)
-        await store.insert_components(tx.conn, added)
+        await store.insert_components(tx.conn, added, makers)
     changed = [(old, new) for old, new in changes if old is not None]
     if changed:
         await assets.change_components(tx, changed)
-        await store.update_components(tx.conn, [new for _, new in changed])
+        await store.update_components(tx.conn, [new for _, new in changed], makers)
 
 
 def _parse(row: object) -> Put | Refused:

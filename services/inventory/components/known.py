@@ -1,7 +1,7 @@
 """What a batch of components is judged against: what is there, and what the rows before have made of it. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -14,11 +14,13 @@ from services.inventory.components.domain import (
     check_facts,
     check_fits,
     check_no_ring,
-    key_of,
+    kept_maker_keys,
+    maker_key,
     serial_key,
 )
 from services.inventory.fields.domain import FieldDefinition, check_values
 from services.inventory.lifecycle.domain import FINAL
+from services.inventory.vendors.names import Makers
 from shared.errors import Conflict, NotFound
 from shared.events.inventory import ComponentType
 from shared.grants import Caller
@@ -47,20 +49,6 @@ class ChangedComponent:
 Put = NewComponent | ChangedComponent
 
 
-def uniques_of(component: Component) -> dict[str, Unique]:
-    """What no other component that lives may have: a serial number of its manufacturer, a tag at its site."""
-    return {} if component.state in FINAL else _uniques(component, component.site_id)
-
-
-def _uniques(said: Component | ComponentChange, site_id: str) -> dict[str, Unique]:
-    found: dict[str, Unique] = {}
-    if key := serial_key(said.serial):
-        found["serial"] = ("serial", key_of(said.manufacturer) or "", key)
-    if key := serial_key(said.asset_tag):
-        found["asset_tag"] = ("asset_tag", site_id, key)
-    return found
-
-
 @dataclass
 class Known:
     """All that rows can name, as it is when the next row is judged."""
@@ -71,15 +59,21 @@ class Known:
     components: dict[str, Component]
     systems: Mapping[str, System]
     definitions: Mapping[ComponentType, list[FieldDefinition]]
-    products: Set[str] = frozenset()
-    owners: dict[Unique, Component] = field(default_factory=dict)
+    makers: Makers
+    owners: dict[Unique, dict[str, Component]] = field(default_factory=lambda: defaultdict(dict))
 
-    def wanted_uniques(self, row: Put) -> Iterable[Unique]:
-        """What a row wants for itself alone."""
+    def sought(self, row: Put) -> Mapping[Unique, Unique]:
+        """What a row wants for itself alone, by each way in which another may have it."""
         if isinstance(row, NewComponent):
-            return _uniques(row.draft, row.draft.site_id).values()
-        old = self.components.get(row.id)
-        return _uniques(row.change, old.site_id).values() if old else ()
+            wanted = self._uniques(row.draft, row.draft.site_id)
+        else:
+            old = self.components.get(row.id)
+            wanted = self._uniques(row.change, old.site_id) if old else {}
+        return {
+            (unique[0], scope, unique[2]): unique
+            for unique in wanted.values()
+            for scope in kept_maker_keys(unique[1], self.makers)
+        }
 
     def judge(self, row: Put) -> Component:
         """The component that a row makes. Raises NotFound, Forbidden, Stale, Malformed, Conflict."""
@@ -102,12 +96,14 @@ class Known:
         return made
 
     def learn(self, made: Component) -> None:
-        """Takes over what a row has made, for the rows behind it."""
-        if old := self.components.get(made.id):
-            for unique in uniques_of(old).values():
-                self.owners.pop(unique, None)
+        """Takes over what a row has made, for the rows behind it.
+
+        What it gives up is free after the batch: all are written at once, and the database sees them in any order.
+        """
         self.components[made.id] = made
-        self.owners.update(dict.fromkeys(uniques_of(made).values(), made))
+        if made.state not in FINAL:
+            for unique in self._uniques(made, made.site_id).values():
+                self.owners[unique][made.id] = made
 
     def _drafted(self, row: NewComponent) -> Component:
         draft = row.draft
@@ -138,7 +134,7 @@ class Known:
     def _check_product(self, made: Component, before: Component | None) -> None:
         if made.product_id is None or (before and before.product_id == made.product_id):
             return
-        if made.product_id not in self.products:
+        if made.product_id not in self.makers.products:
             raise NotFound(f"no product {made.product_id}")
 
     def _check_holder(self, made: Component) -> None:
@@ -160,13 +156,21 @@ class Known:
             here = self.components.get(here.installed_in or "")
 
     def _check_unique(self, made: Component) -> None:
-        for name, unique in uniques_of(made).items():
-            owner = self.owners.get(unique)
-            if owner is not None and owner.id != made.id:
-                raise self._taken(name, made, owner)
+        for name, unique in self._uniques(made, made.site_id).items():
+            for owner in self.owners[unique].values():
+                if owner.id != made.id:
+                    raise self._taken(name, made, owner)
+
+    def _uniques(self, said: Component | ComponentChange, site_id: str) -> dict[str, Unique]:
+        found: dict[str, Unique] = {}
+        if key := serial_key(said.serial):
+            found["serial"] = ("serial", maker_key(said.manufacturer, said.product_id, site_id, self.makers), key)
+        if key := serial_key(said.asset_tag):
+            found["asset_tag"] = ("asset_tag", site_id, key)
+        return found
 
     def _taken(self, name: str, made: Component, owner: Component) -> Conflict:
-        whose = f"of {made.manufacturer or 'no known manufacturer'}" if name == "serial" else f"at {made.site_id}"
+        whose = f"of {made.manufacturer}" if name == "serial" and made.manufacturer else f"at {made.site_id}"
         what = f"{name} {getattr(made, name)} {whose}"
         if not self.caller.has("viewer", owner.site_id):
             return Conflict(f"{what} belongs to another component of the group")

@@ -1,6 +1,6 @@
 """SQL of components: their own facts; what they share with other assets belongs to those."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -9,8 +9,9 @@ from typing import Any
 import asyncpg
 
 from services.inventory.assets.domain import Component, FieldValue
-from services.inventory.components.domain import key_of, search_text, serial_key
+from services.inventory.components.domain import key_of, maker_key, search_text, serial_key
 from services.inventory.components.known import Unique
+from services.inventory.vendors.names import Makers
 from shared.database import Connection, found
 from shared.errors import Conflict
 from shared.events.inventory import ComponentType, LifecycleState
@@ -21,8 +22,8 @@ TYPES = {
     **{"installed_in": "text", "manufacturer": "text", "model": "text", "product_id": "text", "serial": "text"},
     **{"asset_tag": "text", "software_version": "text", "purchase_date": "date", "installed_on": "date"},
     **{"warranty_until": "date", "capacity_bytes": "bigint", "media_type": "text", "raid_level": "text"},
-    **{"fields": "jsonb", "manufacturer_key": "text", "model_key": "text", "serial_key": "text"},
-    **{"tag_key": "text", "search_text": "text"},
+    **{"fields": "jsonb", "manufacturer_key": "text", "maker_key": "text", "model_key": "text"},
+    **{"serial_key": "text", "tag_key": "text", "search_text": "text"},
 }
 """What can change of a component, with its type in SQL."""
 
@@ -112,33 +113,37 @@ async def hold_lines(conn: Connection, component_ids: Collection[str]) -> list[C
     return [_component(row) for row in rows]
 
 
-async def select_owners(conn: Connection, uniques: Collection[Unique]) -> list[Component]:
-    """The components that live and have one of these serial numbers or tags."""
+async def select_owners(conn: Connection, uniques: Collection[Unique]) -> list[tuple[Unique, Component]]:
+    """These serial numbers and tags, each with the component that lives and has it."""
     if not uniques:
         return []
     wanted = [[part for part in uniques if part[0] == what] for what in ("serial", "asset_tag")]
     rows = await conn.fetch(
-        f"""{SELECT} JOIN unnest($1::text[], $2::text[]) AS wanted (manufacturer_key, serial_key)
-                     ON wanted.manufacturer_key = c.manufacturer_key AND wanted.serial_key = c.serial_key WHERE {_LIVE}
+        f"""{SELECT} JOIN unnest($1::text[], $2::text[]) AS wanted (maker_key, serial_key)
+                     ON wanted.maker_key = c.maker_key AND wanted.serial_key = c.serial_key WHERE {_LIVE}
             UNION ALL {SELECT} JOIN unnest($3::text[], $4::text[]) AS wanted (site_id, tag_key)
                      ON wanted.site_id = c.site_id AND wanted.tag_key = c.tag_key WHERE {_LIVE}""",
         *([part[n] for part in parts] for parts in wanted for n in (1, 2)),
     )
-    return [_component(row) for row in rows]
+    return [(unique, _component(row)) for row in rows for unique in _kept_uniques(row) if unique in uniques]
 
 
-async def insert_components(conn: Connection, components: Sequence[Component]) -> None:
+def _kept_uniques(row: asyncpg.Record) -> Iterable[Unique]:
+    return ("serial", row["maker_key"], row["serial_key"]), ("asset_tag", row["site_id"], row["tag_key"])
+
+
+async def insert_components(conn: Connection, components: Sequence[Component], makers: Makers) -> None:
     """Adds the facts of components whose assets there are. Raises Conflict where another has a serial or tag."""
     columns = FIXED | TYPES
     given = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(columns.values()))
     async with _own_errors():
         await conn.execute(
             f"INSERT INTO components ({', '.join(columns)}) SELECT * FROM unnest({given})",  # noqa: S608 -- our names
-            *_columns(components, columns),
+            *_columns(components, columns, makers),
         )
 
 
-async def update_components(conn: Connection, components: Sequence[Component]) -> None:
+async def update_components(conn: Connection, components: Sequence[Component], makers: Makers) -> None:
     """Replaces what can change of components. Raises Conflict where another has a serial or tag."""
     columns = {"asset_id": "text"} | TYPES
     given = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(columns.values()))
@@ -147,7 +152,7 @@ async def update_components(conn: Connection, components: Sequence[Component]) -
         await conn.execute(
             f"""UPDATE components SET {changes} FROM unnest({given}) AS new ({", ".join(columns)})
                 WHERE components.asset_id = new.asset_id""",  # noqa: S608 -- our own names
-            *_columns(components, columns),
+            *_columns(components, columns, makers),
         )
 
 
@@ -213,15 +218,16 @@ def _sites(visible: Collection[str] | None, sites: Collection[str] | None) -> li
     return sorted(set(visible) & set(sites))
 
 
-def _columns(components: Sequence[Component], columns: Collection[str]) -> list[list[Any]]:
-    rows = [_row(component) for component in components]
+def _columns(components: Sequence[Component], columns: Collection[str], makers: Makers) -> list[list[Any]]:
+    rows = [_row(component, makers) for component in components]
     return [[row[name] for row in rows] for name in columns]
 
 
-def _row(component: Component) -> dict[str, Any]:
+def _row(component: Component, makers: Makers) -> dict[str, Any]:
     return dict(component) | {
         "asset_id": component.id,
         "manufacturer_key": key_of(component.manufacturer) or "",
+        "maker_key": maker_key(component.manufacturer, component.product_id, component.site_id, makers),
         "model_key": key_of(component.model),
         "serial_key": serial_key(component.serial),
         "tag_key": serial_key(component.asset_tag),

@@ -26,7 +26,8 @@ DROP INDEX nodes_of_system;
 CREATE INDEX assets_of_system ON assets (system_id, id) WHERE system_id IS NOT NULL;
 
 -- What is known of the assets of the kind component. Site and state are copies, which the foreign key keeps true, so
--- that a list can be filtered along one index. The keys are serial, tag, manufacturer and model in one spelling;
+-- that a list can be filtered along one index. The keys are serial, tag, manufacturer and model in one spelling; within a
+-- maker_key a serial is one: a vendor of the catalogue, another maker's name, or the site where no maker is known.
 -- search_text is all that is searched, in lower case.
 CREATE TABLE components (
     asset_id         text   PRIMARY KEY,
@@ -48,13 +49,14 @@ CREATE TABLE components (
     raid_level       text,
     fields           jsonb  NOT NULL,
     manufacturer_key text   NOT NULL,
+    maker_key        text   NOT NULL,
     model_key        text,
     serial_key       text,
     tag_key          text,
     search_text      text   NOT NULL,
     FOREIGN KEY (asset_id, site_id, state) REFERENCES assets (id, site_id, state) ON UPDATE CASCADE
 );
-CREATE UNIQUE INDEX one_live_component_per_serial ON components (manufacturer_key, serial_key)
+CREATE UNIQUE INDEX one_live_component_per_serial ON components (maker_key, serial_key)
     WHERE serial_key IS NOT NULL AND state NOT IN ('closed', 'cancelled');
 CREATE UNIQUE INDEX one_live_component_per_tag ON components (site_id, tag_key)
     WHERE tag_key IS NOT NULL AND state NOT IN ('closed', 'cancelled');

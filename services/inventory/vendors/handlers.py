@@ -15,7 +15,7 @@ from services.inventory.vendors.domain import (
     VersionDetails,
     support_among,
 )
-from services.inventory.vendors.names import distinct
+from services.inventory.vendors.names import Makers, distinct, spelling_of_vendor
 from shared.database import Connection
 from shared.errors import Malformed
 from shared.events.inventory import ProductChanged, ProductVersionChanged, VendorChanged
@@ -80,9 +80,12 @@ async def find_product(conn: Connection, product_id: str) -> Product:
     return await store.select_product(conn, product_id)
 
 
-async def known_products(conn: Connection, product_ids: Collection[str]) -> frozenset[str]:
-    """Those of these products that the catalogue has; none is ever taken out of it."""
-    return await store.select_product_ids(conn, product_ids)
+async def makers_of(conn: Connection, names: Collection[str], product_ids: Collection[str]) -> Makers:
+    """The vendors that go by these names with all their spellings, and those of these products, in one statement.
+
+    It has those of the products that are in the catalogue; none is ever taken out of it.
+    """
+    return await store.select_makers(conn, {spelling_of_vendor(name) for name in names}, product_ids)
 
 
 async def find_product_called(conn: Connection, vendor: str, product: str) -> Product | None:

@@ -6,7 +6,10 @@ alias that somebody has entered, not a guess.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 LEGAL_FORMS = frozenset(
     {
@@ -44,3 +47,25 @@ def distinct(name: str, aliases: Iterable[str], by_product: bool = False) -> lis
             seen.add(spelling(alias))
             kept.append(alias)
     return kept
+
+
+@dataclass(frozen=True)
+class Makers:
+    """Vendors of the catalogue, by the spellings of their names and by their products."""
+
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    products: Mapping[str, str] = field(default_factory=dict)
+
+    def vendor_of(self, name: str | None, product_id: str | None) -> str | None:
+        """The id of the vendor whose product a thing is, or else of the one that goes by the maker's name."""
+        if product_id is not None and product_id in self.products:
+            return self.products[product_id]
+        return self.spellings.get(spelling_of_vendor(name)) if name else None
+
+    @cached_property
+    def spellings_of(self) -> Mapping[str, Sequence[str]]:
+        """All spellings of each vendor."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for spelling, vendor_id in self.spellings.items():
+            found[vendor_id].append(spelling)
+        return found

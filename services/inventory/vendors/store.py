@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from services.inventory.vendors.domain import Product, ProductType, ProductVersion, Vendor
-from services.inventory.vendors.names import spelling_of_product, spelling_of_vendor
+from services.inventory.vendors.names import Makers, spelling_of_product, spelling_of_vendor
 from shared.database import Connection, found
 from shared.errors import Conflict, NotFound, Stale
 
@@ -119,10 +119,21 @@ async def select_product(conn: Connection, product_id: str) -> Product:
     return Product.model_validate(dict(found(row, f"product {product_id}")))
 
 
-async def select_product_ids(conn: Connection, product_ids: Collection[str]) -> frozenset[str]:
-    """Those of these products that there are."""
-    rows = await conn.fetch("SELECT id FROM products WHERE id = ANY($1)", list(product_ids))
-    return frozenset(row["id"] for row in rows)
+async def select_makers(conn: Connection, spellings: Collection[str], product_ids: Collection[str]) -> Makers:
+    """The vendors of these spellings with all that each has, and those of these products."""
+    rows = await conn.fetch(
+        """WITH made AS (SELECT id, vendor_id FROM products WHERE id = ANY($2)),
+                meant AS (SELECT vendor_id FROM vendor_spellings WHERE spelling = ANY($1)
+                          UNION SELECT vendor_id FROM made)
+           SELECT vendor_id, spelling, NULL AS product_id FROM vendor_spellings JOIN meant USING (vendor_id)
+           UNION ALL SELECT vendor_id, NULL, id FROM made""",
+        list(spellings),
+        list(product_ids),
+    )
+    return Makers(
+        spellings={row["spelling"]: row["vendor_id"] for row in rows if row["spelling"] is not None},
+        products={row["product_id"]: row["vendor_id"] for row in rows if row["product_id"] is not None},
+    )
 
 
 async def select_product_called(conn: Connection, vendor_id: str, name: str) -> Product | None:

@@ -16,15 +16,19 @@ from services.inventory.components.domain import (
     check_facts,
     check_fits,
     check_no_ring,
+    kept_maker_keys,
     key_of,
+    maker_key,
     search_text,
     search_words,
     serial_key,
 )
+from services.inventory.vendors.names import LEGAL_FORMS, Makers, spelling_of_vendor
 from shared.errors import Conflict, Malformed
 from shared.events.inventory import ComponentType
 
 TODAY = date(2026, 3, 1)
+VENDOR, OTHER = "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b11", "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b12"
 types = st.sampled_from(get_args(ComponentType))
 texts = st.text(min_size=1, max_size=30)
 
@@ -57,6 +61,33 @@ def test_serial_that_is_only_dashes_keeps_them() -> None:
     """It is no number like any other, but it is not nothing."""
     assert serial_key("---") == "---"
     assert (serial_key(None), key_of(None)) == (None, None)
+
+
+@given(st.lists(texts, max_size=5), st.lists(texts, max_size=5), texts, st.sampled_from(["north", "south"]))
+def test_one_vendor_has_one_key_and_no_other_has_it(
+    names: list[str], others: list[str], unknown: str, site_id: str
+) -> None:
+    """By its product and by each of its names; what is kept from before the catalogue knew a name is found too."""
+    spellings = {spelling_of_vendor(name): OTHER for name in others} | {spelling_of_vendor(n): VENDOR for n in names}
+    makers = Makers(spellings, {"theirs": VENDOR, "another": OTHER})
+    key = maker_key(None, "theirs", site_id, makers)
+    assert {maker_key(name, None, site_id, makers) for name in names} <= {key}
+    assert maker_key(unknown, "theirs", site_id, makers) == key != maker_key(None, "another", site_id, makers)
+    kept = set(kept_maker_keys(key, makers))
+    assert kept == {key, *(maker_key(name, None, site_id, Makers()) for name in names)}
+    if spelling_of_vendor(unknown) not in spellings:
+        assert maker_key(unknown, None, site_id, makers) not in kept
+
+
+@given(texts, st.sampled_from(sorted(LEGAL_FORMS)), st.sampled_from(["north", "south"]))
+def test_unknown_maker_is_one_over_all_sites_and_no_maker_is_one_of_a_site(name: str, form: str, site_id: str) -> None:
+    """Whatever it is called, it is no site and no vendor of the catalogue."""
+    key = maker_key(name, None, site_id, Makers())
+    assert key == maker_key(name.upper().lower(), None, "elsewhere", Makers()) or not name.isascii()
+    assert key == maker_key(f"{name} {form}", None, site_id, Makers()) or not name.isalpha()
+    none = maker_key(None, None, site_id, Makers())
+    assert none != maker_key(None, None, "elsewhere", Makers())
+    assert key not in {none, maker_key(None, "p", site_id, Makers(products={"p": name}))}
 
 
 @given(texts)
