@@ -99,17 +99,25 @@ async def select_standing(
 
 
 async def select_things_of_system(conn: Connection, system_id: str, site_id: str, at: datetime) -> list[Standing]:
-    """A system with all that was its own at an instant."""
+    """A system with all that was its own at an instant, and what was installed in that but for another system."""
     rows = await conn.fetch(
-        """SELECT * FROM (
-               SELECT DISTINCT ON (kind, thing_id) kind, thing_id, version, site_id, at, state FROM revisions
-               WHERE at <= $1 AND site_id = $2 ORDER BY kind, thing_id, version DESC) stood
-           WHERE thing_id = $3 OR state ->> 'system_id' = $3 ORDER BY kind, thing_id""",
+        """WITH RECURSIVE
+               latest AS (SELECT DISTINCT ON (kind, thing_id) kind, thing_id, version, site_id, at, state
+                          FROM revisions WHERE at <= $1 AND site_id = $2 ORDER BY kind, thing_id, version DESC),
+               stood AS MATERIALIZED (SELECT *, state ->> 'system_id' AS system_id,
+                                             state ->> 'installed_in' AS installed_in
+                                      FROM latest WHERE state IS NOT NULL),
+               own AS (SELECT kind, thing_id FROM stood WHERE thing_id = $3 OR system_id = $3
+                       UNION
+                       SELECT s.kind, s.thing_id FROM own o JOIN stood s ON s.installed_in = o.thing_id
+                       WHERE s.system_id IS NULL)
+           SELECT kind, thing_id, version, site_id, at, state
+           FROM stood JOIN own USING (kind, thing_id) ORDER BY kind, thing_id""",
         at,
         site_id,
         system_id,
     )
-    return [Standing.model_validate(dict(row)) for row in rows if row["state"] is not None]
+    return [Standing.model_validate(dict(row)) for row in rows]
 
 
 async def select_touched(

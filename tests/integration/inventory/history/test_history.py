@@ -108,6 +108,38 @@ async def test_staging_is_compared_with_production_as_of_any_time(steward: Harne
     assert [one["kind"] for one in earlier["differences"]] == ["system"]
 
 
+async def parts_that_differ(steward: Harness, before: str, after: str, **query: str) -> list[tuple[str | None, str]]:
+    """Name and difference of each component that one system has and another has not, or not so."""
+    told = await ask(steward, "comparison", before=before, after=after, **query)
+    return [(one["name"], one["what"]) for one in told["differences"] if one["kind"] == "component"]
+
+
+async def test_parts_of_parts_are_compared(steward: Harness) -> None:
+    """What is installed in something of a system is of that system, however deep, as of any time."""
+    systems = [(await register_system(steward, name=name))["id"] for name in ("Archive", "Second archive")]
+    for system in systems:
+        server = await install(steward, "server", system_id=system, name="Server")
+        array = await install(steward, "array", name="Array", installed_in=server["id"])
+        await install(steward, "drive", name="Drive 1", installed_in=array["id"])
+    before = now()
+    drive = await install(steward, "drive", name="Drive 2", installed_in=array["id"])
+    between = now()
+    await change(steward, drive, installed_in=None)
+    for at, found in ((before, []), (between, [("Drive 2", "added")]), (now(), [])):
+        assert await parts_that_differ(steward, *systems, at=at) == found
+    assert await parts_that_differ(steward, *reversed(systems), at=between) == [("Drive 2", "removed")]
+
+
+async def test_guest_in_a_server_is_of_its_own_system(steward: Harness) -> None:
+    """With what is in it, whoever owns the server around it."""
+    host, guests = [(await register_system(steward, name=name))["id"] for name in ("Host", "Guests")]
+    server = await install(steward, "server", system_id=host, name="Server")
+    await install(steward, "server", system_id=guests, name="Server")
+    guest = await install(steward, "server", system_id=guests, name="Guest", installed_in=server["id"])
+    await install(steward, "software", name="Viewer", installed_in=guest["id"])
+    assert await parts_that_differ(steward, host, guests) == [("Guest", "added"), ("Viewer", "added")]
+
+
 async def test_what_other_sites_do_is_not_shown(steward: Harness) -> None:
     """Neither as a change, nor in a snapshot, a diff or a comparison; what the group shares is."""
     since = now()

@@ -83,8 +83,8 @@ def test_one_vendor_has_one_key_and_no_other_has_it(
 def test_unknown_maker_is_one_over_all_sites_and_no_maker_is_one_of_a_site(name: str, form: str, site_id: str) -> None:
     """Whatever it is called, it is no site and no vendor of the catalogue."""
     key = maker_key(name, None, site_id, Makers())
-    assert key == maker_key(name.upper().lower(), None, "elsewhere", Makers()) or not name.isascii()
-    assert key == maker_key(f"{name} {form}", None, site_id, Makers()) or not name.isalpha()
+    if name.isascii() and name.isalpha():
+        assert key == maker_key(f"{name.upper()} {form}", None, "elsewhere", Makers())
     none = maker_key(None, None, site_id, Makers())
     assert none != maker_key(None, None, "elsewhere", Makers())
     assert key not in {none, maker_key(None, "p", site_id, Makers(products={"p": name}))}
