@@ -160,6 +160,7 @@ class Hardware:
         things: Mapping[str, Values],
         definitions: Mapping[tuple[str, str], FieldDefinition],
     ) -> Planned | Outcome:
+        self._check_rights(row.values, directory)
         values = await self._referring(row.values, directory)
         known = self._known(values, directory)
         if known is None:
@@ -171,12 +172,22 @@ class Hardware:
             raise Conflict("a row before is about the same component")
         return self._changed(row, values, old, definitions)
 
+    def _check_rights(self, values: Values, directory: Directory) -> None:
+        """Before anything is looked up, so that no refusal tells of what the caller may not see."""
+        if values.get("site"):
+            self.caller.require("operator", values["site"])
+        if "id" in values:
+            known = directory.by_id.get(str(values["id"]).lower())
+            if known is None:
+                raise NotFound(f"no component {values['id']}")
+            self.caller.require("operator", known.site_id, f"component {values['id']}")
+
     def _known(self, values: Values, directory: Directory) -> Known | None:
-        if "id" not in values:
-            return directory.meant(values, values.get("installed_in"))
-        if (known := directory.by_id.get(str(values["id"]).lower())) is None:
-            raise NotFound(f"no component {values['id']}: without the id, it is made")
-        return known
+        if "id" in values:
+            return directory.by_id[str(values["id"]).lower()]
+        known = directory.meant(values, values.get("installed_in"))
+        # Where one that the caller may not see has the serial number, the rules of components refuse the row.
+        return known if known and self.caller.has("viewer", known.site_id) else None
 
     def _note(self, component_id: str) -> None:
         mark = bytes.fromhex(component_id.replace("-", ""))

@@ -119,6 +119,9 @@ class Putting:
 
     async def _put(self, kind: str, row: Row) -> Outcome:
         values = await self._resolved(kind, row.values)
+        if kind in ROLES and kind != "sites" and values.get("site") not in (None, GROUP):
+            # Before anything is looked up there, so that no refusal tells of what the caller may not see.
+            self.caller.require(ROLES[kind], values["site"])
         thing_id = values.get("id") or await self._find(kind, values)
         old = (await find_things(self.tx.conn, kind, [thing_id])).get(thing_id) if thing_id else None
         if old is not None:
@@ -126,7 +129,7 @@ class Putting:
                 del values["name"]
             return await self._change(kind, row, values, old)
         if "id" in values and kind != "sites":
-            raise NotFound(f"no {kind.replace('_', ' ').removesuffix('s')} {values['id']}: without the id, it is made")
+            raise NotFound(f"no {_noun(kind)} {values['id']}")
         return await self._make(kind, row, values)
 
     async def _make(self, kind: str, row: Row, values: Values) -> Outcome:
@@ -140,7 +143,7 @@ class Putting:
         return Outcome(row.place, "created", thing_id, _name(values), of_new(row.values))
 
     async def _change(self, kind: str, row: Row, values: Values, old: Values) -> Outcome:
-        self._require(kind, old, f"{kind.replace('_', ' ').removesuffix('s')} {old['id']}")
+        self._require(kind, old, f"{_noun(kind)} {old['id']}")
         differing = {name: value for name, value in values.items() if name in old and old[name] != value}
         if not differing:
             return Outcome(row.place, "same")
@@ -351,6 +354,10 @@ async def _read_again(put: Putting, old: Values, values: Values) -> None:
     at = {"at": values["at"]} if values["at"] != old["at"] else {}
     body = parse("usage", Reading, body_of("usage", values | at, ["asset", *([] if at else ["at"])]))
     await usage.record_usage(put.tx, old["asset"], old["site"], body.counter, body.value, body.at)
+
+
+def _noun(kind: str) -> str:
+    return kind.replace("_", " ").removesuffix("s")
 
 
 def _name(values: Mapping[str, Any]) -> str | None:

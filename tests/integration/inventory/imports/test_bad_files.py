@@ -173,3 +173,44 @@ async def test_what_a_role_may_not_change_it_may_not_import(steward: Harness) ->
         assert counts(await over(steward, otto, await send(otto, people, "people", errors="skip"))) == (0, 0, 0, 2)
         assert counts(await over(steward, ada, await send(ada, people, "people", errors="skip"))) == (1, 0, 0, 1)
         assert counts(await over(steward, ada, await send(ada, "id,name\nnorth,New", "sites"))) == (0, 1, 0, 0)
+
+
+async def test_no_refusal_tells_of_what_the_sender_may_not_see(steward: Harness) -> None:
+    """Neither that there is such a thing at another site, nor its id: what is there is refused as what is not."""
+    component = {
+        "site_id": "north",
+        "type": "ups",
+        "name": "UPS",
+        "manufacturer": "V",
+        "serial": "S-1",
+        "asset_tag": "T",
+    }
+    made = (await steward.admin.post("/inventory/v1/components", json=component)).json()
+    person = {"site_id": "north", "name": "Ada", "email": "ada@north.example.org", "roles": ["admin"]}
+    known = (await steward.admin.post("/inventory/v1/people", json=person)).json()
+    absent = "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b11"
+    part = ("id;site;type;name;asset_tag;installed_in", "{0};;;Other;;", ";north;ups;UPS;T;", ";north;ups;None;U;UPS")
+    staff = (
+        "id;site;name;email;roles",
+        "{0};;Other;;",
+        ";north;Bo;ada@north.example.org;admin",
+        ";north;Bo;b@b.example;x",
+    )
+    sheets = {"components": "\n".join(part), "people": "\n".join(staff)}
+    async with steward.as_("sam", "site-admin:south") as sam:
+        for kind, thing in (("components", made), ("people", known)):
+            told = []
+            for thing_id in (thing["id"], absent):
+                sheet = sheets[kind].format(thing_id)
+                ended = await over(steward, sam, await send(sam, sheet, kind, errors="skip"))
+                rows = await rows_of(sam, ended["id"])
+                assert counts(ended) == (0, 0, 0, 3)
+                told.append([row["faults"][0]["rule"].replace(thing_id, "") for row in rows])
+                assert thing["id"] not in str(rows).replace(thing_id, "")
+            assert told[0] == told[1]
+            assert told[0][1] == told[0][2] == "no site north"
+        taken_serial = "site;type;name;manufacturer;serial\nsouth;ups;UPS;V;S-1"
+        ended = await over(steward, sam, await send(sam, taken_serial, "components", errors="skip"))
+        [row] = await rows_of(sam, ended["id"])
+        assert "belongs to another component of the group" in row["faults"][0]["rule"]
+        assert made["id"] not in str(row)
