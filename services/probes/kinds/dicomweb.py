@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import re
 import time
 from collections.abc import Awaitable, Sequence
@@ -20,7 +19,7 @@ from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, failed
 from services.probes.kinds.comparing import COMPARING_FAILURES, Compared, WhenLossy, compare
 from services.probes.kinds.domain import Measure, Observation
-from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client
+from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client, json_of
 from services.probes.kinds.rates import rate_measures, rates
 from services.probes.kinds.synthetic import ct_image, uid_of
 
@@ -255,7 +254,7 @@ def _expect(response: httpx.Response, what: str, *statuses: int) -> None:
 
 def _json(response: httpx.Response, what: str) -> Any:
     try:
-        return json.loads(response.content)
+        return json_of(response)
     except (ValueError, RecursionError) as exc:
         raise failed("protocol", f"The archive answers the {what} with something else than JSON.") from exc
 

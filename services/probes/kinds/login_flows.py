@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 
 from services.probes.kinds.attempt import failed
+from services.probes.kinds.exchange import json_of
 from services.probes.kinds.login_pages import Form, login_form
 from services.probes.kinds.redirects import follow
 
@@ -40,8 +40,8 @@ class Client:
 async def by_form(client: httpx.AsyncClient, url: str, who: Who, hosts: frozenset[str]) -> httpx.Response:
     """The page behind the login. Raises Ended when the login form comes back."""
     page = await follow(client, client.build_request("GET", url), MOST_REDIRECTS, hosts)
-    inside = await follow(client, _submission(client, page, who, hosts), MOST_REDIRECTS, hosts)
-    if inside.status_code in (401, 403) or login_form(inside.text, who.form) is not None:
+    inside = await follow(client, await _submission(client, page, who, hosts), MOST_REDIRECTS, hosts)
+    if inside.status_code in (401, 403) or await login_form(inside.text, who.form) is not None:
         raise failed("login_refused", "The server shows the login form again: it refuses this user or password.")
     return inside
 
@@ -70,7 +70,7 @@ async def by_code(
     }
     page = await _until_redirected(client, client.build_request("GET", url, params=asked), redirect_uri, hosts)
     if isinstance(page, httpx.Response):
-        page = await _until_redirected(client, _submission(client, page, who, hosts), redirect_uri, hosts)
+        page = await _until_redirected(client, await _submission(client, page, who, hosts), redirect_uri, hosts)
     if isinstance(page, httpx.Response):
         raise failed("login_refused", "The server does not send us on after the login: it refuses user or password.")
     grant = {
@@ -103,10 +103,12 @@ def refuse_foreign(url: httpx.URL, hosts: frozenset[str]) -> None:
         raise failed("redirect", f"The server leads to {url.host or url.scheme}, which the settings don't name.")
 
 
-def _submission(client: httpx.AsyncClient, page: httpx.Response, who: Who, hosts: frozenset[str]) -> httpx.Request:
+async def _submission(
+    client: httpx.AsyncClient, page: httpx.Response, who: Who, hosts: frozenset[str]
+) -> httpx.Request:
     if page.status_code >= 400:
         raise failed("http_status", f"The login page answers {page.status_code} {page.reason_phrase}.")
-    form = login_form(page.text, who.form)
+    form = await login_form(page.text, who.form)
     if form is None:
         raise failed("no_form", "The login page has no form that asks for a password.")
     target = page.url.join(form.action) if form.action else page.url
@@ -152,7 +154,7 @@ def _code(url: httpx.URL, state: str) -> str:
 
 def _json(response: httpx.Response) -> Mapping[str, Any]:
     try:
-        answer = json.loads(response.content)
+        answer = json_of(response)
     except (ValueError, RecursionError):
         answer = None
     return answer if isinstance(answer, dict) else {}

@@ -1,9 +1,14 @@
 """Login forms of web pages: which fields they have, hidden ones included, and where they go."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from services.probes.dicom.turns import Turn
+
+READ_AT_ONCE = 512
+LONGEST_TAG = 256 * 1024
 MOST_FORMS = 50
 MOST_FIELDS = 200
 _USER_TYPES = {"text", "email", "tel", ""}
@@ -29,11 +34,27 @@ class Form:
         return {**self.fields, user_field: username, password_field: password}
 
 
-def login_form(page: str, name: str | None) -> Form | None:
-    """The form of that id or name, else the first that asks for a password; None where there is none."""
+async def login_form(page: str, name: str | None) -> Form | None:
+    """The form of that id or name, else the first that asks for a password; None where there is none.
+
+    A page is read in small parts, so that a large one holds nobody up; behind a tag, or a script, that
+    does not end there is nothing.
+    """
     reader = _Forms()
-    reader.feed(page)
-    reader.close()
+    turn = Turn()
+    start = 0
+    while start < len(page):
+        # What is open yet is read anew each time: its end is looked for ever further away.
+        end = start + max(READ_AT_ONCE, len(reader.rawdata))
+        reader.feed(page[start:end])
+        start = end
+        if len(reader.rawdata) > LONGEST_TAG:
+            break
+        if turn.is_over():
+            await asyncio.sleep(0)
+            turn.begin()
+    else:
+        reader.close()
     for form in reader.forms:
         if form.name == name if name else form.password_fields:
             return form

@@ -1,23 +1,28 @@
 """The kind ``prometheus``: any expression on a server, or any metric of an exporter: disk, load, antivirus age."""
 
-import json
+import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from pydantic import ConfigDict, Field, model_validator
 
+from services.probes.dicom.turns import Turn
 from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, failed
 from services.probes.kinds.domain import Measure, Observation
-from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client
+from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client, json_of
 
-LARGEST_ANSWER = 16 * 1024 * 1024
+LARGEST_ANSWER = 2 * 1024 * 1024
 MOST_TOLD = 10
+MOST_SERIES = 10_000
+READ_AT_ONCE = 256
+LONGEST_LINE = 16_384
 Series = tuple[Mapping[str, str], float]
 
 _OF_SEVERAL: Mapping[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min, "sum": math.fsum}
@@ -105,7 +110,7 @@ class Prometheus(Asking[PrometheusSettings]):
         """Reads, and tells the number."""
         async with client(attempt, settings, LARGEST_ANSWER, settings.login_headers(attempt)) as speaking:
             if settings.expression is None:
-                found = _sampled(await speaking.get(settings.url), settings.metric or "", settings.labels)
+                found = await _sampled(await speaking.get(settings.url), settings.metric or "", settings.labels)
             else:
                 address = f"{settings.url.rstrip('/')}/api/v1/query"
                 found = _evaluated(await speaking.get(address, params={"query": settings.expression}))
@@ -149,24 +154,50 @@ def _evaluated(response: httpx.Response) -> list[Series]:
         raise failed("expression", f"The server refuses the expression: {_error(response)}.")
     _expect_ok(response)
     try:
-        data = json.loads(response.content)["data"]
+        data = json_of(response)["data"]
         rows = [{"value": data["result"]}] if data["resultType"] in ("scalar", "string") else data["result"]
         return [(_texts(row.get("metric", {})), float(row["value"][1])) for row in rows]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as exc:
         raise failed("protocol", "The server does not answer as Prometheus does.") from exc
 
 
-def _sampled(response: httpx.Response, name: str, labels: Mapping[str, str]) -> list[Series]:
+async def _sampled(response: httpx.Response, name: str, labels: Mapping[str, str]) -> list[Series]:
     """The samples of that name and those labels. Only their lines are parsed: a page can have many thousands."""
     _expect_ok(response)
-    lines = [line for line in response.text.split("\n") if line.startswith((name + "{", name + " ", name + "\t"))]
+    found: list[Series] = []
+    turn = Turn()
+    for lines in _lines(response.content, (name + "{", name + " ", name + "\t")):
+        found += [(sample.labels, float(sample.value)) for sample in _samples(lines) if _has(sample.labels, labels)]
+        if len(found) > MOST_SERIES:
+            raise failed("too_large", f"The page has more than {MOST_SERIES} series of {name}.")
+        if turn.is_over():
+            await asyncio.sleep(0)
+            turn.begin()
+    return found
+
+
+def _lines(page: bytes, beginnings: tuple[str, ...]) -> Iterator[list[str]]:
+    """The page's lines that begin so, a few at a time: a large page must hold up nobody else's probes."""
+    start = 0
+    while start < len(page):
+        end = page.find(b"\n", start + READ_AT_ONCE, start + LONGEST_LINE)
+        if end < 0 and len(page) - start > LONGEST_LINE:
+            raise failed("protocol", f"The page has a line of more than {LONGEST_LINE} bytes.")
+        text = page[start : end if end >= 0 else len(page)].decode(errors="replace")
+        yield [line for line in text.split("\n") if line.startswith(beginnings)]
+        start = end + 1 if end >= 0 else len(page)
+
+
+def _samples(lines: Sequence[str]) -> list[Sample]:
     try:
-        samples = [
-            sample for family in text_string_to_metric_families("\n".join(lines) + "\n") for sample in family.samples
-        ]
+        families = text_string_to_metric_families("\n".join(lines) + "\n")
+        return [sample for family in families for sample in family.samples]
     except (ValueError, KeyError, IndexError) as exc:
         raise failed("protocol", "The page can't be read as metrics of Prometheus.") from exc
-    return [(sample.labels, float(sample.value)) for sample in samples if labels.items() <= sample.labels.items()]
+
+
+def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return wanted.items() <= labels.items()
 
 
 def _expect_ok(response: httpx.Response) -> None:
@@ -176,7 +207,7 @@ def _expect_ok(response: httpx.Response) -> None:
 
 def _error(response: httpx.Response) -> str:
     try:
-        return str(json.loads(response.content)["error"])[:300]
+        return str(json_of(response)["error"])[:300]
     except (ValueError, KeyError, TypeError, RecursionError):
         return str(response.status_code)
 

@@ -1,7 +1,6 @@
 """The kind ``redfish``: what a server's management controller says of its health, drives, power and fans (DSP0266)."""
 
 import asyncio
-import json
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +14,7 @@ from pydantic import ConfigDict, Field
 from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, Ended, failed, our_fault
 from services.probes.kinds.domain import Measure, Observation
-from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client
+from services.probes.kinds.exchange import HTTP_FAILURES, Login, Url, client, json_of
 
 LARGEST_ANSWER = 2 * 1024 * 1024
 MOST_ASKED = 100
@@ -258,7 +257,7 @@ def _resource(response: httpx.Response) -> Resource:
     if response.status_code != 200:
         raise failed("http_status", f"The controller answered {response.status_code} for {response.url.path}.")
     try:
-        return _dict(json.loads(response.content))
+        return _dict(json_of(response))
     except (ValueError, RecursionError) as exc:
         raise failed("protocol", "The controller answers with something else than JSON.") from exc
 

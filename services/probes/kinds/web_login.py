@@ -15,7 +15,7 @@ from services.probes.kinds.redirects import follow
 from services.probes.kinds.secret_names import Secret
 from services.probes.kinds.trust import Trust
 
-LARGEST_PAGE = 4 * 1024 * 1024
+LARGEST_PAGE = 2 * 1024 * 1024
 NEEDED = {
     "form": ("url", "username", "password"),
     "password": ("token_url", "client_id", "username", "password"),

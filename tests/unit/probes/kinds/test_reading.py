@@ -1,5 +1,6 @@
 """What kinds read of plugins, pages and packets, whatever is in them."""
 
+import asyncio
 import math
 from contextlib import suppress
 
@@ -63,19 +64,19 @@ def test_any_output_is_read(output: str) -> None:
     assert "\n" not in first_line(output)
 
 
-def test_form_keeps_its_hidden_fields() -> None:
+async def test_form_keeps_its_hidden_fields() -> None:
     """A browser sends these, what is checked, and the one button that is pressed."""
     page = """<form name=search><input name=q></form>
     <form id=in action=/go><input type=hidden name=csrf value='a&amp;b'>
     <input type=checkbox name=stay value=1 checked><input type=checkbox name=news value=1>
     <input type=email name=user value=old><input type=password name=pass><button name=go value=1></button>
     <button name=no></button></form>"""
-    form = login_form(page, None)
+    form = await login_form(page, None)
     assert form is not None
     assert form.filled("ann", "secret", {}) == {
         **{"csrf": "a&b", "stay": "1", "user": "ann", "pass": "secret", "go": "1"}
     }
-    search = login_form(page, "search")
+    search = await login_form(page, "search")
     assert search is not None
     with pytest.raises(LookupError, match="password"):
         search.filled("ann", "secret", {})
@@ -84,7 +85,7 @@ def test_form_keeps_its_hidden_fields() -> None:
 @given(HTML)
 def test_any_page_is_read(page: str) -> None:
     """With a form that asks for a password, or none."""
-    form = login_form(page, None)
+    form = asyncio.run(login_form(page, None))
     assert form is None or form.password_fields
 
 
