@@ -8,21 +8,19 @@ import click
 from services.cli.client import EPILOG, RESOURCE, RESOURCES, parse_fields
 from services.cli.output import show
 from services.cli.rest import api, ask, ask_tagged
-from services.cli.selection import printing
+from services.cli.selection import Headers, printing, reasoning
 
 if TYPE_CHECKING:
     import httpx
-
-REASON = click.option("--reason", help="Why, for the record.")
 
 
 @click.command(epilog=EPILOG)
 @click.argument("resource", type=RESOURCE, metavar="RESOURCE")
 @click.argument("id_", metavar="ID")
 @click.argument("body", nargs=-1, required=True, metavar="NAME=VALUE…")
-@REASON
+@reasoning
 @printing
-def change(resource: str, id_: str, body: tuple[str, ...], reason: str | None, fields: list[str]) -> None:
+def change(said: Headers, resource: str, id_: str, body: tuple[str, ...], fields: list[str]) -> None:
     """Change some fields of a thing; the others stay as they are now.
 
     For example: steward change checks ID interval_seconds=30 limits.association.warning:=500
@@ -34,15 +32,15 @@ def change(resource: str, id_: str, body: tuple[str, ...], reason: str | None, f
         known = changeable(client, path, resource)
         now, etag = ask_tagged(client, path)
         wanted = parse_fields(body, {name: now[name] for name in known if name in now})
-        show(ask(client, "PUT", path, json=wanted, headers=_headers(etag, reason)), fields)
+        show(ask(client, "PUT", path, json=wanted, headers={**said, "If-Match": etag}), fields)
 
 
 @click.command(epilog=EPILOG)
 @click.argument("resource", type=RESOURCE, metavar="RESOURCE")
 @click.argument("id_", metavar="ID")
-@REASON
+@reasoning
 @printing
-def delete(resource: str, id_: str, reason: str | None, fields: list[str]) -> None:
+def delete(said: Headers, resource: str, id_: str, fields: list[str]) -> None:
     """Delete a thing, as it is now; it is shown a last time.
 
     For example: steward delete checks ID
@@ -50,7 +48,7 @@ def delete(resource: str, id_: str, reason: str | None, fields: list[str]) -> No
     path = f"{RESOURCES[resource]}/{id_}"
     with api() as client:
         _, etag = ask_tagged(client, path)
-        show(ask(client, "DELETE", path, headers=_headers(etag, reason)), fields)
+        show(ask(client, "DELETE", path, headers={**said, "If-Match": etag}), fields)
 
 
 def changeable(client: "httpx.Client", path: str, resource: str) -> list[str]:
@@ -78,7 +76,3 @@ def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping
         return schema
     found: Mapping[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return found
-
-
-def _headers(etag: str, reason: str | None) -> dict[str, str | bytes]:
-    return {"If-Match": etag} | ({"Change-Reason": reason.encode()} if reason else {})

@@ -11,7 +11,7 @@ import click
 
 from services.cli.output import show
 from services.cli.rest import addresses, api, ask, known, variable
-from services.cli.selection import Selection, printing, selecting, split_pairs
+from services.cli.selection import Headers, Selection, printing, reasoning, selecting, split_pairs
 
 RESOURCES = {
     "groups": "/inventory/v1/groups",
@@ -135,8 +135,9 @@ def get(selection: Selection, resource: str, which: tuple[str, ...]) -> None:
 @click.argument("resource", type=RESOURCE, metavar="RESOURCE")
 @click.argument("body", nargs=-1, metavar="NAME=VALUE…")
 @click.option("--key", default=None, help="Idempotency-Key; sent again, the command is not carried out again.")
+@reasoning
 @printing
-def create(resource: str, body: tuple[str, ...], key: str | None, fields: list[str]) -> None:
+def create(said: Headers, resource: str, body: tuple[str, ...], key: str | None, fields: list[str]) -> None:
     """Create a thing.
 
     For example: steward create sites id=north name='Northfield' time_zone=Europe/Berlin
@@ -147,7 +148,7 @@ def create(resource: str, body: tuple[str, ...], key: str | None, fields: list[s
     it, as in enabled:=false or limits.roundtrip_seconds.warning:=2.5. Everything else is text.
     """
     with api() as client:
-        headers = {"Idempotency-Key": key or str(uuid4())}
+        headers = {**said, "Idempotency-Key": key or str(uuid4())}
         show(ask(client, "POST", RESOURCES[resource], json=parse_fields(body), headers=headers), fields)
 
 
@@ -156,15 +157,16 @@ def create(resource: str, body: tuple[str, ...], key: str | None, fields: list[s
 @click.argument("id_", metavar="ID")
 @click.argument("action")
 @click.argument("body", nargs=-1, metavar="[NAME=VALUE…]")
+@reasoning
 @printing
-def do(resource: str, id_: str, action: str, body: tuple[str, ...], fields: list[str]) -> None:
+def do(said: Headers, resource: str, id_: str, action: str, body: tuple[str, ...], fields: list[str]) -> None:
     """Carry out an action on a thing, as it is now.
 
     For example: steward do assets ID transitions to=retiring reason='replaced'
     """
     path = f"{RESOURCES[resource]}/{id_}"
     with api() as client:
-        headers = {"Idempotency-Key": str(uuid4())}
+        headers = {**said, "Idempotency-Key": str(uuid4())}
         if etag := client.get(path).headers.get("etag"):
             headers["If-Match"] = etag
         show(ask(client, "POST", f"{path}/{action}", json=parse_fields(body) or None, headers=headers), fields)

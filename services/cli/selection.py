@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -15,6 +15,7 @@ PAUSE = 0.3
 LONGEST_SHOWN = 600
 
 P = ParamSpec("P")
+Headers = Mapping[str, str | bytes]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,17 @@ def split_pairs(pairs: Sequence[str]) -> list[tuple[str, str]]:
             raise click.BadParameter(f"{pair!r} must be name=value, for example site_id=north")
         parts.append((name, value))
     return parts
+
+
+def reasoning(command: Callable[Concatenate[Headers, P], None]) -> Callable[..., None]:
+    """Gives a command the option ``--reason``, as the headers that say so, its first argument."""
+
+    @click.option("--reason", help="Why, for the record.")
+    @wraps(command)
+    def reasoned(*args: Any, reason: str | None, **kwargs: Any) -> None:
+        command({"Change-Reason": reason.encode(errors="surrogateescape")} if reason else {}, *args, **kwargs)
+
+    return reasoned
 
 
 def printing(command: Callable[P, None]) -> Callable[P, None]:
