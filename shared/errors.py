@@ -10,6 +10,7 @@ StewardError
 │   ├── Unauthenticated 401 no valid token
 │   ├── Stale          412  If-Match names an older version
 │   ├── Unconditional  428  If-Match is required
+│   ├── RowsRefused    422  rows of an all-or-none request (shared/bulk.py)
 │   ├── TooSlow        408  the body stopped coming
 │   ├── TooLarge       413  the body, or the event it would make
 │   └── TooMany        429  more than one caller, or one site, may send in a time

@@ -79,7 +79,9 @@ OUTSIDE_PARTS = {
 NO_CAPABILITY = {"migrations", "templates", "static", "__pycache__"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
 
-PURE_SHARED = ("shared.errors", "shared.events", "shared.grants", "shared.mail_address", "shared.resource")
+PURE_SHARED = (
+    *("shared.bulk", "shared.errors", "shared.events", "shared.grants", "shared.mail_address", "shared.resource"),
+)
 OUTSIDE_WORLD = (
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil"),
     *("signal", "smtplib", "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request"),

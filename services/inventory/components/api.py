@@ -12,6 +12,7 @@ from services.inventory.components.store import Selection
 from services.inventory.fields.domain import value_from_text
 from services.inventory.fields.handlers import fields_of
 from services.inventory.groups.handlers import sites_inside
+from shared.bulk import Rows
 from shared.database import Connection
 from shared.errors import Malformed
 from shared.events import SiteId
@@ -21,7 +22,6 @@ from shared.resource import Day, Id, Line
 
 router = APIRouter(prefix="/components", tags=["components"])
 
-MOST_ROWS = 1000
 FieldFilter = Annotated[str, Field(max_length=300)]
 
 
@@ -30,7 +30,7 @@ class ComponentRows(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [DRAFT]}]})
 
-    rows: Annotated[list[Any], Field(min_length=1, max_length=MOST_ROWS)]
+    rows: Rows
 
 
 class Filter:

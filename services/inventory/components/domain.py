@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.inventory.assets.domain import Component, FieldValue, Host, MediaType, RaidLevel, StartState
 from services.inventory.vendors.names import Makers, spelling_of_vendor
-from shared.errors import Conflict, Malformed, Refused
+from shared.bulk import RowAnswer, parse_row
+from shared.errors import Conflict, Malformed
 from shared.events import SiteId
-from shared.events.envelope import first_fault
 from shared.events.inventory import ComponentType
 from shared.resource import Body, Day, Id, Line
 
@@ -96,32 +96,10 @@ class ComponentUpdate(ComponentChange):
     version: Annotated[int, Field(strict=True, ge=1)]
 
 
-class Problem(BaseModel):
-    """Why a row was refused, as the problem document of that row alone would say it."""
-
-    status: int = Field(examples=[422])
-    title: str
-    detail: str
-
-    @classmethod
-    def of(cls, refused: Refused) -> "Problem":
-        """What a refusal says."""
-        return cls(status=refused.status, title=refused.title, detail=refused.detail)
-
-
-class RowsRefused(Refused):
-    """Rows of an all-or-none request break a rule; nothing was changed."""
-
-    status = 422
-    title = "Rows refused"
-
-
-class RowResult(BaseModel):
+class RowResult(RowAnswer):
     """What became of one row, by its place: a component, or a problem."""
 
-    index: int
     component: Component | None = None
-    problem: Problem | None = None
 
 
 class BulkResult(BaseModel):
@@ -133,16 +111,12 @@ class BulkResult(BaseModel):
     rows: list[RowResult]
 
 
-def parse_row(row: Any) -> ComponentDraft | ComponentUpdate:
+def parse_component(row: Any) -> ComponentDraft | ComponentUpdate:
     """A row of a bulk request: with an id it changes a component. Raises Malformed."""
-    body = ComponentUpdate if isinstance(row, dict) and "id" in row else ComponentDraft
-    try:
-        return body.model_validate(row)
-    except ValidationError as exc:
-        fault = exc.errors(include_url=False, include_input=False)[0]
-        # A name that is no text (half a surrogate pair) can be read as JSON, and not be answered with.
-        field = ".".join(map(str, fault["loc"])).encode(errors="replace").decode() or "row"
-        raise Malformed(field, first_fault(exc), "see the example of POST /inventory/v1/components") from exc
+    body: type[ComponentDraft | ComponentUpdate] = (
+        ComponentUpdate if isinstance(row, dict) and "id" in row else ComponentDraft
+    )
+    return parse_row(body, row, "/inventory/v1/components")
 
 
 def key_of(text: str | None) -> str | None:

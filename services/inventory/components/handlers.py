@@ -11,16 +11,15 @@ from services.inventory.components.domain import (
     ComponentChange,
     ComponentDraft,
     ComponentUpdate,
-    Problem,
     RowResult,
-    RowsRefused,
-    parse_row,
+    parse_component,
 )
 from services.inventory.components.known import ChangedComponent, Known, NewComponent, Put, by_type
 from services.inventory.fields.handlers import hold_fields
 from services.inventory.sites.handlers import zones_of
 from services.inventory.vendors.handlers import makers_of
 from services.inventory.vendors.names import Makers
+from shared.bulk import Problem, check_none_refused
 from shared.database import Connection
 from shared.errors import Conflict, Refused
 from shared.grants import Caller
@@ -54,13 +53,12 @@ async def put_bulk(tx: Transaction, rows: Sequence[object], caller: Caller, atom
     parsed = [_parse(row) for row in rows]
     outcomes = iter(await put_components(tx, [row for row in parsed if not isinstance(row, Refused)], caller))
     results = [_result(index, row if isinstance(row, Refused) else next(outcomes)) for index, row in enumerate(parsed)]
-    refused = [result for result in results if result.problem]
-    if atomic and refused:
-        told = [result.model_dump(mode="json", exclude={"component"}) for result in refused]
-        raise RowsRefused(f"{len(refused)} of {len(rows)} rows break a rule; nothing was changed", rows=told)
+    if atomic:
+        check_none_refused(results)
+    refused = sum(result.problem is not None for result in results)
     created = sum(result.component is not None and result.component.version == 1 for result in results)
-    changed = len(rows) - len(refused) - created
-    return BulkResult(created=created, changed=changed, refused=len(refused), rows=results)
+    changed = len(rows) - refused - created
+    return BulkResult(created=created, changed=changed, refused=refused, rows=results)
 
 
 async def put_components(tx: Transaction, rows: Sequence[Put], caller: Caller) -> list[Component | Refused]:
@@ -129,7 +127,7 @@ async def _write(tx: Transaction, changes: Sequence[tuple[Component | None, Comp
 
 def _parse(row: object) -> Put | Refused:
     try:
-        body = parse_row(row)
+        body = parse_component(row)
     except Refused as exc:
         return exc
     if isinstance(body, ComponentUpdate):

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.inventory.components.domain import Problem
 from services.inventory.lifecycle.domain import FINAL
+from shared.bulk import RowAnswer, Rows
 from shared.errors import Conflict, Malformed, NotFound
-from shared.events.envelope import first_fault
 from shared.events.inventory import AssetKind, DicomService, LifecycleState, LinkChanged, LinkKind
 from shared.resource import Body, Id, Line, Resource
 
@@ -20,7 +19,6 @@ OUT_OF_REACH: frozenset[LifecycleState] = frozenset({"isolated", "sanitized", "d
 """States from which there is only the way to the end: nothing new may come to need what is in them."""
 
 ACROSS_SITES = frozenset({"replicates_to", "fails_over_to"})
-MOST_ROWS = 1000
 ELSEWHERE = "another site"
 
 Need = Literal["depends_on", "powered_by", "installed_in", "belongs_to"]
@@ -81,7 +79,7 @@ class LinkRows(Body):
         }
     )
 
-    rows: Annotated[list[Any], Field(min_length=1, max_length=MOST_ROWS)]
+    rows: Rows
 
 
 class Link(Resource):
@@ -138,12 +136,10 @@ class Impact(BaseModel):
     complete: bool
 
 
-class RowResult(BaseModel):
+class RowResult(RowAnswer):
     """What became of one row, by its place: a link, or a problem."""
 
-    index: int
     link: Link | None = None
-    problem: Problem | None = None
 
 
 class BulkResult(BaseModel):
@@ -152,17 +148,6 @@ class BulkResult(BaseModel):
     created: int
     refused: int
     rows: list[RowResult]
-
-
-def parse_row(row: Any) -> LinkDraft:
-    """A row of a bulk request. Raises Malformed."""
-    try:
-        return LinkDraft.model_validate(row)
-    except ValidationError as exc:
-        fault = exc.errors(include_url=False, include_input=False)[0]
-        # A name that is no text (half a surrogate pair) can be read as JSON, and not be answered with.
-        field = ".".join(map(str, fault["loc"])).encode(errors="replace").decode() or "row"
-        raise Malformed(field, first_fault(exc), "see the example of POST /inventory/v1/links") from exc
 
 
 def draft_link(link_id: str, draft: LinkDraft, origin: End, end: End) -> Link:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.inventory.components.domain import Problem, RowsRefused
 from services.inventory.history.handlers import keep
 from services.inventory.links import store
 from services.inventory.links.domain import (
@@ -20,9 +19,9 @@ from services.inventory.links.domain import (
     draft_link,
     full_state,
     kept_state,
-    parse_row,
 )
 from services.inventory.links.graph import find_path
+from shared.bulk import Problem, check_none_refused, parse_row
 from shared.database import Connection
 from shared.errors import Conflict, NotFound, Refused
 from shared.grants import Caller
@@ -49,11 +48,10 @@ async def create_links(tx: Transaction, rows: Sequence[Any], caller: Caller, ato
     drafts = [_parse(row) for row in rows]
     ends = await _hold(tx, [draft for draft in drafts if isinstance(draft, LinkDraft)])
     results = [await _create_row(tx, index, draft, ends, caller) for index, draft in enumerate(drafts)]
-    refused = [result for result in results if result.problem]
-    if atomic and refused:
-        told = [result.model_dump(mode="json", exclude={"link"}) for result in refused]
-        raise RowsRefused(f"{len(refused)} of {len(rows)} rows break a rule; no link was made", rows=told)
-    return BulkResult(created=len(results) - len(refused), refused=len(refused), rows=results)
+    if atomic:
+        check_none_refused(results)
+    refused = sum(result.problem is not None for result in results)
+    return BulkResult(created=len(results) - refused, refused=refused, rows=results)
 
 
 async def delete_link(tx: Transaction, link_id: str, expected_version: int) -> Link:
@@ -124,7 +122,7 @@ async def _create_row(
 
 def _parse(row: Any) -> LinkDraft | Refused:
     try:
-        return parse_row(row)
+        return parse_row(LinkDraft, row, "/inventory/v1/links")
     except Refused as exc:
         return exc
 

@@ -1,20 +1,19 @@
 """Checks over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from services.probes.checks import handlers, store
 from services.probes.checks.domain import EXAMPLE, BulkResult, Check, CheckChange, CheckDraft
 from services.probes.targets.handlers import find_subject
+from shared.bulk import Rows
 from shared.events import GROUP, SiteId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
 router = APIRouter(prefix="/checks", tags=["checks"])
-
-MOST_ROWS = 1000
 
 
 class CheckRows(Body):
@@ -22,7 +21,7 @@ class CheckRows(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [EXAMPLE]}]})
 
-    rows: Annotated[list[Any], Field(min_length=1, max_length=MOST_ROWS)]
+    rows: Rows
 
 
 @router.post("", status_code=201)

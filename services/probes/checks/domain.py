@@ -12,6 +12,7 @@ from services.probes.alerts.limits import Limits
 from services.probes.kinds.domain import Kind
 from services.probes.runs.domain import Probe, probe_id_of
 from services.probes.targets.domain import Subject
+from shared.bulk import RowAnswer
 from shared.errors import Malformed
 from shared.events.alerts import Severity
 from shared.resource import Body, Id, Line, Resource
@@ -122,20 +123,10 @@ class Check(Resource):
         return probe_id_of(self.kind, self.id)
 
 
-class Problem(BaseModel):
-    """Why a row was refused, as the problem document of that row alone would say it."""
-
-    status: int = Field(examples=[422])
-    title: str
-    detail: str
-
-
-class RowResult(BaseModel):
+class RowResult(RowAnswer):
     """What became of one row, by its place: a check, or a problem."""
 
-    index: int
     check: Check | None = None
-    problem: Problem | None = None
 
 
 class BulkResult(BaseModel):

@@ -3,15 +3,12 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from services.probes.checks import store
 from services.probes.checks.domain import (
     BulkResult,
     Check,
     CheckChange,
     CheckDraft,
-    Problem,
     RowResult,
     change_check,
     check_upstream,
@@ -24,8 +21,9 @@ from services.probes.kinds.secret_names import check_secrets, secrets_in
 from services.probes.runs.handlers import start_probe, stop_probe
 from services.probes.targets.domain import Subject
 from services.probes.targets.handlers import find_site_assets, find_subjects_touched_by, hold_subject
+from shared.bulk import Problem, check_none_refused, parse_row
 from shared.database import Connection
-from shared.errors import Malformed, Refused
+from shared.errors import Refused
 from shared.events import Event
 from shared.events.inventory import AssetChanged, AssetRetired
 from shared.events.probes import CheckChanged
@@ -34,13 +32,6 @@ from shared.transactions import Transaction, new_id
 
 Admit = Callable[[str, str], None]
 """Raises NotFound or Forbidden unless the caller may work at a site (the first); the second names the thing."""
-
-
-class RowsRefused(Refused):
-    """Rows of an all-or-none request break a rule; nothing was changed."""
-
-    status = 422
-    title = "Rows refused"
 
 
 async def create_check(tx: Transaction, draft: CheckDraft, may_use_group: bool) -> Check:
@@ -103,31 +94,20 @@ async def create_checks(
     Raises RowsRefused, with the same list, where all or none were wanted and one was refused.
     """
     results = [await _create_row(tx, index, row, admit, may_use_group) for index, row in enumerate(rows)]
+    if atomic:
+        check_none_refused(results)
     refused = sum(result.problem is not None for result in results)
-    if atomic and refused:
-        told = [result.model_dump(mode="json", exclude={"check"}) for result in results if result.problem]
-        raise RowsRefused(f"{refused} of {len(rows)} rows break a rule; no check was made", rows=told)
     return BulkResult(created=len(results) - refused, refused=refused, rows=results)
 
 
 async def _create_row(tx: Transaction, index: int, row: Any, admit: Admit, may_use_group: bool) -> RowResult:
     try:
-        draft = _parse_row(row)
+        draft = parse_row(CheckDraft, row, "/probes/v1/checks")
         subject = await hold_subject(tx, draft.subject)
         admit(subject.site_id, f"asset {subject.id}")
         return RowResult(index=index, check=await create_check(tx, draft, may_use_group))
     except Refused as exc:
-        return RowResult(index=index, problem=Problem(status=exc.status, title=exc.title, detail=exc.detail))
-
-
-def _parse_row(row: Any) -> CheckDraft:
-    try:
-        return CheckDraft.model_validate(row)
-    except ValidationError as exc:
-        fault = exc.errors(include_url=False, include_input=False)[0]
-        # A name that is no text (half a surrogate pair) can be read as JSON, and not be answered with.
-        field = ".".join(map(str, fault["loc"])).encode(errors="replace").decode() or "row"
-        raise Malformed(field, fault["msg"], "see the example of POST /probes/v1/checks") from exc
+        return RowResult(index=index, problem=Problem.of(exc))
 
 
 async def follow_asset(tx: Transaction, event: Event[AssetChanged] | Event[AssetRetired]) -> None:
