@@ -1,6 +1,6 @@
 """Rules of custody: an unbroken chain of holders, in the order of time, that ends at a certified recycler."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -15,9 +15,14 @@ from shared.events.decommissioning import CustodyChanged, CustodyKind
 from shared.events.inventory import LifecycleState
 from shared.resource import Body, Id, Line, Moment, Resource
 
+Moves = Mapping[LifecycleState, datetime]
+"""When an asset came last into each of its states, as far as its moves were recorded."""
+
 MAX_ASSETS = 200
 CLOCK_MERCY = timedelta(minutes=5)
 BEGINS_AT: LifecycleState = "retiring"
+CLEAN_AT: LifecycleState = "sanitized"
+UNCLEAN: frozenset[LifecycleState] = frozenset({"retiring", "migrated", "isolated"})
 KNOWN_IN: frozenset[LifecycleState] = frozenset({"retiring", "migrated", "isolated", "sanitized", "disposed", "closed"})
 """The states in which an asset can go from hand to hand; what is in service is where its system is."""
 
@@ -94,11 +99,16 @@ def check_may_be_recorded(asset: Asset, belongs_to: Asset) -> None:
         raise Conflict(f"{belongs_to.kind} {belongs_to.name} is {belongs_to.state}, and so is its chain of custody")
 
 
-def check_link(asset: Asset, chain: Sequence[Custody], link: Link, now: datetime) -> None:
-    """Raises Conflict or Malformed, naming the gap or the contradiction, unless the link continues the chain."""
+def check_link(asset: Asset, chain: Sequence[Custody], moves: Moves, link: Link, now: datetime) -> None:
+    """Raises Conflict or Malformed, naming the gap or the contradiction, unless the link continues the chain.
+
+    Nothing is told of the time before the asset was on its way out, and only what is clean is picked up: what the
+    recycler destroys goes to him as handed over or shipped, and is destroyed there.
+    """
     if link.at > now + CLOCK_MERCY:
         raise Malformed("at", "must not lie in the future", now.isoformat(timespec="seconds"))
     _check_in_itself(link)
+    _check_time(asset, moves, link)
     if chain:
         _check_follows(asset, chain[-1], link)
     _check_seal(asset, chain, link)
@@ -118,6 +128,26 @@ def _check_in_itself(link: Link) -> None:
         raise Malformed("recycler_id", "must name the recycler", RECYCLER_ID)
     if link.kind not in TAKES_AWAY and link.recycler_id is not None:
         raise Malformed("recycler_id", "belongs to a pickup or a destruction", "null")
+
+
+def _check_time(asset: Asset, moves: Moves, link: Link) -> None:
+    _check_not_before(asset, moves, BEGINS_AT, link)
+    if link.kind == "picked_up":
+        if asset.state in UNCLEAN:
+            raise Conflict(
+                f"custody of {asset.name}: it is {asset.state}, and only what is {CLEAN_AT} is picked up; what the "
+                "recycler destroys is handed over or shipped to him, and destroyed there"
+            )
+        _check_not_before(asset, moves, CLEAN_AT, link)
+
+
+def _check_not_before(asset: Asset, moves: Moves, state: LifecycleState, link: Link) -> None:
+    since = moves.get(state)
+    if since is not None and link.at < since - CLOCK_MERCY:
+        raise Conflict(
+            f"custody of {asset.name}: {link.kind} at {link.at:%Y-%m-%d %H:%M} UTC lies before its move to {state} at "
+            f"{since:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _check_follows(asset: Asset, last: Custody, link: Link) -> None:

@@ -49,12 +49,13 @@ async def record_custody(tx: Transaction, link: Link) -> Recorded:
     held = [await assets.hold_asset(tx, asset_id) for asset_id in asset_ids]
     recycler = None if link.recycler_id is None else await find_recycler(tx.conn, link.recycler_id)
     chains = await store.select_chains(tx.conn, asset_ids)
+    moves = await store.select_moves(tx.conn, asset_ids)
     zones = await zones_of(tx.conn, {asset.site_id for asset in held})
     made = []
     for asset in held:
         check_may_be_recorded(asset, await _belongs_to(tx.conn, asset))
         chain = chains.get(asset.id, [])
-        check_link(asset, chain, link, tx.now)
+        check_link(asset, chain, moves.get(asset.id, {}), link, tx.now)
         made.append(_link(tx, asset, len(chain) + 1, link, recycler, zones[asset.site_id]))
     await store.insert_links(tx.conn, made)
     await keep_all(tx, "custody", [(None, one) for one in made])

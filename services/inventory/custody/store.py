@@ -1,6 +1,7 @@
 """SQL of custody and disposal. Nothing here changes or takes away what was recorded."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -8,6 +9,7 @@ from services.inventory.custody.disposal import Disposal
 from services.inventory.custody.domain import Custody
 from shared.database import Connection
 from shared.errors import Conflict
+from shared.events.inventory import LifecycleState
 
 _LINK = (
     *("asset_id", "number", "id", "site_id", "kind", "from_holder", "to_holder", "at", "place", "seal", "person"),
@@ -51,6 +53,19 @@ async def select_chains(conn: Connection, asset_ids: Collection[str]) -> dict[st
     for row in rows:
         chains.setdefault(row["asset_id"], []).append(Custody.model_validate(dict(row)))
     return chains
+
+
+async def select_moves(conn: Connection, asset_ids: Collection[str]) -> dict[str, dict[LifecycleState, datetime]]:
+    """When each of these assets came last into each state that it has moved to."""
+    rows = await conn.fetch(
+        """SELECT asset_id, to_state, max(at) AS at FROM transitions WHERE asset_id = ANY($1)
+           GROUP BY asset_id, to_state""",
+        list(asset_ids),
+    )
+    moves: dict[str, dict[LifecycleState, datetime]] = {}
+    for row in rows:
+        moves.setdefault(row["asset_id"], {})[row["to_state"]] = row["at"]
+    return moves
 
 
 async def select_chain(conn: Connection, asset_id: str, after: int, limit: int) -> list[Custody]:

@@ -1,7 +1,7 @@
 """What the tests of custody and of the dossier send."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -36,22 +36,22 @@ async def register_drive(steward: Harness, system: dict[str, Any], number: int, 
 
 
 async def retiring_system(steward: Harness, drives: int = 2) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A system and its drives that are on their way out, as their rows say."""
+    """A system and its drives that are clean and on their way out, as their rows say."""
     system = await register_system(steward)
     parts = [await register_drive(steward, system, number) for number in range(drives)]
     ids = [system["id"], *(part["id"] for part in parts)]
-    await steward.pools["inventory"].execute("UPDATE assets SET state = 'isolated' WHERE id = ANY($1)", ids)
+    await steward.pools["inventory"].execute("UPDATE assets SET state = 'sanitized' WHERE id = ANY($1)", ids)
     return system, parts
 
 
 def told(assets: Sequence[dict[str, Any]], kind: str, giver: str, taker: str, **changes: Any) -> dict[str, Any]:
-    """A link of the chains of these assets, an hour ago."""
+    """A link of the chains of these assets, just now."""
     return {
         "asset_ids": [asset["id"] for asset in assets],
         "kind": kind,
         "from_holder": giver,
         "to_holder": taker,
-        "at": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+        "at": datetime.now(UTC).isoformat(),
         "place": "Loading dock",
         "person": "Ada Berg",
     } | changes

@@ -16,7 +16,7 @@ from tests.integration.inventory.custody.parts import (
     tell,
     told,
 )
-from tests.integration.inventory.requests import ASSETS, check_malformed, post, register_system
+from tests.integration.inventory.requests import ASSETS, check_malformed, move, post, register_system
 
 DAY = timedelta(days=1)
 
@@ -113,6 +113,27 @@ async def test_custody_of_what_is_in_service_or_elsewhere_is_refused(steward: Ha
     assert (await viewer.post(f"{INVENTORY}/custody", json=told([serving], "moved", "a", "a"))).status_code == 403
     site_admin = steward.as_("sid", "site-admin:north")
     assert (await site_admin.post(RECYCLERS, json=GREENLOOP)).status_code == 403
+
+
+async def test_pickup_is_of_what_is_clean_and_on_its_way_out(steward: Harness) -> None:
+    """Dated before the drive was either, it is refused and says since when it is; as is all of before retiring."""
+    system = await register_system(steward)
+    drive = await move(steward, await register_drive(steward, system, 3), "retiring", "migrated", "isolated")
+    greenloop = await recycler(steward)
+    away = told([drive], "picked_up", "IT store", "Greenloop Recycling", recycler_id=greenloop["id"])
+    early = await tell(steward, told([drive], "handed_over", "Ward 3", "IT store", at=hours_ago(1)))
+    assert (early.status_code, "before its move to retiring" in early.json()["detail"]) == (409, True)
+    unclean = await tell(steward, away)
+    assert (unclean.status_code, "only what is sanitized is picked up" in unclean.json()["detail"]) == (409, True)
+    drive = await move(steward, drive, "sanitized")
+    backdated = await tell(steward, away | {"at": hours_ago(1)})
+    assert (backdated.status_code, "lies before its move to" in backdated.json()["detail"]) == (409, True)
+    assert (await tell(steward, away)).status_code == 201
+
+
+def hours_ago(hours: int) -> str:
+    """An instant that is past."""
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
 
 
 async def test_two_words_at_once_make_no_fork(steward: Harness) -> None:

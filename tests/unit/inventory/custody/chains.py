@@ -17,13 +17,13 @@ RECYCLER = Recycler(id=RECYCLER_ID, name="Greenloop", certificates=[CERTIFICATE]
 
 
 def drive(number: int = 0, **changes: Any) -> Component:
-    """A drive of a system that is isolated."""
+    """A drive that is clean."""
     known = dict.fromkeys(Component.model_fields) | {
         "id": f"{DRIVE_ID[:-2]}{number:02d}",
         "kind": "component",
         "site_id": "north",
         "name": f"Drive {number}",
-        "state": "isolated",
+        "state": "sanitized",
         "type": "drive",
         "serial": f"Z-{number:04d}",
         "fields": {},

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.inventory.custody.domain import (
     Custody,
     Link,
+    Moves,
     certificate_for,
     check_link,
     check_may_be_recorded,
@@ -19,6 +20,7 @@ from services.inventory.custody.domain import (
 )
 from services.inventory.recyclers.domain import RecyclerDetails, certificate_on, check_details
 from shared.errors import Conflict, Malformed, Refused
+from shared.events.inventory import LifecycleState
 from tests.unit.inventory.custody.chains import CERTIFICATE, NOW, RECYCLER, chain, drive, kept, link
 
 HANDED = link("handed_over", "Ward 3", "IT store")
@@ -51,7 +53,7 @@ MALFORMED: list[tuple[Link, str]] = [
 def test_gaps_and_contradictions_are_refused_by_name(before: list[Link], told: Link, named: str) -> None:
     """The refusal says which asset it is about and what does not fit."""
     with pytest.raises(Conflict, match=named) as refused:
-        check_link(drive(), chain(*before), told, NOW)
+        check_link(drive(), chain(*before), {}, told, NOW)
     assert "Drive 0" in refused.value.detail
 
 
@@ -59,7 +61,7 @@ def test_gaps_and_contradictions_are_refused_by_name(before: list[Link], told: L
 def test_what_makes_no_sense_by_itself_is_malformed(told: Link, field: str) -> None:
     """Whatever the chain before it says."""
     with pytest.raises(Malformed) as refused:
-        check_link(drive(), [], told, NOW)
+        check_link(drive(), [], {}, told, NOW)
     assert refused.value.extra["errors"][0]["field"] == field
 
 
@@ -75,10 +77,51 @@ def test_chain_to_the_recycler_is_complete() -> None:
     ]
     for number, one in enumerate(links):
         before = chain(*links[:number])
-        check_link(drive(), before, one, NOW)
+        check_link(drive(), before, {}, one, NOW)
         assert (why_incomplete(before) is None) == (number > 3)
     assert why_incomplete([]) == "no custody is recorded"
     assert "'IT store' has it since 2026-03-01" in str(why_incomplete(chain(HANDED)))
+
+
+RETIRING, SANITIZED = link("moved", "x", "x", 4).at, link("moved", "x", "x", 8).at
+MOVES: Moves = {"retiring": RETIRING, "sanitized": SANITIZED}
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "why"),
+    [
+        (
+            "sanitized",
+            link("handed_over", "Ward 3", "IT store", 3),
+            "handed_over at .* lies before its move to retiring",
+        ),
+        (
+            "sanitized",
+            link("picked_up", "IT store", "Greenloop", 7),
+            "picked_up at .* lies before its move to sanitized",
+        ),
+        ("isolated", link("picked_up", "IT store", "Greenloop", 9), "it is isolated, and only what is sanitized"),
+        ("sanitized", link("handed_over", "Ward 3", "IT store", 4), None),
+        ("sanitized", link("picked_up", "IT store", "Greenloop", 8), None),
+        ("isolated", link("handed_over", "IT store", "Greenloop", 5), None),
+        ("isolated", link("destroyed", "Greenloop", "Greenloop", 6, recycler_id=RECYCLER.id), None),
+    ],
+)
+def test_custody_fits_the_time_of_its_asset(state: LifecycleState, told: Link, why: str | None) -> None:
+    """Nothing before it was on its way out; no pickup before it was clean; destroyed by the recycler, it may be before.
+
+    A clock that is a little behind does no harm, and what moved before moves were recorded is believed.
+    """
+    asset = drive(state=state)
+    if why is None:
+        check_link(asset, [], MOVES, told, NOW)
+        return
+    with pytest.raises(Conflict, match=why):
+        check_link(asset, [], MOVES, told, NOW)
+    if state == "sanitized":
+        check_link(asset, [], {}, told, NOW)
+        near = {move: told.at + timedelta(minutes=5) for move in MOVES}
+        check_link(asset, [], near, told, NOW)
 
 
 def test_certificate_is_judged_on_the_day_of_the_site() -> None:
@@ -134,7 +177,7 @@ def test_no_telling_makes_a_chain_with_a_gap(told: list[Any]) -> None:
     accepted: list[Custody] = []
     for one in told:
         try:
-            check_link(drive(), accepted, one, NOW)
+            check_link(drive(), accepted, {}, one, NOW)
         except Refused:
             continue
         accepted.append(kept(one, len(accepted) + 1))
