@@ -147,8 +147,12 @@ def digest_of(lines: Sequence[DisposalLine]) -> str:
 
 
 def hardware_of(components: Iterable[Component]) -> list[Component]:
-    """The components that a chain of custody must be shown for."""
-    return [one for one in components if one.type in HARDWARE and one.state != "cancelled"]
+    """The components that a chain of custody must be shown for: hardware, and whatever else keeps data."""
+    return [one for one in components if _is_accounted_for(one) and one.state != "cancelled"]
+
+
+def _is_accounted_for(component: Component) -> bool:
+    return component.type in HARDWARE or (component.type in TANGIBLE and component.media_type is not None)
 
 
 def why_custody_is_open(

@@ -104,14 +104,20 @@ def _missing(life: Life) -> Iterator[str]:
 
 def _uncertified(life: Life) -> Iterator[str]:
     certified = {fact.subject for fact in certificates(life)}
-    papers = {
-        medium for one in life.evidence if one.source == "document" and one.revoked_at is None for medium in one.covers
-    }
     for medium in life.media:
-        if medium.id not in certified | papers:
-            held = any(fact.type == SANITIZED and fact.subject == medium.id for fact in life.facts)
+        if medium.id not in certified and not _is_shown_on_paper(life, medium.id):
+            held = any(one.source == "document" and medium.id in one.covers for one in life.evidence)
+            held |= any(fact.type == SANITIZED and fact.subject == medium.id for fact in life.facts)
             why = "its certificate was not validated by another than its verifier" if held else "it has none"
             yield f"certificate of sanitization of {medium.name} (serial number {medium.serial or 'unknown'}): {why}"
+
+
+def _is_shown_on_paper(life: Life, medium_id: str) -> bool:
+    """Whether somebody has recorded a document for a medium, and an approver, another person, speaks of it."""
+    standing = [one for one in life.evidence if medium_id in one.covers and one.revoked_at is None]
+    recorders = {one.recorded_by for one in standing if one.source == "document"}
+    approvers = {one.recorded_by for one in standing if one.source == "statement" and one.role == "approver"}
+    return any(approvers - {recorder} for recorder in recorders)
 
 
 def steps_untold(life: Life) -> int:

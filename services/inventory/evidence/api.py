@@ -56,13 +56,17 @@ class RecordEvidence(Body):
 
 
 class Sign(Body):
-    """What an approver signs for, in one of the capacities of its kind."""
+    """What an approver signs for, in one of the capacities of its kind.
+
+    ``covers`` are the media (by their ids) or interfaces that he speaks of, where the kind asks for each.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [SIGNATURE]})
 
     kind: KindId
     statement: Words
     capacity: Line | None = None
+    covers: list[Line] = Field(default_factory=list, max_length=500)
 
 
 class Revoke(Body):
@@ -91,7 +95,8 @@ async def record_evidence(
 async def sign(asset_id: Id, body: Sign, call: Annotated[Call, requires("approver")]) -> EvidenceRecord:
     """Signs for a kind of evidence that an approver states; where it has capacities, each is for another person."""
     await call.find("approver", "asset", find_asset, asset_id)
-    return await call.run(handlers.record_statement, asset_id, body.kind, body.statement, "approver", body.capacity, [])
+    words, covers = body.statement, body.covers
+    return await call.run(handlers.record_statement, asset_id, body.kind, words, "approver", body.capacity, covers)
 
 
 @router.get("/assets/{asset_id}/evidence")

@@ -159,6 +159,18 @@ def check_other_signer(
             )
 
 
+def check_vouches(kind_id: str, earlier: Sequence[EvidenceRecord], actor: str, covers: Collection[str]) -> None:
+    """Raises Conflict where the actor speaks of evidence of a kind that nobody has recorded, or nobody but he."""
+    standing = [one for one in earlier if one.revoked_at is None]
+    by_others = [one for one in standing if one.recorded_by != actor]
+    lacking = sorted(set(covers).difference(*(one.covers for one in by_others)))
+    if standing and not by_others:
+        raise Conflict(f"{actor} has recorded the {kind_id}; that it holds is for another person to say")
+    if lacking or not by_others:
+        of = f" for {', '.join(lacking)}" if lacking else ""
+        raise Conflict(f"no {kind_id} was recorded{of} by anybody else; that comes first")
+
+
 def check_covers(kind: EvidenceKind, facts: AssetFacts, covers: Collection[str]) -> list[str]:
     """What a document or statement covers. Raises Malformed where it must say so, or names what the asset has not."""
     if kind.each is None:

@@ -19,6 +19,7 @@ from services.inventory.evidence.domain import (
     check_other_signer,
     check_serves_asset,
     check_statement,
+    check_vouches,
     covered_by,
     end_of,
     full_state,
@@ -78,11 +79,15 @@ async def record_statement(
 ) -> EvidenceRecord:
     """Takes down what the actor states, as ``role``. Raises NotFound, Conflict, Malformed, Forbidden."""
     asset, policy, kind = await _open(tx, asset_id, kind_id)
-    check_statement(kind, role, capacity)
+    stated = check_statement(kind, role, capacity)
     earlier = await store.select_of_asset(tx.conn, asset_id, kind_id)
     check_other_signer(kind, earlier, tx.actor, capacity, tx.now)
+    covered = await _covers(tx, asset, kind, covers)
+    if stated.other_than is not None:
+        spoken_of = await store.select_of_asset(tx.conn, asset_id, stated.other_than)
+        check_vouches(stated.other_than, spoken_of, tx.actor, covered)
     record = _record(tx, asset, kind_id, policy, "statement", capacity or "").model_copy(
-        update={"statement": words, "role": role, "covers": await _covers(tx, asset, kind, covers)}
+        update={"statement": words, "role": role, "covers": covered}
     )
     return await _keep(tx, record)
 

@@ -7,6 +7,7 @@ from services.inventory.assets.domain import Asset, Component, Node, System
 from services.inventory.contracts import handlers as contracts
 from services.inventory.contracts.domain import Contract
 from services.inventory.custody import handlers as custody
+from services.inventory.custody.disposal import HARDWARE
 from services.inventory.documents import handlers as documents
 from services.inventory.dossier import handlers as dossiers
 from services.inventory.dossier.domain import why_not_sealed, why_not_signed
@@ -22,7 +23,6 @@ from shared.events.inventory import ContractKind, LifecycleState
 
 OWNER = "clinical_owner"
 MOST_NAMES = 10
-HARDWARE = frozenset({"server", "array", "drive", "ups", "battery", "switch", "workstation"})
 PROVED_CLEAN = frozenset({"sanitized", "disposed", "closed", "cancelled"})
 """The states of a medium that has shown its certificate at its own gate, or was never written to."""
 
@@ -33,9 +33,10 @@ async def facts_of(conn: Connection, asset: Asset, now: datetime) -> AssetFacts:
     """All that a policy may ask of the asset as it stands."""
     parts = await store.select_parts(conn, asset.id)
     kept = await store.select_media_at_isolation(conn, asset.id) if asset.state == "isolated" else []
+    alone = asset.state == "disposed" and await store.is_in_no_dossier(conn, asset.id)
     return AssetFacts(
         state=asset.state,
-        classes=classes_of(asset),
+        classes=classes_of(asset, is_in_no_dossier=alone),
         state_since=await store.select_last_move(conn, asset.id),
         interfaces=frozenset(part.role for part in parts if part.role is not None and part.state not in FINAL),
         media=media_of(asset, [*parts, *kept]),
@@ -43,12 +44,13 @@ async def facts_of(conn: Connection, asset: Asset, now: datetime) -> AssetFacts:
     )
 
 
-def classes_of(asset: Asset) -> frozenset[str]:
+def classes_of(asset: Asset, *, is_in_no_dossier: bool = False) -> frozenset[str]:
     """The classes of assets that the gates of a policy name."""
     if isinstance(asset, System):
         return frozenset({"system", f"system:{asset.environment}", f"system:{asset.deployment}"})
     if isinstance(asset, Component):
-        medium = {"component:medium"} if _keeps_data(asset.type, asset.media_type) else set[str]()
+        keeping = ("component:medium", *(["component:lone_medium"] if is_in_no_dossier else []))
+        medium = keeping if _keeps_data(asset.type, asset.media_type) else ()
         return frozenset({"component", f"component:{asset.type}", *medium})
     return frozenset({"node", f"node:{asset.role}"})
 
@@ -83,6 +85,7 @@ async def _said(conn: Connection, asset: Asset, parts: Sequence[Part], now: date
         "business_associate_agreement": _contract(covering, "business_associate", "no agreement in force covers it"),
         "no_dependents": _dependents(asset, parts, await links.dependents(conn, asset.id)),
         "parts_ended": _listed("still alive:", (part.name for part in parts if part.state not in FINAL)),
+        "media_recorded": _media_recorded(asset, parts),
         **await _said_at_the_end(conn, asset),
     }
 
@@ -106,6 +109,12 @@ def _dependents(asset: Asset, parts: Sequence[Part], dependents: Sequence[Depend
     losing = [one for one in dependents if one.id not in own and one.state not in OFF_THE_NETWORK]
     names = (one.name if one.site_id == asset.site_id else "something at another site" for one in losing)
     return _listed("still depended on by", names)
+
+
+def _media_recorded(asset: Asset, parts: Sequence[Part]) -> str | None:
+    """Whether any medium in it is known: what is not recorded is no proof that there is nothing."""
+    known = any(_keeps_data(part.type, part.media_type) and part.state != "cancelled" for part in parts)
+    return None if known or media_of(asset, ()) else "no drive or other medium in it is recorded"
 
 
 def _nodes(parts: Sequence[Part]) -> list[Part]:

@@ -4,7 +4,7 @@ Evidence that was recorded under an earlier version of the policy is judged by t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -103,7 +103,7 @@ def decide(
     needs = policy.needs(facts.state, to_state, facts.classes)
     if needs is None:
         return Decision(to_state, False, policy.version, (), (_no_way(policy, facts.state, to_state),))
-    met, missing = _sorted(needs, facts, evidence, waivers, now)
+    met, missing = _sorted(policy, needs, facts, evidence, waivers, now)
     return Decision(to_state, not missing, policy.version, met, missing)
 
 
@@ -121,10 +121,11 @@ def owed_by_adopted(
         if move.from_state in BEFORE_SERVICE and move.to_state in policy.owed_by_adopted
         for need in policy.needs(move.from_state, move.to_state, facts.classes) or ()
     )
-    return _sorted(tuple(owed.items()), facts, evidence, waivers, now)[1]
+    return _sorted(policy, tuple(owed.items()), facts, evidence, waivers, now)[1]
 
 
 def _sorted(
+    policy: Policy,
     needs: tuple[tuple[str, EvidenceKind], ...],
     facts: AssetFacts,
     evidence: Mapping[str, Sequence[Evidence]],
@@ -133,7 +134,8 @@ def _sorted(
 ) -> tuple[tuple[Met, ...], tuple[Missing, ...]]:
     met, missing = [], []
     for kind_id, kind in needs:
-        by, why = _judge(kind, facts, evidence.get(kind_id, ()), now)
+        earlier = _spoken_of(policy, kind, facts, evidence, now)
+        by, why = _judge(kind, facts, evidence.get(kind_id, ()), earlier, now)
         if why and kind.waivable and (waiver := _waived(waivers.get(kind_id, ()), now)):
             by, why = (f"waiver {waiver.id}",), ""
         if why:
@@ -143,8 +145,33 @@ def _sorted(
     return tuple(met), tuple(missing)
 
 
+def _spoken_of(
+    policy: Policy,
+    kind: EvidenceKind,
+    facts: AssetFacts,
+    evidence: Mapping[str, Sequence[Evidence]],
+    now: datetime,
+) -> Sequence[Evidence] | None:
+    """What counts of the evidence that a statement of the kind speaks of; None where it speaks of none."""
+    if kind.statement is None or kind.statement.other_than is None:
+        return None
+    other = policy.evidence[kind.statement.other_than]
+    return [one for one in evidence.get(kind.statement.other_than, ()) if not fault_of(other, one, facts, now)]
+
+
+def vouched(one: Evidence, earlier: Sequence[Evidence]) -> Evidence | None:
+    """A statement as far as another person had recorded before what it speaks of; None where nobody had."""
+    others = [other for other in earlier if other.by != one.by and other.at <= one.at]
+    covers = one.covers & frozenset[str]().union(*(other.covers for other in others))
+    return replace(one, covers=covers) if others and bool(covers) == bool(one.covers) else None
+
+
 def _judge(
-    kind: EvidenceKind, facts: AssetFacts, given: Sequence[Evidence], now: datetime
+    kind: EvidenceKind,
+    facts: AssetFacts,
+    given: Sequence[Evidence],
+    earlier: Sequence[Evidence] | None,
+    now: datetime,
 ) -> tuple[tuple[str, ...], str]:
     """By what the kind is met, or why it is not."""
     whys = []
@@ -157,8 +184,12 @@ def _judge(
     for one in given:
         if fault := fault_of(kind, one, facts, now):
             whys.append(fault)
-        else:
+        elif earlier is None or one.source != "statement":
             good.append(one)
+        elif counted := vouched(one, earlier):
+            good.append(counted)
+        else:
+            whys.append("nobody else had recorded before what it is stated of")
     if good:
         if kind.each:
             return _of_each(kind.each, facts, good)

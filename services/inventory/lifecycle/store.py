@@ -130,6 +130,21 @@ async def select_media_at_isolation(conn: Connection, system_id: str) -> list[Pa
     return [Part(**row) for row in rows]
 
 
+async def is_in_no_dossier(conn: Connection, component_id: str) -> bool:
+    """Whether a component belongs to no system, nor does what it is built into, and no sealed dossier tells of it as
+    what a system has left behind."""
+    alone: bool = await conn.fetchval(
+        """WITH RECURSIVE holders AS (
+               SELECT $1::text AS id
+               UNION SELECT c.installed_in FROM holders h JOIN components c ON c.asset_id = h.id)
+           SELECT NOT EXISTS (SELECT FROM holders h JOIN assets a ON a.id = h.id WHERE a.system_id IS NOT NULL)
+              AND NOT EXISTS (SELECT FROM media_at_isolation m JOIN dossiers d ON d.asset_id = m.system_id
+                              WHERE m.medium_id = $1)""",
+        component_id,
+    )
+    return alone
+
+
 async def site_has(conn: Connection, site_id: str, role: str) -> bool:
     """Whether somebody at the site, who is active, has the role."""
     found: bool = await conn.fetchval(

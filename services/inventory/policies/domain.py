@@ -23,7 +23,7 @@ Path = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-
 AssetClass = Annotated[str, StringConstraints(pattern=r"^(system|node|component)(:[a-z_]{1,40})?$")]
 """Which assets a gate stands before: all of a kind, or those of a type: ``component:drive``, ``system:staging``.
 
-``component:medium`` is every component that keeps data.
+``component:medium`` is every component that keeps data; no system's dossier tells of a ``component:lone_medium``.
 """
 
 Fact = Literal[
@@ -37,6 +37,7 @@ Fact = Literal[
     "business_associate_agreement",
     "no_dependents",
     "parts_ended",
+    "media_recorded",
     "custody_complete",
     "on_manifest",
     "dossier_sealed",
@@ -102,11 +103,15 @@ class EventSource(Body):
 
 
 class StatementSource(Body):
-    """What somebody states who has ``role`` at the site. Each of ``capacities`` is signed for by another person."""
+    """What somebody states who has ``role`` at the site. Each of ``capacities`` is signed for by another person.
+
+    With ``other_than`` it is stated of what was recorded before as evidence of that kind, and by another person.
+    """
 
     type: Literal["statement"]
     role: Literal["operator", "approver"]
     capacities: list[Line] = Field(default_factory=list, max_length=5)
+    other_than: KindId | None = None
 
 
 class ComputedSource(Body):

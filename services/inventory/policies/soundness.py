@@ -1,15 +1,25 @@
 """Which policies make sense, and which promises no policy may break.
 
 Whatever a group decides: an asset reaches ``closed`` only by ``isolated``, ``sanitized`` and ``disposed``; from there
-on there is only forward; what keeps data is sanitized under certificates that nothing replaces; a system's hardware has
-its chain of custody and stands on a recycler's manifest; and two people sign its dossier.
+on there is only forward; what keeps data is sanitized under certificates that nothing replaces, and that another person
+has validated; hardware has its chain of custody and stands on a recycler's manifest; and two people sign the dossier
+of a system, and of a medium that belongs to none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import get_args
 
-from services.inventory.policies.domain import BEFORE_SERVICE, Condition, EventSource, EvidenceKind, Fact, Policy
+from services.inventory.custody.disposal import HARDWARE
+from services.inventory.policies.domain import (
+    BEFORE_SERVICE,
+    Condition,
+    EventSource,
+    EvidenceKind,
+    Fact,
+    Policy,
+    Source,
+)
 from shared.errors import Malformed
 from shared.events import EventData
 from shared.events.backup import BackupVerified, MediaSanitized, MigrationVerified, RestoreDrilled
@@ -22,15 +32,22 @@ STATES: tuple[LifecycleState, ...] = get_args(LifecycleState)
 FINAL: frozenset[LifecycleState] = frozenset({"closed", "cancelled"})
 STARTS: tuple[LifecycleState, ...] = ("proposed", "in_service")
 LAST_STEPS: tuple[LifecycleState, ...] = ("isolated", "sanitized", "disposed", "closed")
-PROVED_FACTS: tuple[tuple[tuple[LifecycleState, LifecycleState], Fact], ...] = (
-    (("sanitized", "disposed"), "custody_complete"),
-    (("sanitized", "disposed"), "on_manifest"),
-    (("disposed", "closed"), "dossier_sealed"),
-    (("disposed", "closed"), "dossier_signatures"),
-)
-"""What a system shows by its own records, and nothing else replaces."""
+Way = tuple[LifecycleState, LifecycleState]
+SANITIZED: Way = ("isolated", "sanitized")
+DISPOSED: Way = ("sanitized", "disposed")
+CLOSED: Way = ("disposed", "closed")
 
 KEEPS_DATA = ("system", "component:drive", "component:medium")
+HOLDS_MEDIA = ("component:server", "component:array")
+TAKEN_AWAY = ("system", "component:medium", *sorted(f"component:{one}" for one in HARDWARE))
+HAS_A_DOSSIER = ("system", "component:lone_medium")
+PROVED_FACTS: tuple[tuple[Way, Fact, tuple[str, ...]], ...] = (
+    (DISPOSED, "custody_complete", TAKEN_AWAY),
+    (DISPOSED, "on_manifest", TAKEN_AWAY),
+    (CLOSED, "dossier_sealed", HAS_A_DOSSIER),
+    (CLOSED, "dossier_signatures", HAS_A_DOSSIER),
+)
+"""What assets of these classes show by their own records, and nothing else replaces."""
 
 EVIDENCE_EVENTS: Mapping[str, type[EventData]] = {
     contract.event_type: contract
@@ -130,6 +147,8 @@ def _wrong_kinds(policy: Policy) -> Iterator[Fault]:
             yield f"{field}.sources", "what people sign for in several capacities nothing else replaces", "one source"
         elif sum(source.type == "statement" for source in kind.sources) > 1:
             yield f"{field}.sources", "has more than one kind of statement", "one source of the type statement"
+        if kind.statement and kind.statement.other_than not in (None, *policy.evidence):
+            yield f"{field}.sources", f"{kind.statement.other_than!r} is no kind of evidence of this policy", kind_id
         for number, source in enumerate(kind.sources):
             if isinstance(source, EventSource):
                 yield from _wrong_event(source, f"{field}.sources.{number}")
@@ -166,28 +185,73 @@ def _named(conditions: Sequence[Condition], name: str) -> list[tuple[str, Condit
 
 def _broken_promises(policy: Policy) -> Iterator[Fault]:
     """What holds under every policy."""
-    moves = {(move.from_state, move.to_state): n for n, move in enumerate(policy.moves)}
+    yield from _unclean(policy)
+    for way, fact, assets in PROVED_FACTS:
+        for asset in assets:
+            if not any(_is_proved(kind, fact) for _, kind in _needs(policy, way, asset)):
+                yield (
+                    _gates_of(policy, way),
+                    f"{asset} needs {fact}, from the one source of that name, and not waivable",
+                    f'{{"type": "computed", "fact": "{fact}"}}',
+                )
+
+
+def _unclean(policy: Policy) -> Iterator[Fault]:
+    """What would be taken for clean without a certificate, or under one that only one person has seen."""
+    field = _gates_of(policy, SANITIZED)
     for asset in KEEPS_DATA:
-        needed = policy.needs("isolated", "sanitized", frozenset({asset, asset.split(":")[0]})) or ()
-        if not any(_is_certificate(kind, each_medium=asset == "system") for _, kind in needed):
+        needed, each_medium = _needs(policy, SANITIZED, asset), asset == "system"
+        certificates = {kind_id for kind_id, kind in needed if _is_certificate(kind, each_medium=each_medium)}
+        if not certificates:
             yield (
-                f"moves.{moves['isolated', 'sanitized']}.gates",
+                field,
                 f"{asset} needs evidence that is not waivable, comes from documents or events alone and, for a system, "
                 'is wanted for each "medium"',
                 "sanitization_certificate",
             )
-    for way, fact in PROVED_FACTS:
-        if not any(_is_proved(kind, fact) for _, kind in policy.needs(*way, frozenset({"system"})) or ()):
+        if not any(_is_validation(kind, certificates, each_medium=each_medium) for _, kind in needed):
             yield (
-                f"moves.{moves[way]}.gates",
-                f"system needs {fact}, from the one source of that name, and not waivable",
-                f'{{"type": "computed", "fact": "{fact}"}}',
+                field,
+                f"{asset} needs evidence that is not waivable and comes from validated media.sanitized or from "
+                "approvers other than who recorded its certificate alone",
+                "sanitization_validated",
             )
+    for asset in HOLDS_MEDIA:
+        if not any(_is_account_of_media(kind) for _, kind in _needs(policy, SANITIZED, asset)):
+            yield field, f"{asset} needs media_recorded, or an approver's word, and not waivable", "media_accounted"
+
+
+def _needs(policy: Policy, way: Way, asset: str) -> Sequence[tuple[str, EvidenceKind]]:
+    return policy.needs(*way, frozenset({asset, asset.split(":")[0]})) or ()
+
+
+def _gates_of(policy: Policy, way: Way) -> str:
+    number = next(n for n, move in enumerate(policy.moves) if (move.from_state, move.to_state) == way)
+    return f"moves.{number}.gates"
 
 
 def _is_certificate(kind: EvidenceKind, *, each_medium: bool) -> bool:
     from_outside = all(source.type in ("document", "event") for source in kind.sources)
     return from_outside and not kind.waivable and (kind.each == "medium" or not each_medium)
+
+
+def _is_validation(kind: EvidenceKind, certificates: Set[str], *, each_medium: bool) -> bool:
+    by_others = all(_is_by_another(source, certificates) for source in kind.sources)
+    return by_others and not kind.waivable and (kind.each == "medium" or not each_medium)
+
+
+def _is_by_another(source: Source, certificates: Set[str]) -> bool:
+    if source.type == "statement":
+        return source.role == "approver" and source.other_than in certificates
+    if not isinstance(source, EventSource) or source.event != MediaSanitized.event_type or source.covers != "subject":
+        return False
+    return any(one.field == "validated" and one.one_of == [True] for one in source.passes)
+
+
+def _is_account_of_media(kind: EvidenceKind) -> bool:
+    known = [source for source in kind.sources if source.type == "computed" and source.fact == "media_recorded"]
+    stated = [source for source in kind.sources if source.type == "statement" and source.role == "approver"]
+    return len(known) + len(stated) == len(kind.sources) and not kind.waivable
 
 
 def _is_proved(kind: EvidenceKind, fact: Fact) -> bool:

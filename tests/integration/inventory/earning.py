@@ -4,6 +4,7 @@ A document is uploaded and named, a statement made, a signature given by as many
 services could show is waived by two people.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,8 +72,16 @@ async def sign(steward: Harness, asset: dict[str, Any]) -> None:
     done(await steward.as_("bruno", f"approver:{asset['site_id']}").post(f"{url}/approvals", json=body))
 
 
-BY_HAND = {"dossier": seal, "dossier_signatures": sign}
-"""What people do that inventory then finds out by itself."""
+async def validate(steward: Harness, asset: dict[str, Any]) -> None:
+    """An approver, who has recorded none of them, validates the certificates that came as papers."""
+    shown = done(await steward.admin.get(f"{ASSETS}/{asset['id']}/evidence"))["items"]
+    papers = [one for one in shown if one["kind"] == "sanitization_certificate" and one["revoked_at"] is None]
+    covers = sorted({medium for one in papers for medium in one["covers"]})
+    done(await say(steward, asset, "sanitization_validated", "approver", "anna", None, covers))
+
+
+BY_HAND = {"dossier": seal, "dossier_signatures": sign, "sanitization_validated": validate}
+"""What people do that inventory then finds out by itself, or that looks at what was given before."""
 
 
 async def upload(steward: Harness, asset: dict[str, Any], kind: str, **more: Any) -> dict[str, Any]:
@@ -102,11 +111,18 @@ async def state_it(
 
 
 async def say(
-    steward: Harness, asset: dict[str, Any], kind_id: str, role: str, signer: str, capacity: str | None
+    steward: Harness,
+    asset: dict[str, Any],
+    kind_id: str,
+    role: str,
+    signer: str,
+    capacity: str | None,
+    covers: Sequence[str] = (),
 ) -> httpx.Response:
     """What somebody is answered who states a kind of evidence."""
     where = "signatures" if role == "approver" else "evidence"
-    body = {"kind": kind_id, "statement": "It is so; I have seen it."} | ({"capacity": capacity} if capacity else {})
+    body = {"kind": kind_id, "statement": "It is so; I have seen it.", "covers": list(covers)}
+    body |= {"capacity": capacity} if capacity else {}
     return await steward.as_(signer, f"{role}:{asset['site_id']}").post(f"{ASSETS}/{asset['id']}/{where}", json=body)
 
 

@@ -17,9 +17,10 @@ from services.inventory.dossier import handlers
 from services.inventory.dossier.package import read_package
 from tests.harness import Harness
 from tests.integration.conftest import Speak
+from tests.integration.inventory.custody.parts import CUSTODY, GREENLOOP, RECYCLERS, register_drive, told
 from tests.integration.inventory.dossier.retirement import Retirement
-from tests.integration.inventory.earning import done, seal, sign
-from tests.integration.inventory.requests import ASSETS
+from tests.integration.inventory.earning import done, missing, seal, sign
+from tests.integration.inventory.requests import ASSETS, move, post
 
 
 @pytest.fixture
@@ -147,8 +148,8 @@ async def test_medium_without_certificate_holds_the_system_up_by_name(retirement
     await retirement.sanitize(retirement.drives[:1])
     refused = await retirement.ask_to_move(retirement.system, "sanitized")
     assert refused.status_code == 409
-    [lacking] = refused.json()["missing"]
-    assert (lacking["kind"], lacking["why"]) == ("sanitization_certificate", "missing for Drive 1")
+    lacking = {one["kind"]: one["why"] for one in refused.json()["missing"]}
+    assert lacking == dict.fromkeys(("sanitization_certificate", "sanitization_validated"), "missing for Drive 1")
     await retirement.sanitize(retirement.drives[1:], validated=False, validated_by=None)
     still = await retirement.ask_to_move(retirement.system, "sanitized")
     assert (still.status_code, "Drive 1" in still.text) == (409, True)
@@ -188,6 +189,25 @@ async def test_drive_that_left_its_system_behind_isolation_is_told_with_its_cert
     assert [one["serial"] for one in manifest["media_left"]] == [left["serial"]]
     assert {one["medium_id"] for one in manifest["certificates"]} == {left["id"], retirement.drives[0]["id"]}
     assert {link["asset_id"] for link in manifest["custody"]} == {retirement.drives[0]["id"]}
+
+
+async def test_medium_of_no_system_has_a_dossier_of_its_own(steward: Harness) -> None:
+    """A spare drive: certified and validated by two, taken away, signed for by two; its end tells the digest."""
+    drive = await register_drive(steward, {"site_id": "north", "id": None}, 0)
+    drive = await move(steward, drive, "retiring", "migrated", "isolated", "sanitized")
+    greenloop = await post(steward, RECYCLERS, GREENLOOP)
+    away = told([drive], "picked_up", "IT store", "Greenloop Recycling", recycler_id=greenloop["id"])
+    done(await steward.admin.post(CUSTODY, json=away))
+    parts = [{"asset_id": drive["id"], "weight_kg": 0.72, "category": "it_equipment"}]
+    manifest = {"recycler_id": greenloop["id"], "reference": "GL-118", "parts": parts}
+    await post(steward, f"{ASSETS}/{drive['id']}/disposals", manifest)
+    drive = await move(steward, drive, "disposed")
+    assert await missing(steward, drive, "closed") == ["dossier", "dossier_signatures"]
+    dossier = await seal(steward, drive)
+    await sign(steward, drive)
+    await move(steward, drive, "closed")
+    retired = await steward.heard.until("asset.retired")
+    assert (retired.subject, retired.data.dossier_sha256) == (drive["id"], dossier["sha256"])
 
 
 async def test_large_documents_need_no_memory(retirement: Retirement, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import pytest
 from tests.harness import Harness
 from tests.integration.inventory.components.parts import change, install
 from tests.integration.inventory.documents.files import uploaded
-from tests.integration.inventory.earning import earn, name_document, say
+from tests.integration.inventory.earning import earn, name_document, say, validate
 from tests.integration.inventory.lifecycle.steps import ask_move, gate, give_evidence, revoke, until_evidence, why
 from tests.integration.inventory.requests import ASSETS, PEOPLE, PERSON, move, post, register_node, register_system
 from tests.unit.inventory.software.boms import LOG4J, mds2_workbook, sbom
 
+VALIDATED, ACCOUNTED = "sanitization_validated", "media_accounted"
 PARTS: dict[str, Any] = {"manufacturer": "Seaquest", "serial": "SQ-00001"}
 
 
@@ -211,7 +212,7 @@ async def test_nobody_leaves_isolation_without_certificates(steward: Harness) ->
     system = await move(steward, system, "retiring", "migrated", "isolated")
     kind = "sanitization_certificate"
     refused = await ask_move(steward, system, "sanitized")
-    assert [one["kind"] for one in refused.json()["missing"]] == [kind]
+    assert [one["kind"] for one in refused.json()["missing"]] == [kind, VALIDATED]
     unnamed = await name_refused(steward, system, kind)
     assert (unnamed["field"], "medium" in unnamed["rule"]) == ("covers", True)
     await name_document(steward, system, kind, "certificate", [drives[0]["id"], tape["id"]])
@@ -219,6 +220,35 @@ async def test_nobody_leaves_isolation_without_certificates(steward: Harness) ->
     for back in ("retiring", "in_service", "migrated", "closed", "disposed"):
         assert (await ask_move(steward, system, back)).status_code == 409
     await name_document(steward, system, kind, "certificate", [drives[1]["id"]])
+    assert [one["kind"] for one in (await gate(steward, system, "sanitized"))["missing"]] == [VALIDATED]
+    await validate(steward, system)
+    assert (await ask_move(steward, system, "sanitized")).status_code == 200
+
+
+async def test_certificate_is_validated_by_another_than_who_has_recorded_it(steward: Harness) -> None:
+    """One person alone can't, whatever roles he has; the other's word counts for the media that it names."""
+    system = await register_system(steward)
+    drives = [
+        await install(steward, "drive", system_id=system["id"], name=f"Drive {n}", manufacturer="S", serial=f"S{n}")
+        for n in (1, 2)
+    ]
+    system = await move(steward, system, "retiring", "migrated", "isolated")
+    first, second = (drive["id"] for drive in drives)
+    early = await say(steward, system, VALIDATED, "approver", "anna", None, [first])
+    assert (early.status_code, "that comes first" in early.json()["detail"]) == (409, True)
+    certificate = await name_document(steward, system, "sanitization_certificate", "certificate", [first, second])
+    own = await say(steward, system, VALIDATED, "approver", "admin", None, [first])
+    assert (own.status_code, "admin has recorded" in own.json()["detail"]) == (409, True)
+    assert (await say(steward, system, VALIDATED, "operator", "anna", None, [first])).status_code == 403
+    assert (await say(steward, system, VALIDATED, "approver", "anna", None, [first])).status_code == 201
+    assert await why(steward, system, "sanitized", VALIDATED) == "missing for Drive 2"
+    assert (await say(steward, system, VALIDATED, "approver", "anna", None, [second])).status_code == 201
+    assert await why(steward, system, "sanitized", VALIDATED) is None
+    await revoke(steward, certificate["id"])
+    await name_document(steward, system, "sanitization_certificate", "certificate", [first, second])
+    lacking = await why(steward, system, "sanitized", VALIDATED)
+    assert lacking == "nobody else had recorded before what it is stated of"
+    await validate(steward, system)
     assert (await ask_move(steward, system, "sanitized")).status_code == 200
 
 
@@ -266,14 +296,37 @@ async def test_what_others_depend_on_is_not_isolated(steward: Harness) -> None:
     assert (await move(steward, first, "isolated"))["state"] == "isolated"
 
 
-async def test_fan_needs_no_papers_and_a_drive_its_certificate(steward: Harness) -> None:
-    """Gates fit what stands before them."""
+async def test_fan_needs_no_papers_and_hardware_what_it_is_for(steward: Harness) -> None:
+    """Gates fit what stands before them: hardware goes to a recycler, a server says which media it holds."""
     fan = await install(steward, "other", name="Fan")
+    ups = await install(steward, "ups", manufacturer="S", serial="U1")
+    server = await install(steward, "server", manufacturer="S", serial="V1")
     drive = await install(steward, "drive", manufacturer="S", serial="S1")
     states = ("retiring", "migrated", "isolated", "sanitized", "disposed", "closed")
     for state in states:
         assert (await ask_move(steward, fan, state)).status_code == 200
     for state in states[:3]:
-        assert (await ask_move(steward, drive, state)).status_code == 200
+        for one in (ups, server, drive):
+            assert (await ask_move(steward, one, state)).status_code == 200
     refused = await ask_move(steward, drive, "sanitized")
-    assert [one["kind"] for one in refused.json()["missing"]] == ["sanitization_certificate"]
+    assert [one["kind"] for one in refused.json()["missing"]] == ["sanitization_certificate", VALIDATED]
+    assert (await ask_move(steward, ups, "sanitized")).status_code == 200
+    away = (await ask_move(steward, ups, "disposed")).json()["missing"]
+    assert {one["kind"]: one["why"] for one in away} == {
+        "custody_chain": "A ups: no custody is recorded",
+        "recycler_manifest": "on no recycler's manifest: A ups",
+    }
+    assert [one["kind"] for one in (await ask_move(steward, server, "sanitized")).json()["missing"]] == [ACCOUNTED]
+
+
+async def test_server_whose_drives_nobody_recorded_is_not_taken_for_clean(steward: Harness) -> None:
+    """Until one is recorded in it, or an approver says that it holds none; one that is taken out again is none."""
+    server = await install(steward, "server", manufacturer="S", serial="V1")
+    server = await move(steward, server, "retiring", "migrated", "isolated")
+    drive = await install(steward, "drive", installed_in=server["id"], manufacturer="S", serial="S1")
+    assert await why(steward, server, "sanitized", ACCOUNTED) is None
+    await change(steward, drive, installed_in=None)
+    assert await why(steward, server, "sanitized", ACCOUNTED) == "no drive or other medium in it is recorded"
+    assert (await say(steward, server, ACCOUNTED, "operator", "anna", None)).status_code == 403
+    assert (await say(steward, server, ACCOUNTED, "approver", "anna", None)).status_code == 201
+    assert (await ask_move(steward, server, "sanitized")).status_code == 200

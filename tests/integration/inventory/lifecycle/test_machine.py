@@ -1,7 +1,7 @@
 """The lifecycle over HTTP walked at random: moves, evidence, revocations and waivers in any order, two at once.
 
 The model is what a person would keep on paper: the state, and which kinds stand good. A drive is walked, whose
-certificate decides, and a node, which needs somebody's word; both begin in service.
+certificate and another person's word on it decide, and a node, which needs somebody's word; both begin in service.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from services.inventory.policies.handlers import BUILT_IN
 from shared.events.inventory import LifecycleState
 from tests.harness import Harness
 from tests.integration.inventory.components.parts import install
-from tests.integration.inventory.earning import name_document
+from tests.integration.inventory.earning import name_document, say
 from tests.integration.inventory.lifecycle.steps import STATEMENT, ask_move, give_evidence, revoke
 from tests.integration.inventory.requests import ASSETS, register_node, register_system
 
 T = TypeVar("T")
 MOVES = BUILT_IN.policy.next_states
 STATES: list[LifecycleState] = ["retiring", "migrated", "isolated", "sanitized", "disposed", "closed", "in_service"]
-CERTIFICATE, WORD = "sanitization_certificate", "access_revoked"
+CERTIFICATE, VALIDATED, WORD = "sanitization_certificate", "sanitization_validated", "access_revoked"
 
 
 class Walk(RuleBasedStateMachine):
@@ -65,6 +65,17 @@ class Walk(RuleBasedStateMachine):
             if answer.status_code == 201:
                 self.good.setdefault(WORD, answer.json()["id"])
 
+    @rule(signer=st.sampled_from(["anna", "admin"]))
+    def validate(self, signer: str) -> None:
+        """An approver validates the certificate: not where there is none, and not who has recorded it."""
+        if not self.is_drive:
+            return
+        answer = self.wait(say(self.steward, self.asset, VALIDATED, "approver", signer, None))
+        may = CERTIFICATE in self.good and signer == "anna"
+        assert answer.status_code == (201 if may else 409), answer.text
+        if may:
+            self.good.setdefault(VALIDATED, answer.json()["id"])
+
     @rule()
     def revoke_all(self) -> None:
         """All that stands is taken back."""
@@ -74,7 +85,7 @@ class Walk(RuleBasedStateMachine):
                 assert self.wait(revoke(self.steward, one["id"])).status_code == 200
         self.good.clear()
 
-    @rule(kind=st.sampled_from([CERTIFICATE, WORD, "custody_chain", "no_dependents"]))
+    @rule(kind=st.sampled_from([CERTIFICATE, VALIDATED, WORD, "custody_chain", "no_dependents"]))
     def ask_for_a_waiver(self, kind: str) -> None:
         """Nobody approves it: it changes nothing."""
         body = {"kind": kind, "reason": "in a hurry", "expires_at": "2100-01-01T00:00:00Z"}
@@ -113,7 +124,7 @@ class Walk(RuleBasedStateMachine):
         if to not in MOVES.get(self.state, ()):
             return False
         if (self.state, to) == ("isolated", "sanitized") and self.is_drive:
-            return CERTIFICATE in self.good
+            return {CERTIFICATE, VALIDATED} <= self.good.keys()
         if (self.state, to) == ("migrated", "isolated") and not self.is_drive:
             return WORD in self.good
         # Nobody has taken the drive anywhere: it never leaves the house.

@@ -9,6 +9,7 @@ from services.inventory.evidence.domain import (
     EventFact,
     EvidenceRecord,
     check_other_signer,
+    check_vouches,
     covered_by,
     takes_back,
     until_of,
@@ -130,3 +131,21 @@ def test_who_has_signed_signs_again_once_that_is_too_old() -> None:
             check_other_signer(kind, [signed], "anna", capacity, NOW + timedelta(days=89))
         check_other_signer(kind, [signed], "anna", capacity, NOW + timedelta(days=90))
     check_other_signer(kind, [signed], "bruno", "it", NOW)
+
+
+def test_nobody_vouches_for_what_he_has_recorded_himself() -> None:
+    """Nor for what nobody has recorded, or for a medium that only his own certificate is for."""
+    kind = "sanitization_certificate"
+    paper = {"source": "document", "what": "certificate"}
+    alices, brunos = (record(kind, {}, [of], recorded_by=by, **paper) for of, by in (("a", "alice"), ("b", "bruno")))
+    check_vouches(kind, [alices, brunos], "bruno", ["a"])
+    check_vouches(kind, [record(kind, {}, [], **paper)], "bruno", [])
+    revoked = alices.model_copy(update={"revoked_at": NOW})
+    for earlier, covers, why in (
+        ([alices], ["a"], "alice has recorded the sanitization_certificate; that it holds is for another"),
+        ([alices, brunos], ["a", "b"], "no sanitization_certificate was recorded for a by anybody else"),
+        ([revoked], ["a"], "for a by anybody else; that comes first"),
+        ([], [], "no sanitization_certificate was recorded by anybody else"),
+    ):
+        with pytest.raises(Conflict, match=why):
+            check_vouches(kind, earlier, "alice", covers)

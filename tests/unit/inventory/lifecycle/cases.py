@@ -14,6 +14,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SYSTEM = frozenset({"system", "system:production", "system:on_premises"})
 NODE = frozenset({"node", "node:archive"})
 DRIVE = frozenset({"component", "component:drive", "component:medium"})
+LONE_DRIVE = DRIVE | {"component:lone_medium"}
+UPS = frozenset({"component", "component:ups"})
+SERVER = frozenset({"component", "component:server"})
 FAN = frozenset({"component", "component:other"})
 ALL_WELL: Mapping[Any, str | None] = dict.fromkeys(
     {fact for kind in POLICY.evidence.values() for fact in kind.facts}, None

@@ -11,7 +11,20 @@ import pytest
 from services.inventory.lifecycle.gates import AssetFacts, Decision, Evidence, Waiver, decide, owed_by_adopted
 from services.inventory.policies.domain import Policy
 from shared.events.inventory import LifecycleState
-from tests.unit.inventory.lifecycle.cases import ALL_WELL, DRIVE, FAN, NODE, NOW, POLICY, SYSTEM, facts, serving
+from tests.unit.inventory.lifecycle.cases import (
+    ALL_WELL,
+    DRIVE,
+    FAN,
+    LONE_DRIVE,
+    NODE,
+    NOW,
+    POLICY,
+    SERVER,
+    SYSTEM,
+    UPS,
+    facts,
+    serving,
+)
 
 DAY = timedelta(days=1)
 
@@ -80,14 +93,22 @@ def test_way_that_is_none_says_which_there_are() -> None:
 
 
 def test_lighter_assets_have_lighter_gates() -> None:
-    """A fan goes without papers, a drive not without its certificate, a node says that its access is revoked."""
+    """A fan goes without papers, a drive not without its certificate, a node says that its access is revoked; whatever
+    is hardware goes to a recycler, and a drive that no system's dossier tells of has one of its own."""
     last_steps: tuple[LifecycleState, ...] = ("isolated", "sanitized", "disposed", "closed")
     for from_state, to_state in pairwise(last_steps):
         assert judged(facts(from_state, FAN), to_state).allowed
         assert judged(facts(from_state, NODE), to_state).allowed
     assert list(whys(judged(facts("isolated", DRIVE, media={"d": "Drive 1"}), "sanitized"))) == [
-        "sanitization_certificate"
+        "sanitization_certificate",
+        "sanitization_validated",
     ]
+    for hardware in (UPS, SERVER, DRIVE):
+        gone = judged(facts("sanitized", hardware, said={}), "disposed")
+        assert list(whys(gone)) == ["custody_chain", "recycler_manifest"]
+    assert list(whys(judged(facts("disposed", DRIVE, said={}), "closed"))) == ["parts_ended"]
+    alone = judged(facts("disposed", LONE_DRIVE, said={}), "closed")
+    assert list(whys(alone)) == ["dossier", "dossier_signatures", "parts_ended"]
     assert list(whys(judged(facts("migrated", NODE), "isolated"))) == ["access_revoked"]
     assert list(whys(judged(facts("procured", DRIVE, said={}), "staged"))) == ["serial_numbers"]
 
@@ -105,6 +126,40 @@ def test_certificates_are_wanted_for_every_medium_and_one_at_least() -> None:
     assert why(system, "sanitized", kind, first, replace(second, covers=frozenset({"b", "c"}))) is None
     assert why(facts("isolated"), "sanitized", kind) == "nothing was recorded"
     assert why(facts("isolated"), "sanitized", kind, second) is None
+
+
+def test_certificate_that_came_as_a_paper_is_validated_by_another_person_than_who_recorded_it() -> None:
+    """Afterwards, for the media that it is for, and for as long as that certificate stands; an event says it itself."""
+    drive = facts("isolated", DRIVE, media={"a": "Drive A"})
+    kinds = ("sanitization_certificate", "sanitization_validated")
+
+    def given(paper: Mapping[str, Any], word: Mapping[str, Any]) -> str | None:
+        [certificate] = serving(kinds[0], 2, covers={"a"})
+        [validated] = serving(kinds[1], 2, covers={"a"})
+        stated = {kinds[0]: [replace(certificate, **paper)], kinds[1]: [replace(validated, **word)]}
+        return whys(judged(drive, "sanitized", stated)).get(kinds[1])
+
+    nobody = "nobody else had recorded before what it is stated of"
+    assert given({"by": "alice"}, {"by": "bruno"}) is None
+    assert given({"by": "alice"}, {"by": "alice"}) == nobody
+    assert given({"by": "alice"}, {"at": NOW - DAY}) == nobody
+    assert given({"revoked": True}, {}) == nobody
+    assert given({"covers": frozenset({"b"})}, {}) == nobody
+    assert given({}, {"covers": frozenset()}) == "missing for Drive A"
+    assert given({}, {"role": "operator"}) == "the policy does not take what was recorded any more"
+    told = {kind: serving(kind, covers={"a"}) for kind in kinds}
+    assert judged(drive, "sanitized", told).allowed
+
+
+def test_server_whose_drives_nobody_has_recorded_needs_a_word_that_it_holds_none() -> None:
+    """Of an approver; what was not recorded is no proof that there is nothing."""
+    kind = "media_accounted"
+    server = facts("isolated", SERVER, said={"media_recorded": "no drive or other medium in it is recorded"})
+    assert why(server, "sanitized", kind) == "no drive or other medium in it is recorded"
+    [word] = serving(kind)
+    assert why(server, "sanitized", kind, replace(word, role="operator")) is not None
+    assert why(server, "sanitized", kind, word) is None
+    assert judged(facts("isolated", SERVER), "sanitized").allowed
 
 
 def test_suite_is_wanted_for_every_interface() -> None:
@@ -208,7 +263,7 @@ def test_waiver_counts_once_somebody_else_has_approved_it_and_until_it_expires()
     assert "budget" in whys(given("budget", approved_by="alice"))
     waivers = {kind: [Waiver("w", NOW + DAY, "alice", "bruno")] for kind in POLICY.evidence}
     certificate = judged(facts("isolated", media={"a": "Drive A"}), "sanitized", None, waivers)
-    assert list(whys(certificate)) == ["sanitization_certificate"]
+    assert list(whys(certificate)) == ["sanitization_certificate", "sanitization_validated"]
     assert "dossier_signatures" in whys(judged(facts("disposed", said={}), "closed", None, waivers))
 
 

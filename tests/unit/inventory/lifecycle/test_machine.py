@@ -14,14 +14,28 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from services.inventory.lifecycle.gates import CLOCK_MERCY, AssetFacts, Evidence, Waiver, decide
 from shared.events.inventory import LifecycleState
-from tests.unit.inventory.lifecycle.cases import ALL_WELL, DRIVE, FAN, NODE, NOW, POLICY, SYSTEM, is_stored, serving
+from tests.unit.inventory.lifecycle.cases import (
+    ALL_WELL,
+    DRIVE,
+    FAN,
+    LONE_DRIVE,
+    NODE,
+    NOW,
+    POLICY,
+    SERVER,
+    SYSTEM,
+    UPS,
+    is_stored,
+    serving,
+)
 
 STORED = sorted(kind_id for kind_id, kind in POLICY.evidence.items() if is_stored(kind))
-PROVED = ["custody_complete", "on_manifest", "dossier_sealed", "dossier_signatures"]
+PROVED = ["custody_complete", "on_manifest", "dossier_sealed", "dossier_signatures", "media_recorded"]
 PROVED_KINDS = {"custody_chain", "recycler_manifest", "dossier", "dossier_signatures"}
 BEHIND: list[LifecycleState] = ["isolated", "sanitized", "disposed", "closed"]
 SPOILS = ["nothing", "nothing", "revoked", "future", "old", "wrong", "partly", "waived", "expired", "own", "asked"]
-CERTIFICATE = "sanitization_certificate"
+CERTIFICATE, VALIDATED = "sanitization_certificate", "sanitization_validated"
+TAKEN_AWAY = {"custody_chain", "recycler_manifest"}
 MEDIA = {"a": "Drive A", "b": "Drive B"}
 
 
@@ -31,7 +45,8 @@ class Life(RuleBasedStateMachine):
     recorded = Bundle("recorded")
 
     @initialize(
-        classes=st.sampled_from([SYSTEM, SYSTEM, NODE, DRIVE, FAN]), state=st.sampled_from(["proposed", "in_service"])
+        classes=st.sampled_from([SYSTEM, SYSTEM, NODE, DRIVE, LONE_DRIVE, UPS, SERVER, FAN]),
+        state=st.sampled_from(["proposed", "in_service"]),
     )
     def begin(self, classes: frozenset[str], state: LifecycleState) -> None:
         """An asset that is wished for, or one that is adopted."""
@@ -66,6 +81,18 @@ class Life(RuleBasedStateMachine):
         for one in serving(kind, covers={of}, at=self.now):
             self.evidence[kind].append(one)
         return kind, of
+
+    @rule(of=st.sampled_from(["a", "b"]), by=st.sampled_from(["alice", "bruno"]))
+    def certify(self, of: str, by: str) -> None:
+        """A certificate comes as a paper that somebody records."""
+        [paper] = serving(CERTIFICATE, 2, covers={of}, at=self.now)
+        self.evidence[CERTIFICATE].append(replace(paper, by=by))
+
+    @rule(of=st.sampled_from(["a", "b"]), by=st.sampled_from(["alice", "bruno"]))
+    def validate(self, of: str, by: str) -> None:
+        """Somebody validates a certificate, perhaps his own, perhaps one that is not there."""
+        [word] = serving(VALIDATED, 2, covers={of}, at=self.now)
+        self.evidence[VALIDATED].append(replace(word, by=by))
 
     @rule(kind=st.sampled_from(STORED))
     def record_what_is_wrong(self, kind: str) -> None:
@@ -134,6 +161,8 @@ class Life(RuleBasedStateMachine):
         assert decision.allowed == expected, (self.state, to_state, decision.missing)
         assert decision.allowed == (not decision.missing)
         if decision.allowed:
+            if to_state == "sanitized":
+                assert all(self.is_seen_by_two(of) for of in self.media)
             self.shown |= {one.kind for one in decision.met}
             self.state, self.since = to_state, self.now
             self.walk.append(to_state)
@@ -150,11 +179,29 @@ class Life(RuleBasedStateMachine):
         given = [one for one in self.evidence[kind_id] if one.by != "mallory" and one.what != "asset.changed"]
         given = [one for one in given if not one.revoked]
         good = [one for one in given if self.fresh(one, kind_id)]
+        if kind_id == VALIDATED:
+            return bool(self.media) and all(self.is_validated(of, good) for of in self.media)
         if kind.each == "medium":
             return bool(good) and set(self.media) <= {of for one in good for of in one.covers}
         if kind.each == "interface":
             return any("archive" in one.covers for one in good)
         return {one.what for one in good} >= set(kind.capacities) and bool(good)
+
+    def is_validated(self, of: str, good: list[Evidence]) -> bool:
+        """By an event, or by another than who had recorded a certificate that stands."""
+        papers = [one for one in self.evidence[CERTIFICATE] if one.by != "mallory" and not one.revoked]
+        papers = [one for one in papers if of in one.covers and one.what != "asset.changed"]
+        papers = [one for one in papers if self.fresh(one, CERTIFICATE)]
+        said = [one for one in good if of in one.covers]
+        return any(
+            one.source == "event" or any(paper.by != one.by and paper.at <= one.at for paper in papers) for one in said
+        )
+
+    def is_seen_by_two(self, of: str) -> bool:
+        """Whether a medium has been certified and validated by two people at least, or by an event of theirs."""
+        given = [one for kind in (CERTIFICATE, VALIDATED) for one in self.evidence[kind] if of in one.covers]
+        standing = [one for one in given if not one.revoked and one.what != "asset.changed"]
+        return any(one.source == "event" for one in standing) or len({one.by for one in standing}) > 1
 
     def fresh(self, one: Evidence, kind_id: str) -> bool:
         """Neither from the future, nor too old, nor older than the last move where that matters."""
@@ -172,9 +219,15 @@ class Life(RuleBasedStateMachine):
         if self.state == "cancelled":
             assert not {"in_service", "retiring"}.intersection(self.walk)
         if self.state in BEHIND[1:] and self.media:
-            assert CERTIFICATE in self.shown
+            assert {CERTIFICATE, VALIDATED} <= self.shown
+        if self.state in BEHIND[1:] and self.classes == SERVER:
+            assert "media_accounted" in self.shown
+        if self.state in BEHIND[2:] and self.classes not in (NODE, FAN):
+            assert self.shown >= TAKEN_AWAY
+        if self.state == "closed" and self.classes in (SYSTEM, LONE_DRIVE):
+            assert self.shown >= PROVED_KINDS
         if self.state == "closed" and "system" in self.classes:
-            assert {*PROVED_KINDS, "migration_manifest"} <= self.shown
+            assert "migration_manifest" in self.shown
 
 
 TestLife = Life.TestCase

@@ -58,6 +58,11 @@ def with_source(kind: str, **changes: Any) -> Change:
     return lambda policy: policy["evidence"][kind]["sources"][0].update(changes)
 
 
+def with_last_source(kind: str, **changes: Any) -> Change:
+    """Changes the last source of a kind of evidence."""
+    return lambda policy: policy["evidence"][kind]["sources"][-1].update(changes)
+
+
 def test_policy_that_comes_with_steward_is_sound_and_speaks_of_every_state() -> None:
     """Version 1; each of its kinds says how people get it; read from its JSON it is the same."""
     check_policy(BUILT_IN.policy)
@@ -125,6 +130,39 @@ def test_states_that_nothing_reaches_or_leaves_are_named() -> None:
         (lambda policy: move(policy, "disposed", "closed")["gates"].clear(), "moves.20.gates", "dossier_signatures"),
         (lambda policy: move(policy, "sanitized", "disposed")["gates"].clear(), "moves.19.gates", "custody_complete"),
         (with_kind("dossier_signatures", waivable=True), "moves.20.gates", "not waivable"),
+        (with_kind("sanitization_validated", waivable=True), "moves.18.gates", "approvers other than who recorded"),
+        (
+            with_kind("sanitization_validated", each=None),
+            "moves.18.gates",
+            "system needs evidence that is not waivable",
+        ),
+        (with_source("sanitization_validated", passes=[]), "moves.18.gates", "from validated media.sanitized"),
+        (with_last_source("sanitization_validated", other_than=None), "moves.18.gates", "approvers other than who"),
+        (with_last_source("sanitization_validated", role="operator"), "moves.18.gates", "approvers other than who"),
+        (with_last_source("sanitization_validated", other_than="budget"), "moves.18.gates", "approvers other than who"),
+        (
+            lambda policy: policy["evidence"]["sanitization_validated"]["sources"].append(
+                {"type": "document", "kinds": ["certificate"]}
+            ),
+            "moves.18.gates",
+            "component:medium needs evidence that is not waivable and comes from validated",
+        ),
+        (
+            lambda policy: move(policy, "disposed", "closed")["gates"][0]["assets"].remove("component:lone_medium"),
+            "moves.20.gates",
+            "component:lone_medium needs dossier_signatures",
+        ),
+        (
+            lambda policy: move(policy, "sanitized", "disposed")["gates"][0]["assets"].remove("component:ups"),
+            "moves.19.gates",
+            "component:ups needs custody_complete",
+        ),
+        (
+            lambda policy: move(policy, "isolated", "sanitized")["gates"][1]["assets"].remove("component:array"),
+            "moves.18.gates",
+            "component:array needs media_recorded",
+        ),
+        (with_kind("media_accounted", waivable=True), "moves.18.gates", "component:server needs media_recorded"),
         (
             lambda policy: policy["evidence"]["dossier"]["sources"].append({"type": "document", "kinds": ["report"]}),
             "moves.20.gates",
@@ -134,7 +172,8 @@ def test_states_that_nothing_reaches_or_leaves_are_named() -> None:
     ],
 )
 def test_promises_that_no_policy_may_break(change: Change, field: str, rule: str) -> None:
-    """Certificates for what keeps data, which nothing replaces; two people who sign."""
+    """Certificates for what keeps data, which nothing replaces and another validates; hardware that is accounted for;
+    two people who sign."""
     found = faults(change)
     assert any(where == field and rule in why for where, why in found), found
 
@@ -159,6 +198,11 @@ def test_promises_that_no_policy_may_break(change: Change, field: str, rule: str
             with_source("acceptance_suite", where=[{"field": "outcome"}]),
             "evidence.acceptance_suite.sources.0.where.0",
             "either one_of or at_least",
+        ),
+        (
+            with_last_source("sanitization_validated", other_than="luck"),
+            "evidence.sanitization_validated.sources",
+            "'luck' is no kind of evidence",
         ),
         (with_source("open_window", key=None), "evidence.open_window.sources.0.key", "by what an ending event"),
         (with_source("open_window", key="systems.id"), "evidence.open_window.sources.0.key", "the event itself"),
