@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from services.inventory.assets.domain import Component
-from services.inventory.components.domain import ComponentChange, ComponentDraft, key_of, serial_key
+from services.inventory.components.domain import (
+    ComponentChange,
+    ComponentDraft,
+    kept_maker_keys,
+    maker_key,
+    serial_key,
+)
 from services.inventory.components.handlers import put_components
 from services.inventory.components.known import ChangedComponent, NewComponent, Put
 from services.inventory.exports.cells import CellKind, Column, read_text
@@ -19,6 +25,8 @@ from services.inventory.imports.domain import Outcome, Row, What, at_start, colu
 from services.inventory.imports.putting import Values, parse
 from services.inventory.imports.references import References, is_id
 from services.inventory.imports.store import Known
+from services.inventory.vendors.handlers import makers_of
+from services.inventory.vendors.names import Makers
 from shared.errors import Conflict, Malformed, NotFound, Refused
 from shared.events.inventory import ComponentType, FieldKind
 from shared.grants import Caller
@@ -37,6 +45,7 @@ CHANGING = tuple(ComponentChange.model_fields)
 class Directory:
     """The components that rows of a batch may mean: those that are there, and those that rows before have made."""
 
+    makers: Makers
     by_id: dict[str, Known] = field(default_factory=dict)
     by_serial: dict[tuple[str, str], Known] = field(default_factory=dict)
     by_tag: dict[tuple[str, str], Known] = field(default_factory=dict)
@@ -48,7 +57,7 @@ class Directory:
         self.by_id[known.id] = known
         self.by_name[known.site_id, known.name][known.id] = known
         if known.serial_key:
-            self.by_serial[known.manufacturer_key, known.serial_key] = known
+            self.by_serial[known.maker_key, known.serial_key] = known
             self.by_key[known.site_id, known.serial_key][known.id] = known
         if known.tag_key:
             self.by_tag[known.site_id, known.tag_key] = known
@@ -60,7 +69,8 @@ class Directory:
         A weaker mark never stands against a stronger one that says otherwise. Raises Malformed where several fit.
         """
         serial, tag = serial_key(values.get("serial")), serial_key(values.get("asset_tag"))
-        site, maker = values.get("site", ""), key_of(values.get("manufacturer")) or ""
+        site = values.get("site", "")
+        maker = maker_key(values.get("manufacturer"), values.get("product"), site, self.makers)
         if serial and (known := self.by_serial.get((maker, serial))):
             return known
         if tag and (known := self.by_tag.get((site, tag))) and (not serial or not known.serial_key):
@@ -131,18 +141,28 @@ class Hardware:
     async def _directory(self, rows: Sequence[Row]) -> Directory:
         values = [row.values for row in rows]
         sites = [(one, one.get("site", "")) for one in values]
-        serials = {(key_of(one.get("manufacturer")) or "", serial_key(one.get("serial")) or "") for one in values}
         named = {(site, str(one[name])) for one, site in sites for name in ("name", "installed_in") if one.get(name)}
         marks = ("asset_tag", "installed_in")
         keyed = {(site, serial_key(one[name]) or "") for one, site in sites for name in marks if one.get(name)}
         ids = {one["id"].lower() for one in values if one.get("id")}
-        directory = Directory()
-        known = await store.select_known(
-            self.tx.conn, list(ids), [one for one in serials if one[1]], list(named), list(keyed)
-        )
-        for one in known:
-            directory.add(one)
+        makers, serials = await self._serials(values)
+        directory = Directory(makers)
+        for one in await store.select_known(self.tx.conn, list(ids), list(serials), list(named), list(keyed)):
+            key = serials.get((one.maker_key, one.serial_key or ""), one.maker_key)
+            directory.add(replace(one, maker_key=key))
         return directory
+
+    async def _serials(self, rows: Sequence[Values]) -> tuple[Makers, Mapping[tuple[str, str], str]]:
+        """The makers that rows name, and each of their serial numbers as it may be kept, with the key of its maker."""
+        numbered = [(one, serial) for one in rows if (serial := serial_key(one.get("serial")))]
+        products = [await self.names.product_if_any(one.get("product"), one.get("manufacturer")) for one, _ in numbered]
+        names = {one["manufacturer"] for one, _ in numbered if one.get("manufacturer")}
+        makers = await makers_of(self.tx.conn, names, {product for product in products if product})
+        found = {}
+        for (one, serial), product in zip(numbered, products, strict=True):
+            key = maker_key(one.get("manufacturer"), product, one.get("site", ""), makers)
+            found.update(dict.fromkeys([(kept, serial) for kept in kept_maker_keys(key, makers)], key))
+        return makers, found
 
     async def _definitions(
         self, rows: Sequence[Row], things: Mapping[str, Values]
@@ -223,7 +243,7 @@ class Hardware:
         draft: ComponentDraft = parse("components", ComponentDraft, body | {"fields": fields})
         made = new_id()
         self._note(made)
-        directory.add(_known_as(made, draft))
+        directory.add(_known_as(made, draft, directory.makers))
         return Planned(row, NewComponent(made, draft), of_new(row.values))
 
     def _changed(
@@ -275,13 +295,13 @@ def _field(column: str, definition: FieldDefinition, cell: str) -> Any:
     return parse_value(definition, value.isoformat() if definition.kind == "date" else value)
 
 
-def _known_as(component_id: str, draft: ComponentDraft) -> Known:
+def _known_as(component_id: str, draft: ComponentDraft, makers: Makers) -> Known:
     return Known(
         id=component_id,
         site_id=draft.site_id,
         type=draft.type,
         name=draft.name,
-        manufacturer_key=key_of(draft.manufacturer) or "",
+        maker_key=maker_key(draft.manufacturer, draft.product_id, draft.site_id, makers),
         serial_key=serial_key(draft.serial),
         tag_key=serial_key(draft.asset_tag),
         installed_in=draft.installed_in,

@@ -57,6 +57,13 @@ class References:
             self._products[vendor, text] = await self._find_product(column, text, vendor)
         return self._products[vendor, text]
 
+    async def product_if_any(self, text: str | None, vendor: str | None) -> str | None:
+        """The same, or None where no product is named, or none that can be told."""
+        try:
+            return await self.product("product", text, vendor) if text else None
+        except Malformed:
+            return None
+
     async def _find_product(self, column: str, text: str, vendor: str | None) -> str:
         known = await find_product_called(self.tx.conn, vendor, text) if vendor else None
         if known:

@@ -232,7 +232,7 @@ class Known:
     site_id: str
     type: str
     name: str
-    manufacturer_key: str
+    maker_key: str
     serial_key: str | None
     tag_key: str | None
     installed_in: str | None
@@ -288,17 +288,17 @@ async def select_known(
     named: Sequence[tuple[str, str]],
     keyed: Sequence[tuple[str, str]],
 ) -> list[Known]:
-    """Components by id, and live ones by manufacturer and serial number, by site and name, by site and tag or serial.
+    """Components by id, and live ones by maker and serial number, by site and name, by site and tag or serial.
 
     A pair that stands for one thing may find several.
     """
-    columns = "a.id, a.site_id, c.type, a.name, c.manufacturer_key, c.serial_key, c.tag_key, c.installed_in"
+    columns = "a.id, a.site_id, c.type, a.name, c.maker_key, c.serial_key, c.tag_key, c.installed_in"
     joined = f"SELECT {columns} FROM components c JOIN assets a ON a.id = c.asset_id"  # noqa: S608 -- our own text
     live = "c.state NOT IN ('closed', 'cancelled')"
     rows = await conn.fetch(
         f"""{joined} WHERE a.id = ANY($1::text[])
             UNION {joined} JOIN unnest($2::text[], $3::text[]) AS w (m, s)
-                   ON w.m = c.manufacturer_key AND w.s = c.serial_key WHERE {live}
+                   ON w.m = c.maker_key AND w.s = c.serial_key WHERE {live}
             UNION {joined} JOIN unnest($4::text[], $5::text[]) AS w (site, n)
                    ON w.site = a.site_id AND w.n = a.name WHERE a.kind = 'component' AND {live}
             UNION {joined} JOIN unnest($6::text[], $7::text[]) AS w (site, k)
