@@ -69,6 +69,7 @@ CREATE INDEX components_in_component ON components (installed_in, asset_id) WHER
 CREATE INDEX components_of_model ON components (manufacturer_key, model_key, asset_id);
 CREATE INDEX components_by_model ON components (model_key, asset_id) WHERE model_key IS NOT NULL;
 CREATE INDEX components_of_product ON components (product_id, asset_id) WHERE product_id IS NOT NULL;
+CREATE INDEX components_by_software ON components (software_version, asset_id) WHERE software_version IS NOT NULL;
 CREATE INDEX components_by_purchase ON components (purchase_date, asset_id) WHERE purchase_date IS NOT NULL;
 CREATE INDEX components_by_fields ON components USING gin (fields jsonb_path_ops);
 
