@@ -1,11 +1,19 @@
 """Within what a serial number is one: a vendor under all its names, or the site where no maker is known."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
+from services.inventory.assets.domain import Component
+from services.inventory.components.domain import ComponentDraft
+from services.inventory.components.handlers import put_components
+from services.inventory.components.known import NewComponent
+from shared.grants import Caller, Grant
+from shared.transactions import begin, new_id
 from tests.harness import Harness
 from tests.integration.inventory.components.parts import COMPONENTS, change, install, put
 from tests.integration.inventory.requests import post
@@ -100,3 +108,34 @@ async def test_two_spellings_at_one_moment_make_one(steward: Harness) -> None:
     names = ["Voltara", "Volt Tara", "VOLTARA GmbH", "volt.tara"]
     answers = await asyncio.gather(*(other(steward, serial="1", manufacturer=name) for name in names))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+async def test_a_thousand_rows_take_no_more_statements_than_two(steward: Harness) -> None:
+    """However many vendors, spellings and products they name."""
+    _, product = await voltara(steward, *(f"Alias {n}" for n in range(20)))
+    caller = Caller("test", frozenset({Grant("operator", "*")}))
+
+    async def statements(rows: Iterable[int]) -> int:
+        made = [
+            NewComponent(
+                new_id(),
+                ComponentDraft(
+                    site_id="north",
+                    type="drive",
+                    name=f"Drive {n}",
+                    serial=f"S{n}",
+                    manufacturer=f"Alias {n % 40}",
+                    product_id=product if n % 3 else None,
+                ),
+            )
+            for n in rows
+        ]
+        asked: list[asyncpg.connection.LoggedQuery] = []
+        async with begin(steward.pools["inventory"], "test") as tx:
+            with tx.conn.query_logger(asked.append):
+                assert all(isinstance(one, Component) for one in await put_components(tx, made, caller))
+            # The driver tells of its queries once the event loop turns.
+            await asyncio.sleep(0)
+        return len(asked)
+
+    assert await statements(range(2)) >= await statements(range(2, 1002))
