@@ -130,6 +130,12 @@ async def select_media_at_isolation(conn: Connection, system_id: str) -> list[Pa
     return [Part(**row) for row in rows]
 
 
+async def select_mirrors(conn: Connection, system_id: str) -> list[tuple[str, LifecycleState]]:
+    """The names and states of the systems that mirror a system."""
+    rows = await conn.fetch("SELECT name, state FROM assets WHERE mirrors = $1", system_id)
+    return [(row["name"], row["state"]) for row in rows]
+
+
 async def is_in_no_dossier(conn: Connection, component_id: str) -> bool:
     """Whether a component belongs to no system, nor does what it is built into, and no sealed dossier tells of it as
     what a system has left behind."""

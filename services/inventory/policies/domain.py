@@ -33,6 +33,7 @@ Fact = Literal[
     "dicom_addresses",
     "mds2_form",
     "sbom",
+    "support_dates",
     "support_contact",
     "business_associate_agreement",
     "no_dependents",

@@ -53,7 +53,7 @@ async def test_nothing_is_procured_without_its_components_mds2_form_and_sbom(ste
     attached = ("components_chosen", "mds2_form", "sbom")
     whys = [await why(steward, system, "procured", kind) for kind in attached]
     assert whys == [
-        "no component is recorded",
+        "no hardware component is recorded",
         "no document of the kind mds2 belongs to it",
         "no document of the kind sbom belongs to it",
     ]

@@ -30,7 +30,7 @@ from tests.unit.inventory.lifecycle.cases import (
 )
 
 STORED = sorted(kind_id for kind_id, kind in POLICY.evidence.items() if is_stored(kind))
-PROVED = ["custody_complete", "on_manifest", "dossier_sealed", "dossier_signatures", "media_recorded"]
+PROVED = ["custody_complete", "on_manifest", "dossier_sealed", "dossier_signatures", "media_recorded", "no_dependents"]
 PROVED_KINDS = {"custody_chain", "recycler_manifest", "dossier", "dossier_signatures"}
 BEHIND: list[LifecycleState] = ["isolated", "sanitized", "disposed", "closed"]
 SPOILS = ["nothing", "nothing", "revoked", "future", "old", "wrong", "partly", "waived", "expired", "own", "asked"]
@@ -218,6 +218,7 @@ class Life(RuleBasedStateMachine):
             assert behind == BEHIND[: len(behind)]
         if self.state == "cancelled":
             assert not {"in_service", "retiring"}.intersection(self.walk)
+            assert "no_dependents" in self.shown
         if self.state in BEHIND[1:] and self.media:
             assert {CERTIFICATE, VALIDATED} <= self.shown
         if self.state in BEHIND[1:] and self.classes == SERVER:
