@@ -52,15 +52,21 @@ Scalar = str | int | float | bool
 
 
 class Condition(Body):
-    """What a field of an event must be: one of some values, or a number that is at least so much."""
+    """What a field of an event must be: one of some values, a number that is at least so much, or said and other than
+    another field says."""
 
     field: Path
     one_of: Annotated[list[Scalar], Field(min_length=1, max_length=50)] | None = None
     at_least: float | None = None
+    differs_from: Path | None = None
 
     def holds(self, data: Mapping[str, Any]) -> bool:
         """Whether it is so in the data of an event; what the data does not say is not so."""
-        return any(self._accepts(value) for value in values_at(data, self.field))
+        values = values_at(data, self.field)
+        if self.differs_from is not None:
+            said = [value for value in values if value is not None]
+            return bool(said) and not any(value in said for value in values_at(data, self.differs_from))
+        return any(self._accepts(value) for value in values)
 
     def _accepts(self, value: Any) -> bool:
         if self.at_least is not None:

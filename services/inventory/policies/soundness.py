@@ -37,6 +37,7 @@ SANITIZED: Way = ("isolated", "sanitized")
 DISPOSED: Way = ("sanitized", "disposed")
 CLOSED: Way = ("disposed", "closed")
 
+RULES_OF_CONDITION = ("one_of", "at_least", "differs_from")
 KEEPS_DATA = ("system", "component:drive", "component:medium")
 HOLDS_MEDIA = ("component:server", "component:array")
 TAKEN_AWAY = ("system", "component:medium", *sorted(f"component:{one}" for one in HARDWARE))
@@ -160,15 +161,16 @@ def _wrong_event(source: EventSource, field: str) -> Iterator[Fault]:
         yield f"{field}.event", f"must be one of {', '.join(EVIDENCE_EVENTS)}", "suite.completed"
         return
     paths = {"about": source.about, "covers": source.covers, "until": source.until, "key": source.key}
-    paths |= {f"where.{n}.field": condition.field for n, condition in enumerate(source.where)}
-    paths |= {f"passes.{n}.field": condition.field for n, condition in enumerate(source.passes)}
+    paths |= {f"{name}.field": one.field for name, one in _conditions(source)}
+    paths |= {f"{name}.differs_from": one.differs_from for name, one in _conditions(source)}
     known = {"subject", *contract.model_fields}
     for name, path in paths.items():
         if path is not None and path.split(".")[0] not in known:
             yield f"{field}.{name}", f"{path!r} is no field of {source.event}", next(iter(contract.model_fields))
-    for name, condition in [*_named(source.where, "where"), *_named(source.passes, "passes")]:
-        if (condition.one_of is None) == (condition.at_least is None):
-            yield f"{field}.{name}", "must have either one_of or at_least", '{"field": "outcome", "one_of": ["passed"]}'
+    for name, condition in _conditions(source):
+        if [condition.one_of, condition.at_least, condition.differs_from].count(None) != len(RULES_OF_CONDITION) - 1:
+            rule = f"must have one of {', '.join(RULES_OF_CONDITION)}"
+            yield f"{field}.{name}", rule, '{"field": "outcome", "one_of": ["passed"]}'
     if source.key is not None and "." in source.key:
         yield f"{field}.key", "must be a field of the event itself", "window_id"
     if source.ended_by and source.key is None:
@@ -179,8 +181,9 @@ def _wrong_event(source: EventSource, field: str) -> Iterator[Fault]:
             yield f"{field}.ended_by.{number}", "must be an event that has the field of key", "window.ended"
 
 
-def _named(conditions: Sequence[Condition], name: str) -> list[tuple[str, Condition]]:
-    return [(f"{name}.{number}", condition) for number, condition in enumerate(conditions)]
+def _conditions(source: EventSource) -> list[tuple[str, Condition]]:
+    named = {"where": source.where, "passes": source.passes}
+    return [(f"{name}.{number}", one) for name, conditions in named.items() for number, one in enumerate(conditions)]
 
 
 def _broken_promises(policy: Policy) -> Iterator[Fault]:
@@ -245,7 +248,9 @@ def _is_by_another(source: Source, certificates: Set[str]) -> bool:
         return source.role == "approver" and source.other_than in certificates
     if not isinstance(source, EventSource) or source.event != MediaSanitized.event_type or source.covers != "subject":
         return False
-    return any(one.field == "validated" and one.one_of == [True] for one in source.passes)
+    is_validated = any(one.field == "validated" and one.one_of == [True] for one in source.passes)
+    by_another = any((one.field, one.differs_from) == ("validated_by", "verified_by") for one in source.passes)
+    return is_validated and by_another
 
 
 def _is_account_of_media(kind: EvidenceKind) -> bool:

@@ -109,7 +109,7 @@ def ended(told: dict[str, Any]) -> WindowEnded:
     return WindowEnded(**told)
 
 
-def sanitized(system: dict[str, Any], *, validated: bool = True) -> MediaSanitized:
+def sanitized(system: dict[str, Any], *, validated: bool = True, by: str = "bruno") -> MediaSanitized:
     """The certificate of a medium that held a system's data."""
     return MediaSanitized(
         certificate_id=new_id(),
@@ -121,7 +121,7 @@ def sanitized(system: dict[str, Any], *, validated: bool = True) -> MediaSanitiz
         method="purge",
         technique="cryptographic erase",
         verified_by="alice",
-        validated_by="bruno" if validated else None,
+        validated_by=by if validated else None,
         validated=validated,
         sanitized_at=datetime.now(UTC),
         certificate=DIGEST,

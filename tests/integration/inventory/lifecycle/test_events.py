@@ -251,7 +251,7 @@ async def test_go_live_is_met_by_backups_drills_and_training(steward: Harness, b
 
 
 async def test_certificates_of_media_add_up_to_the_systems(steward: Harness, backup: Voice) -> None:
-    """Each serves the medium itself and, for it, the system; one that nobody validated serves nothing."""
+    """Each serves the medium itself and, for it, the system; who has verified one does not validate it."""
     system = await register_system(steward)
     first, spare = [
         await install(steward, "drive", system_id=system["id"], name=name, manufacturer="Seaquest", serial=name)
@@ -265,8 +265,11 @@ async def test_certificates_of_media_add_up_to_the_systems(steward: Harness, bac
     assert recorded.data.covers == [first["id"]]
     await until_evidence(steward, first, kind)
     assert await why(steward, system, "sanitized", kind) == "missing for Spare 2"
-    await backup.say(sanitized(system), subject=spare["id"], site_id="north")
+    await backup.say(sanitized(system, by="alice"), subject=spare["id"], site_id="north")
     await until_evidence(steward, spare, kind)
+    assert await why(steward, system, "sanitized", "sanitization_validated") == "missing for Spare 2"
+    await backup.say(sanitized(system), subject=spare["id"], site_id="north")
+    await until_evidence(steward, spare, "sanitization_validated")
     assert (await ask_move(steward, system, "sanitized")).status_code == 200
     first = await move(steward, first, "retiring", "migrated", "isolated")
     assert (await ask_move(steward, first, "sanitized")).status_code == 200

@@ -88,6 +88,21 @@ def test_condition_takes_no_value_for_another(condition: dict[str, Any], value: 
     assert Condition(field="x", **condition).holds({"x": value}) is holds
 
 
+@pytest.mark.parametrize(
+    ("data", "holds"),
+    [
+        ({"by": "ada", "other": "ben"}, True),
+        ({"by": "ada", "other": "ada"}, False),
+        ({"by": None, "other": "ben"}, False),
+        ({"other": "ben"}, False),
+        ({"by": "ada"}, True),
+    ],
+)
+def test_condition_tells_two_people_apart(data: dict[str, Any], holds: bool) -> None:
+    """Who is not named differs from nobody."""
+    assert Condition(field="by", differs_from="other").holds(data) is holds
+
+
 def test_event_covers_what_it_names_as_passed() -> None:
     """Of a table those that passed; of a subject, itself."""
     tested = {"interfaces": {"archive": "passed", "workstation": "not_run", "ris_ehr": "failed"}, "subject": "a"}

@@ -49,7 +49,8 @@ def passing(source: EventSource) -> dict[str, Any]:
     """Data of an event that serves."""
     data: dict[str, Any] = {}
     for condition in [*source.where, *source.passes]:
-        data[condition.field] = condition.at_least if condition.one_of is None else condition.one_of[0]
+        chosen = condition.one_of[0] if condition.one_of else condition.at_least
+        data[condition.field] = "somebody else" if chosen is None else chosen
     return data
 
 

@@ -137,6 +137,11 @@ def test_states_that_nothing_reaches_or_leaves_are_named() -> None:
             "system needs evidence that is not waivable",
         ),
         (with_source("sanitization_validated", passes=[]), "moves.18.gates", "from validated media.sanitized"),
+        (
+            with_source("sanitization_validated", passes=[{"field": "validated", "one_of": [True]}]),
+            "moves.18.gates",
+            "from validated media.sanitized",
+        ),
         (with_last_source("sanitization_validated", other_than=None), "moves.18.gates", "approvers other than who"),
         (with_last_source("sanitization_validated", role="operator"), "moves.18.gates", "approvers other than who"),
         (with_last_source("sanitization_validated", other_than="budget"), "moves.18.gates", "approvers other than who"),
@@ -197,7 +202,7 @@ def test_promises_that_no_policy_may_break(change: Change, field: str, rule: str
         (
             with_source("acceptance_suite", where=[{"field": "outcome"}]),
             "evidence.acceptance_suite.sources.0.where.0",
-            "either one_of or at_least",
+            "must have one of one_of, at_least, differs_from",
         ),
         (
             with_last_source("sanitization_validated", other_than="luck"),
