@@ -20,6 +20,14 @@ from tests.parts.snmpd import COMMUNITY, Snmpd
 OFTEN: dict[str, Any] = {"interval_seconds": 3, "timeout_seconds": 2.4, "retry_interval_seconds": 3}
 SYNOLOGY_RAID = "1.3.6.1.4.1.6574.3.1.1.3.0"
 PROCESSORS = {"1.3.6.1.2.1.25.3.3.1.2.9001": ("integer", 99), "1.3.6.1.2.1.25.3.3.1.2.9002": ("integer", 99)}
+DISK = {
+    "1.3.6.1.2.1.25.2.3.1.2.9001": ("object_id", ".1.3.6.1.2.1.25.2.1.4"),
+    "1.3.6.1.2.1.25.2.3.1.3.9001": ("octet_str", '"/archive"'),
+    "1.3.6.1.2.1.25.2.3.1.4.9001": ("integer", 4096),
+    "1.3.6.1.2.1.25.2.3.1.5.9001": ("integer", 1_000_000),
+    "1.3.6.1.2.1.25.2.3.1.6.9001": ("integer", 700_000),
+}
+"""A row of hrStorageTable (RFC 2790), as a machine in a container may have none of its own."""
 
 
 @pytest.mark.seed("24")
@@ -58,7 +66,7 @@ async def test_storage_network_and_load_are_measured_charted_limited_and_foretol
     run: Run, speak: Speak, database: str, tmp_path: Path
 ) -> None:
     """An SNMP agent's disks and processors, and the time to a port: results, a history, an alert, days to full."""
-    with Snmpd(tmp_path, PROCESSORS) as agent, listening_node() as node:
+    with Snmpd(tmp_path, PROCESSORS | DISK) as agent, listening_node() as node:
         async with warded(run, speak, tmp_path) as ward:
             storage = await ward.check("snmp", by_community(ward, agent, "storage"))
             load = await ward.check("snmp", by_community(ward, agent, "load"), name="Load", **OFTEN)

@@ -150,12 +150,12 @@ HEAVY: dict[str, Behaviour] = {
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_none_moves_the_timing_of_others_by_more_than_5_ms(name: str) -> None:
-    """In all the turns of the loop together that an echo takes: the least of three runs, as others collect garbage.
+    """In all the turns of the loop together that an echo takes: the least of five runs, as others collect garbage.
 
     What counts is processor time on the loop's thread, since that is what another probe there waits for.
     """
     with elsewhere(HEAVY[name]) as peer:
-        turns = [uvloop.run(longest_turns(search(peer))) for _ in range(3)]
+        turns = [uvloop.run(longest_turns(search(peer))) for _ in range(5)]
     assert min(turns) < MOST_MILLISECONDS
 
 
