@@ -28,7 +28,7 @@ from shared.events.maintenance import AdvisoryPublished
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
-BATCH = 500
+BATCH = 200
 
 Runs = tuple[str | None, str | None]
 """A product and its version."""

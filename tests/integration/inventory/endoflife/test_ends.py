@@ -21,7 +21,7 @@ VENDOR = {"name": "Voltara"}
 
 async def look(steward: Harness, at: datetime | None = None) -> None:
     """Looks at all components as the schedule does, at another time if one is given."""
-    await EndOfLifeSchedule(steward.pools["inventory"], lambda: at or datetime.now(UTC)).look_at_all()
+    await EndOfLifeSchedule(steward.pools["inventory"], lambda: at or datetime.now(UTC), rest=0).look_at_all()
 
 
 async def get(steward: Harness, path: str, **query: str) -> Any:
