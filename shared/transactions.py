@@ -23,6 +23,11 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+def utc_now() -> datetime:
+    """The time of this machine, aware."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Transaction:
     """An open transaction of one service, in the name of one actor.
@@ -102,7 +107,7 @@ async def begin(
         tx = Transaction(
             conn=conn,
             service=service,
-            now=now or datetime.now(UTC),
+            now=now or utc_now(),
             actor=actor or f"service:{service}",
             correlation_id=correlation_id or new_id(),
             reason=reason,

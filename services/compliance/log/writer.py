@@ -32,7 +32,7 @@ from shared.events.alerts import AlertRaised
 from shared.events.compliance import EventsLost
 from shared.positions import Move, Position, move_positions, select_positions, stored_offsets
 from shared.telemetry import log
-from shared.transactions import Transaction, begin, flush_outbox, new_id
+from shared.transactions import Transaction, begin, flush_outbox, new_id, utc_now
 
 SERVICE = "compliance"
 BATCH = 16_384
@@ -151,11 +151,6 @@ class Seals(Protocol):
 
     def sealed(self, manifest: Manifest) -> None:
         """Is told of a manifest that is in the log."""
-
-
-def utc_now() -> datetime:
-    """What the writer's machine takes for the time."""
-    return datetime.now(UTC)
 
 
 @dataclass

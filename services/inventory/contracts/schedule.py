@@ -7,19 +7,14 @@ remembered in that same transaction.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.inventory.contracts.handlers import settle_next_contract
 from shared.database import Pool
-from shared.transactions import begin
+from shared.transactions import begin, utc_now
 
 SERVICE = "inventory"
 PAUSE_SECONDS = 60.0
-
-
-def utc_now() -> datetime:
-    """The time of this machine."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

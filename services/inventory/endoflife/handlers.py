@@ -21,7 +21,7 @@ from services.inventory.history.handlers import keep
 from services.inventory.vendors.domain import SupportEnd, SupportUnknown
 from services.inventory.vendors.handlers import support_of
 from shared.database import Connection
-from shared.errors import NotFound, Stale
+from shared.errors import NotFound
 from shared.events import GROUP
 from shared.events.inventory import EndRuleChanged, ReplacementChanged
 from shared.events.maintenance import AdvisoryPublished
@@ -88,11 +88,9 @@ async def decide_order(
 
 async def set_rule(tx: Transaction, component_type: str, expected_version: int, rule: Rule) -> TypeRule:
     """Sets the group's rule for a type of components; its components are looked at anew. Raises Stale."""
-    old = next((known for known in await find_rules(tx.conn) if known.type == component_type), None)
-    version = 0 if old is None else old.version
-    if version != expected_version:
-        raise Stale(f"the rule of {component_type} has version {version}; get it again")
-    changed = TypeRule(type=component_type, rule=rule, version=version + 1)
+    old = await find_rule(tx.conn, component_type)
+    check_version(f"the rule of {component_type}", old, expected_version)
+    changed = TypeRule(type=component_type, rule=rule, version=old.version + 1)
     await store.upsert_rule(tx.conn, changed)
     await keep(tx, "end_rule", old, changed)
     told = EndRuleChanged.model_validate(rule.model_dump() | {"version": changed.version})

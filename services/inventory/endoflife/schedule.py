@@ -3,21 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 
 from services.inventory.endoflife.handlers import look_at_some
 from shared.database import Pool
-from shared.transactions import begin
+from shared.transactions import begin, utc_now
 
 SERVICE = "inventory"
 PAUSE_SECONDS = 60.0
 REST = 9.0
-
-
-def utc_now() -> datetime:
-    """The time of this machine."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -33,7 +33,7 @@ from shared.errors import Malformed, Refused, Unavailable
 from shared.events import GROUP
 from shared.grants import Caller
 from shared.telemetry import log
-from shared.transactions import Transaction, flush_outbox, new_id
+from shared.transactions import Transaction, flush_outbox, new_id, utc_now
 
 SERVICE = "inventory"
 SILENT_SECONDS = 60
@@ -48,11 +48,6 @@ class _NothingStands(Exception):
 
 async def _unwatched(_: int) -> None:
     """Nobody looks on."""
-
-
-def utc_now() -> datetime:
-    """The time of this machine."""
-    return datetime.now(UTC)
 
 
 async def check_file(upload: Upload, wanted: NewImport) -> None:

@@ -6,22 +6,17 @@ first. After an outage the missed steps follow in their order.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.maintenance.windows import handlers, store
 from shared.database import Connection, Pool
 from shared.telemetry import log
-from shared.transactions import begin
+from shared.transactions import begin, utc_now
 from shared.waking import listening
 
 SERVICE = "maintenance"
 LONGEST_PAUSE = 5.0
 SHORTEST_PAUSE = 0.05
-
-
-def utc_now() -> datetime:
-    """The time of this machine."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
