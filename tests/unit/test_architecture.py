@@ -66,7 +66,7 @@ OUTSIDE_PARTS = {
     *("asking", "attempt", "certificates", "comparing", "decoder", "driver_faults", "redirects"),
     *("secrets", "trust"),
     *("engines", "login_flows", "login_pages"),
-    *("programs", "snmp_presets", "snmp_session"),
+    *("snmp_presets", "snmp_session"),
     *("telling", "vantages", "watch"),
     *("bell", "message", "smtp", "wording", "writer"),
     *("fhir_errors", "package"),

@@ -4,11 +4,9 @@ Several may sign at once, so that a new key is trusted everywhere before the old
 """
 
 import asyncio
-import os
 import secrets
 import shlex
 import shutil
-import signal
 from asyncio.subprocess import PIPE
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +26,7 @@ from services.compliance.checkpoints.note import (
     decode_base64,
 )
 from shared.errors import StewardError, Unavailable, WrongSetting
+from shared.programs import output_of, running
 
 SIGN_SECONDS = 10.0
 MAX_ANSWER = 4096
@@ -85,39 +84,28 @@ class CommandSigner:
     async def sign(self, message: bytes) -> bytes:
         """Runs the command and checks what it gave. Raises SigningFailed; the command has ended when this returns."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.command, stdin=PIPE, stdout=PIPE, start_new_session=True
-            )
-        except OSError as exc:
-            raise SigningFailed(f"{self._what} can't be started: {exc}") from exc
-        try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(self.seconds), running(self.command, None, PIPE, None) as process:
                 answer = await self._ask(process, message)
                 code = await process.wait()
         except TimeoutError as exc:
             raise SigningFailed(f"{self._what} gave no signature within {self.seconds:g} s") from exc
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+        except OSError as exc:
+            raise SigningFailed(f"{self._what} can't be started: {exc}") from exc
         if code != 0:
             raise SigningFailed(f"{self._what} ended with {code}")
         return self._checked(answer, message)
 
     async def _ask(self, process: asyncio.subprocess.Process, message: bytes) -> bytes:
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 -- both are pipes
+        assert process.stdin is not None  # noqa: S101 -- it is a pipe
         # A command that ends without reading tells why by its exit code.
         with suppress(ConnectionError):
             process.stdin.write(message)
             await process.stdin.drain()
             process.stdin.close()
-        answer = bytearray()
-        while part := await process.stdout.read(MAX_ANSWER):
-            answer += part
-            if len(answer) > MAX_ANSWER:
-                raise SigningFailed(f"{self._what} wrote more than {MAX_ANSWER} bytes")
-        return bytes(answer)
+        answer = await output_of(process.stdout, MAX_ANSWER)
+        if answer is None:
+            raise SigningFailed(f"{self._what} wrote more than {MAX_ANSWER} bytes")
+        return answer
 
     def _checked(self, answer: bytes, message: bytes) -> bytes:
         as_text = decode_base64(answer.strip().decode(errors="replace"))

@@ -12,10 +12,10 @@ from services.probes.kinds.asking import NETWORK_FAILURES, Asking
 from services.probes.kinds.attempt import Attempt, our_fault
 from services.probes.kinds.domain import Configuration, Observation
 from services.probes.kinds.perfdata import first_line, measures_of
-from services.probes.kinds.programs import LOCALE, output_of, running
 from services.probes.kinds.secret_names import Secret
 from services.probes.kinds.secrets import Secrets
 from shared.events.probes import Outcome
+from shared.programs import LOCALE, output_of, running
 
 LONGEST_OUTPUT = 65_536
 OUTCOMES: dict[int, tuple[Outcome, str | None]] = {

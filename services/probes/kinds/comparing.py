@@ -30,9 +30,9 @@ from pydicom.uid import (
 from services.probes.dicom import UNCOMPRESSED
 from services.probes.kinds.attempt import failed
 from services.probes.kinds.decoder import DAMAGED, NO_DECODER
-from services.probes.kinds.programs import output_of, running
 from services.probes.kinds.synthetic import content_of
 from shared.events.probes import Outcome
+from shared.programs import output_of, running
 
 COMPRESSED: tuple[str, ...] = (
     *(JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEG2000Lossless, RLELossless),

@@ -1,8 +1,9 @@
-"""Programs that a check runs: nothing of them outlives the run, however it ends."""
+"""Programs that a service runs: nothing of them outlives the run, however it ends."""
 
 import asyncio
 import os
 import signal
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
@@ -13,23 +14,31 @@ LOCALE = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str], environment: Mapping[str, str] = LOCALE, stdin: int = asyncio.subprocess.DEVNULL
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = LOCALE,
+    stdin: int = DEVNULL,
+    stderr: int | None = PIPE,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The program while the block lasts; at its end none of its processes is left. Raises OSError."""
-    process = await _started(command, environment, stdin)
+    """The program while the block lasts; at its end none of its processes is left. Raises OSError.
+
+    Its standard output is a pipe. With None for ``environment`` or ``stderr`` it has ours.
+    """
+    process = await _started(command, environment, stdin, stderr)
     try:
         yield process
     finally:
         await _end(process)
 
 
-async def _started(command: Sequence[str], environment: Mapping[str, str], stdin: int) -> asyncio.subprocess.Process:
+async def _started(
+    command: Sequence[str], environment: Mapping[str, str] | None, stdin: int, stderr: int | None
+) -> asyncio.subprocess.Process:
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *command,
             stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=PIPE,
+            stderr=stderr,
             env=environment,
             cwd="/",
             start_new_session=True,
