@@ -20,6 +20,7 @@ from services.compliance.log.api import prove_inclusion
 from services.compliance.log.bundle import CHUNK, split_entries, unpack
 from services.compliance.search.domain import PageAsked, Query, Span
 from services.compliance.search.handlers import find_page
+from shared.consumer import Reader
 from shared.database import Connection, open_pool
 from shared.grants import Caller, Grant
 from shared.http import Call
@@ -61,7 +62,8 @@ async def measure(house: House, system: Running) -> list[Figure]:
     collect_seldom()
     pool = await open_pool(house.login("compliance"), schema="compliance", application="benchmark")
     caller = Caller("benchmark", frozenset({Grant("auditor", "*")}))
-    call = Call(RouteContext("compliance", pool, cast(Identity, None)), caller, "flow", Response(), None)
+    context = RouteContext("compliance", pool, cast(Identity, None), cast(Reader, None))
+    call = Call(context, caller, "flow", Response(), None)
     async with pool.acquire() as conn, httpx.AsyncClient(base_url=system.services["compliance"].url) as client:
         await conn.execute("SET steward.sites = '*'")
         size = await conn.fetchval("SELECT max(size) FROM checkpoints")

@@ -24,7 +24,7 @@ from shared.events import EventData
 from shared.http import mount_services, service_app
 from shared.http.app import Health
 from shared.http.call import RouteContext
-from shared.http.quarantine import quarantine_router
+from shared.http.quarantine import router as quarantine
 from shared.identity import Identity, Keys
 from shared.relay import Relay
 from shared.settings import ListenSettings, ServiceSettings
@@ -101,8 +101,8 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
                 return Health(False, supervisor.faults | {"database": repr(exc)})
             return Health(True, dict(supervisor.faults))
 
-        routers = [*service.routers, quarantine_router(reader)]
-        yield Opened(service, service_app(RouteContext(name, pool, identity), routers, ready))
+        context = RouteContext(name, pool, identity, reader)
+        yield Opened(service, service_app(context, [*service.routers, quarantine], ready))
     finally:
         for task in tasks:
             task.cancel()

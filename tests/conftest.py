@@ -1,7 +1,9 @@
 """What every test may ask for: a database of its own, and the real parts, each started when first asked for."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +24,8 @@ hypothesis.settings.load_profile("steward")
 
 UNIT_TESTS = Path(__file__).parent / "unit"
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+MEMORY = Path("/dev/shm")  # noqa: S108 -- only the system's own processes may look into the folder made there
+ENOUGH_MEMORY = 4 << 30
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,7 +56,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server for all tests of this process; it is fast because it forgets its data when it crashes."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), NOT_DURABLE) as server:
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY
+    parent = MEMORY if in_memory else tmp_path_factory.getbasetemp()
+    with (
+        TemporaryDirectory(prefix="steward-tests-", dir=parent) as folder,
+        EmbeddedPostgres(Path(folder), NOT_DURABLE) as server,
+    ):
         yield server
 
 
@@ -66,7 +75,7 @@ def database_template() -> str:
 async def database(postgres: EmbeddedPostgres, database_template: str) -> AsyncIterator[str]:
     """The superuser's DSN of a database that is this test's alone."""
     name = f"test_{uuid4().hex}"
-    await execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {database_template}")
+    await execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY")
     yield postgres.dsn(name)
     await execute(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 

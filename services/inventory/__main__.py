@@ -8,7 +8,8 @@ from services.inventory.components.api import router as components
 from services.inventory.contracts.api import router as contracts
 from services.inventory.contracts.schedule import ContractSchedule
 from services.inventory.custody.api import router as custody
-from services.inventory.documents.api import documents_router
+from services.inventory.documents.api import router as documents
+from services.inventory.documents.api import uploads_router as document_uploads
 from services.inventory.documents.upload import Limits
 from services.inventory.dossier import consumer as dossier_consumer
 from services.inventory.dossier.api import router as dossiers
@@ -21,7 +22,8 @@ from services.inventory.exports.api import router as exports
 from services.inventory.fields.api import router as fields
 from services.inventory.groups.api import router as groups
 from services.inventory.history.api import router as history
-from services.inventory.imports.api import imports_router
+from services.inventory.imports.api import router as imports
+from services.inventory.imports.api import uploads_router as import_uploads
 from services.inventory.imports.schedule import ImportSchedule
 from services.inventory.lifecycle.api import router as lifecycle
 from services.inventory.links.api import router as links
@@ -44,7 +46,6 @@ from shared.settings import load
 
 def build(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory over its database."""
-    documents = documents_router(Limits(settings.inventory_document_bytes), INSPECTORS)
     return Service(
         name="inventory",
         routers=[
@@ -64,8 +65,10 @@ def build(pool: Pool, settings: InventorySettings) -> Service:
             links,
             history,
             documents,
+            document_uploads(Limits(settings.inventory_document_bytes), INSPECTORS),
             software,
-            imports_router(Limits(settings.inventory_import_bytes)),
+            imports,
+            import_uploads(Limits(settings.inventory_import_bytes)),
             exports,
             ends_of_life,
             recyclers,

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, compile_path
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
@@ -52,7 +52,8 @@ def service_app(context: RouteContext, routers: Sequence[APIRouter], ready: Read
     problems.install(app)
     for router in routers:
         refuse_undeclared(router)
-        app.include_router(router, prefix="/v1")
+        # As they are: including a router would build every route of it anew.
+        app.router.routes.extend(router.routes)
     add_operations(app, ready)
     app.add_middleware(LimitBody, larger=_larger_bodies(routers))
     app.add_middleware(Observe, service=context.service)
@@ -64,7 +65,7 @@ def _larger_bodies(routers: Sequence[APIRouter]) -> list[tuple[re.Pattern[str], 
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     first = [(route, route.dependant.dependencies[0].call) for route in routes]
     return [
-        (compile_path(f"/v1{route.path}")[0], call.reads)
+        (route.path_regex, call.reads)
         for route, call in first
         if isinstance(call, RoleRequired) and call.reads is not None
     ]

@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from shared.consumer import Reader
 from shared.database import Connection, Pool
 from shared.errors import Forbidden, Malformed, Unconditional
 from shared.grants import Caller, Role
@@ -36,13 +37,14 @@ class Placed(Protocol):
 S = TypeVar("S", bound=Placed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RouteContext:
     """What a service's routes work with; the application holds one."""
 
     service: str
     pool: Pool
     identity: Identity
+    reader: Reader
 
 
 @dataclass(frozen=True)

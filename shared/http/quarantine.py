@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared import quarantine
-from shared.consumer import Reader
 from shared.errors import Malformed
 from shared.events import GROUP
 from shared.http.call import Call, requires
@@ -15,6 +14,8 @@ from shared.http.pages import Page, Paging
 from shared.quarantine import Held
 from shared.resource import UUID, Body, Id, Line
 from shared.transactions import Transaction
+
+router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])
 
 State = Literal["held", "replayed", "discarded"]
 
@@ -66,42 +67,39 @@ def check_cursor(cursor: str | None) -> str | None:
     return cursor
 
 
-def quarantine_router(reader: Reader) -> APIRouter:
-    """The routes of one service's quarantine."""
-    router = APIRouter(prefix="/quarantine", tags=["quarantine"])
+@router.get("")
+async def list_held(
+    call: Annotated[Call, requires("operator")], paging: Paging, state: Annotated[State, Query()] = "held"
+) -> Page[HeldMessage]:
+    """The messages in a state, oldest first."""
+    call.caller.require("operator", GROUP, "quarantine")
+    after = check_cursor(paging.after)
+    async with call.read() as conn:
+        found = await quarantine.select_held(conn, state, after, paging.limit + 1)
+    return paging.page([HeldMessage.of(held) for held in found], lambda held: held.id)
 
-    @router.get("")
-    async def list_held(
-        call: Annotated[Call, requires("operator")], paging: Paging, state: Annotated[State, Query()] = "held"
-    ) -> Page[HeldMessage]:
-        """The messages in a state, oldest first."""
-        call.caller.require("operator", GROUP, "quarantine")
-        after = check_cursor(paging.after)
-        async with call.read() as conn:
-            found = await quarantine.select_held(conn, state, after, paging.limit + 1)
-        return paging.page([HeldMessage.of(held) for held in found], lambda held: held.id)
 
-    @router.get("/{held_id}")
-    async def get_held(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
-        """The message, raw, with why it was set aside."""
-        call.caller.require("operator", GROUP, f"quarantined message {held_id}")
-        async with call.read() as conn:
-            return HeldMessage.of(await quarantine.select_one(conn, held_id))
+@router.get("/{held_id}")
+async def get_held(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
+    """The message, raw, with why it was set aside."""
+    call.caller.require("operator", GROUP, f"quarantined message {held_id}")
+    async with call.read() as conn:
+        return HeldMessage.of(await quarantine.select_one(conn, held_id))
 
-    @router.post("/{held_id}/replay")
-    async def replay(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
-        """Applies the message now; 409 says why that still fails, or that it was decided before."""
-        call.caller.require("operator", GROUP, f"quarantined message {held_id}")
-        async with call.read() as conn:
-            held = await quarantine.select_one(conn, held_id)
-        await reader.replay(held, call.caller.name)
-        async with call.read() as conn:
-            return HeldMessage.of(await quarantine.select_one(conn, held_id))
 
-    @router.post("/{held_id}/discard")
-    async def discard_held(held_id: Id, body: Discard, call: Annotated[Call, requires("operator")]) -> HeldMessage:
-        """Gives the message up; the reason stays with it."""
-        call.caller.require("operator", GROUP, f"quarantined message {held_id}")
-        return await call.run(discard, held_id, body.reason)
+@router.post("/{held_id}/replay")
+async def replay(held_id: Id, call: Annotated[Call, requires("operator")]) -> HeldMessage:
+    """Applies the message now; 409 says why that still fails, or that it was decided before."""
+    call.caller.require("operator", GROUP, f"quarantined message {held_id}")
+    async with call.read() as conn:
+        held = await quarantine.select_one(conn, held_id)
+    await call.context.reader.replay(held, call.caller.name)
+    async with call.read() as conn:
+        return HeldMessage.of(await quarantine.select_one(conn, held_id))
 
-    return router
+
+@router.post("/{held_id}/discard")
+async def discard_held(held_id: Id, body: Discard, call: Annotated[Call, requires("operator")]) -> HeldMessage:
+    """Gives the message up; the reason stays with it."""
+    call.caller.require("operator", GROUP, f"quarantined message {held_id}")
+    return await call.run(discard, held_id, body.reason)

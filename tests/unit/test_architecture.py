@@ -81,6 +81,7 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base"
 
 PURE_SHARED = (
     *("shared.bulk", "shared.errors", "shared.events", "shared.grants", "shared.mail_address", "shared.resource"),
+    "shared.time_zones",
 )
 OUTSIDE_WORLD = (
     *("asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil"),

@@ -10,7 +10,7 @@ from services.backup.sets import handlers as sets
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(prefix="/v1", tags=["runs"])
 
 
 @router.post("/sets/{set_id}/runs", status_code=202)

@@ -51,7 +51,7 @@ class ChangeSet(Body):
 
 def sets_router(roots: Roots) -> APIRouter:
     """The routes of protection sets whose paths lie below ``roots``."""
-    router = APIRouter(prefix="/sets", tags=["protection sets"])
+    router = APIRouter(prefix="/v1/sets", tags=["protection sets"])
 
     @router.post("", status_code=201)
     async def create_set(body: CreateSet, call: Annotated[Call, requires("site-admin")]) -> ProtectionSet:

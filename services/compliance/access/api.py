@@ -13,7 +13,7 @@ from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.identity import KEY_PREFIX, digest
 from shared.resource import Id, Line, Moment
 
-router = APIRouter(prefix="/keys", tags=["keys"])
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 SECRET_BYTES = 32
 MAX_GRANTS = 100

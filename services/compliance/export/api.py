@@ -30,7 +30,7 @@ ZIP = "application/zip"
 FORMATS: Mapping[str, Format] = {form.name: form for form in (NDJSON, CSV, DICOM)}
 JSON_NAMES = frozenset({"json", "application/json", fhir.MEDIA_TYPE})
 
-fhir_router = APIRouter(prefix="/fhir", tags=["export"], route_class=FhirRoute)
+fhir_router = APIRouter(prefix="/v1/fhir", tags=["export"], route_class=FhirRoute)
 
 Auditing = Annotated[Call, requires("auditor")]
 Asked = Annotated[Given, Depends(given_in)]
@@ -130,7 +130,7 @@ class Exporter:
 
 def export_router(keys: Sequence[str]) -> APIRouter:
     """The routes of exports."""
-    router = APIRouter(prefix="/export", tags=["export"])
+    router = APIRouter(prefix="/v1/export", tags=["export"])
     router.add_api_route("", Exporter(keys).export, methods=["GET"], response_class=StreamingResponse)
     return router
 

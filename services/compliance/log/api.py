@@ -23,7 +23,7 @@ from shared.errors import Malformed, NotFound
 from shared.events import GROUP, Instant
 from shared.http import Call, Page, Paging, requires
 
-router = APIRouter(prefix="/log", tags=["log"])
+router = APIRouter(prefix="/v1/log", tags=["log"])
 
 MAX_INDEX = 2**63 - 1
 FOR_EVER = "private, max-age=31536000, immutable"

@@ -13,7 +13,7 @@ from shared.events import GROUP, SiteId
 from shared.http import Body, Call, IfMatch, requires
 from shared.resource import Id, Line, Moment
 
-router = APIRouter(prefix="/retention", tags=["retention"])
+router = APIRouter(prefix="/v1/retention", tags=["retention"])
 
 LONGEST_DAYS = 36_525
 MAX_NUMBER = 2**40
@@ -184,7 +184,7 @@ class Moving:
 
 def moving_router(archive: str | None) -> APIRouter:
     """The routes that move partitions; without an archive they say which setting is missing."""
-    moving, routes = Moving(archive), APIRouter(prefix="/retention", tags=["retention"])
+    moving, routes = Moving(archive), APIRouter(prefix="/v1/retention", tags=["retention"])
     routes.add_api_route("/prune", moving.prune, methods=["POST"], status_code=202)
     routes.add_api_route("/restore", moving.restore, methods=["POST"], status_code=202)
     return routes

@@ -30,7 +30,7 @@ from shared.http import Call, Paging, requires
 from shared.http.pages import PageRequest
 from shared.resource import Moment
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"])
 
 MAX_INDEX = 2**63 - 1
 MAX_PAGE = 500

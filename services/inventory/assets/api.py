@@ -26,7 +26,7 @@ from shared.events.inventory import ClusterRole, Deployment, DicomAddress, Envir
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(tags=["assets"])
+router = APIRouter(prefix="/v1", tags=["assets"])
 
 SYSTEM_EXAMPLE: JsonDict = {
     "name": "North archive",

@@ -20,7 +20,7 @@ from shared.events.inventory import ComponentType, LifecycleState
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Day, Id, Line
 
-router = APIRouter(prefix="/components", tags=["components"])
+router = APIRouter(prefix="/v1/components", tags=["components"])
 
 FieldFilter = Annotated[str, Field(max_length=300)]
 

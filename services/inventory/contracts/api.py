@@ -16,7 +16,7 @@ from shared.grants import Role
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Day, Id
 
-router = APIRouter(tags=["contracts"])
+router = APIRouter(prefix="/v1", tags=["contracts"])
 
 
 class RegisterContract(ContractDetails):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +12,7 @@ from shared.errors import Malformed
 from shared.events import GROUP
 from shared.events.inventory import ContractChanged, ContractKind
 from shared.resource import Body, Day, Id, Line, Resource
+from shared.time_zones import is_time_zone
 
 MOST_ASSETS = 500
 WORDS: Mapping[ContractKind, str] = {
@@ -25,7 +25,7 @@ WORDS: Mapping[ContractKind, str] = {
 
 def parse_time_zone(name: str) -> str:
     """The name, if it is one of the IANA database. Raises PydanticCustomError."""
-    if name not in available_timezones():
+    if not is_time_zone(name):
         raise PydanticCustomError(
             "time_zone", "must be a time zone of the IANA database", {"example": "Europe/Amsterdam"}
         )

@@ -15,7 +15,7 @@ from shared.events import SiteId
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(tags=["custody"])
+router = APIRouter(prefix="/v1", tags=["custody"])
 
 
 @router.post("/custody", status_code=201)

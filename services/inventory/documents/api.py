@@ -25,12 +25,15 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
 
 
-def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect]) -> APIRouter:
-    """The routes of documents. ``inspectors`` look into the files of kinds that machines read."""
-    router = APIRouter(prefix="/documents", tags=["documents"])
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+
+def uploads_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect]) -> APIRouter:
+    """The routes that take files. ``inspectors`` look into those of kinds that machines read."""
+    uploads = APIRouter(prefix="/v1/documents", tags=["documents"])
     intake, reads = Intake(limits), limits.body_bytes
 
-    @router.post("", status_code=201, openapi_extra=described(NewDocument))
+    @uploads.post("", status_code=201, openapi_extra=described(NewDocument))
     async def upload_document(call: Annotated[Call, requires("operator", reads)], request: Request) -> Document:
         """Adds a document, from a form with its fields and one file."""
         async with intake.received(request) as upload:
@@ -40,7 +43,7 @@ def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect])
             keyed = call.for_content(upload.digest)
             return await keyed.run(handlers.register_document, wanted, content, upload.file)
 
-    @router.post("/{document_id}/versions", status_code=201, openapi_extra=described(NewVersion))
+    @uploads.post("/{document_id}/versions", status_code=201, openapi_extra=described(NewVersion))
     async def upload_version(
         document_id: Id, call: Annotated[Call, requires("operator", reads)], version: IfMatch, request: Request
     ) -> Document:
@@ -53,16 +56,10 @@ def documents_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect])
             keyed = call.for_content(upload.digest)
             return await keyed.run(handlers.add_version, document_id, version, told, content, upload.file)
 
-    router.add_api_route("", list_documents, methods=["GET"])
-    router.add_api_route("/{document_id}", get_document, methods=["GET"])
-    router.add_api_route("/{document_id}", change_document, methods=["PUT"])
-    router.add_api_route("/{document_id}/versions", list_versions, methods=["GET"])
-    router.add_api_route("/{document_id}/versions/{document_version}", get_version, methods=["GET"])
-    content_of = "/{document_id}/versions/{document_version}/content"
-    router.add_api_route(content_of, get_content, methods=["GET"], response_class=StreamingResponse)
-    return router
+    return uploads
 
 
+@router.get("")
 async def list_documents(
     call: Annotated[Call, requires("viewer")],
     paging: Paging,
@@ -79,11 +76,13 @@ async def list_documents(
     return paging.page(found, lambda document: document.id)
 
 
+@router.get("/{document_id}")
 async def get_document(document_id: Id, call: Annotated[Call, requires("viewer")]) -> Document:
     """The document, with the ETag that its next change must name; 404 also where it is not yours to see."""
     return call.tag(await find(call, "viewer", document_id))
 
 
+@router.put("/{document_id}")
 async def change_document(
     document_id: Id, body: ChangeDocument, call: Annotated[Call, requires("operator")], version: IfMatch
 ) -> Document:
@@ -92,6 +91,7 @@ async def change_document(
     return await call.run(handlers.change_document, document_id, version, body)
 
 
+@router.get("/{document_id}/versions")
 async def list_versions(document_id: Id, call: Annotated[Call, requires("viewer")], paging: Paging) -> Page[Document]:
     """All versions of a document, the first one first."""
     await find(call, "viewer", document_id)
@@ -101,11 +101,13 @@ async def list_versions(document_id: Id, call: Annotated[Call, requires("viewer"
     return paging.page(found, lambda document: str(document.version))
 
 
+@router.get("/{document_id}/versions/{document_version}")
 async def get_version(document_id: Id, document_version: Number, call: Annotated[Call, requires("viewer")]) -> Document:
     """One version, as it stood."""
     return await find(call, "viewer", document_id, document_version)
 
 
+@router.get("/{document_id}/versions/{document_version}/content", response_class=StreamingResponse)
 async def get_content(
     document_id: Id, document_version: Number, call: Annotated[Call, requires("viewer")]
 ) -> StreamingResponse:

@@ -13,7 +13,7 @@ from services.inventory.dossier.domain import Dossier, SignDossier
 from shared.http import Call, requires
 from shared.resource import Id
 
-router = APIRouter(prefix="/assets/{asset_id}/dossier", tags=["dossiers"])
+router = APIRouter(prefix="/v1/assets/{asset_id}/dossier", tags=["dossiers"])
 
 
 @router.post("", status_code=201)

@@ -23,7 +23,7 @@ from shared.events.inventory import ComponentType
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(tags=["end of life"])
+router = APIRouter(prefix="/v1", tags=["end of life"])
 
 
 class DecideOrder(Body):

@@ -14,7 +14,7 @@ from services.inventory.policies.domain import KindId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line, Prose
 
-router = APIRouter(tags=["lifecycle"])
+router = APIRouter(prefix="/v1", tags=["lifecycle"])
 
 Words = Annotated[Prose, Field(min_length=1, max_length=2000)]
 Reason = Annotated[Prose, Field(min_length=1, max_length=2000)]

@@ -14,7 +14,7 @@ from services.inventory.exports.writer import MEDIA_TYPES, Format
 from shared.database import Connection
 from shared.http import Call, requires
 
-router = APIRouter(prefix="/exports", tags=["exports"])
+router = APIRouter(prefix="/v1/exports", tags=["exports"])
 
 PIECE = 256 * 1024
 Reading = Annotated[Call, requires("viewer")]

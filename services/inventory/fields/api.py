@@ -13,7 +13,7 @@ from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 from shared.transactions import new_id
 
-router = APIRouter(prefix="/fields", tags=["fields"])
+router = APIRouter(prefix="/v1/fields", tags=["fields"])
 
 EXAMPLE: JsonDict = {
     "label": "Height in the rack",

@@ -10,7 +10,7 @@ from services.inventory.groups.domain import Group
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(prefix="/groups", tags=["groups"])
+router = APIRouter(prefix="/v1/groups", tags=["groups"])
 
 
 class GroupBody(Body):

@@ -25,7 +25,7 @@ from shared.http import Call, Page, Paging, requires
 from shared.http.pages import PageRequest
 from shared.resource import Id, Line, Moment
 
-router = APIRouter(tags=["history"])
+router = APIRouter(prefix="/v1", tags=["history"])
 
 Kind = Annotated[str, Query(pattern=r"^[a-z_]{1,40}$")]
 _EXAMPLE = "a cursor that an answer has named as next"

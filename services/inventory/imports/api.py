@@ -13,13 +13,15 @@ from shared.events import GROUP
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
-def imports_router(limits: Limits) -> APIRouter:
-    """The routes of imports."""
-    router = APIRouter(prefix="/imports", tags=["imports"])
+
+def uploads_router(limits: Limits) -> APIRouter:
+    """The route that takes files."""
+    uploads = APIRouter(prefix="/v1/imports", tags=["imports"])
     intake = Intake(limits)
 
-    @router.post("", status_code=202, openapi_extra=described(NewImport))
+    @uploads.post("", status_code=202, openapi_extra=described(NewImport))
     async def request_import(
         call: Annotated[Call, requires("operator", limits.body_bytes)], request: Request
     ) -> Import:
@@ -35,12 +37,10 @@ def imports_router(limits: Limits) -> APIRouter:
             keyed = call.for_content(upload.digest)
             return await keyed.run(handlers.request_import, wanted, upload, call.caller)
 
-    router.add_api_route("", list_imports, methods=["GET"])
-    router.add_api_route("/{import_id}", get_import, methods=["GET"])
-    router.add_api_route("/{import_id}/rows", list_rows, methods=["GET"])
-    return router
+    return uploads
 
 
+@router.get("")
 async def list_imports(call: Annotated[Call, requires("viewer")], paging: Paging) -> Page[Import]:
     """The imports of your sites and your own ones, the latest first."""
     async with call.read() as conn:
@@ -48,11 +48,13 @@ async def list_imports(call: Annotated[Call, requires("viewer")], paging: Paging
     return paging.page(found, lambda one: one.id)
 
 
+@router.get("/{import_id}")
 async def get_import(import_id: Id, call: Annotated[Call, requires("viewer")]) -> Import:
     """How far an import has come, and what became of its rows."""
     return call.tag(await _find(call, import_id))
 
 
+@router.get("/{import_id}/rows")
 async def list_rows(
     import_id: Id, call: Annotated[Call, requires("viewer")], paging: Paging, what: What | None = None
 ) -> Page[RowReport]:

@@ -15,7 +15,7 @@ from shared.events.inventory import LifecycleState
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Prose
 
-router = APIRouter(prefix="/assets/{asset_id}", tags=["lifecycle"])
+router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["lifecycle"])
 
 
 class MoveAsset(Body):

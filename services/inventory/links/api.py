@@ -14,7 +14,7 @@ from shared.grants import Role
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(tags=["links"])
+router = APIRouter(prefix="/v1", tags=["links"])
 
 
 @router.post("/links", status_code=201)

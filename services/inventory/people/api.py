@@ -12,7 +12,7 @@ from shared.events.inventory import PersonRole
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(prefix="/people", tags=["people"])
+router = APIRouter(prefix="/v1/people", tags=["people"])
 
 
 class RegisterPerson(PersonDetails):

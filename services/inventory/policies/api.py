@@ -10,7 +10,7 @@ from services.inventory.policies.domain import Policy, PublishedPolicy
 from shared.errors import Malformed
 from shared.http import Call, Page, Paging, requires
 
-router = APIRouter(prefix="/policies", tags=["lifecycle"])
+router = APIRouter(prefix="/v1/policies", tags=["lifecycle"])
 
 EXAMPLE = handlers.BUILT_IN.policy.model_dump(mode="json", exclude_defaults=True) | {
     "version": handlers.BUILT_IN.version + 1

@@ -9,7 +9,7 @@ from services.inventory.recyclers.domain import Recycler, RecyclerDetails
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(prefix="/recyclers", tags=["recyclers"])
+router = APIRouter(prefix="/v1/recyclers", tags=["recyclers"])
 
 
 @router.post("", status_code=201)

@@ -14,7 +14,7 @@ from shared.events import SiteId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(prefix="/sites", tags=["sites"])
+router = APIRouter(prefix="/v1/sites", tags=["sites"])
 
 
 EXAMPLE: JsonDict = {

@@ -1,7 +1,6 @@
 """Rules of sites: a short name that never changes, a time zone of the IANA database, a place on the globe."""
 
 from typing import TypedDict
-from zoneinfo import available_timezones
 
 from pydantic import Field
 
@@ -9,6 +8,7 @@ from shared.errors import Malformed
 from shared.events import GROUP
 from shared.events.inventory import SiteChanged
 from shared.resource import Resource
+from shared.time_zones import is_time_zone
 
 RESERVED = frozenset({GROUP})
 
@@ -45,7 +45,7 @@ def check_site(site: Site) -> None:
     """Raises Malformed when the id is reserved, the zone unknown, or one coordinate stands alone."""
     if site.id in RESERVED:
         raise Malformed("id", f"{site.id!r} is reserved for what belongs to no single site", "north")
-    if site.time_zone not in available_timezones():
+    if not is_time_zone(site.time_zone):
         raise Malformed("time_zone", "must be a time zone of the IANA database", "Europe/Berlin")
     if (site.latitude is None) != (site.longitude is None):
         missing, example = ("latitude", "54.7833") if site.latitude is None else ("longitude", "9.4333")

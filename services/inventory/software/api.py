@@ -25,7 +25,7 @@ from shared.grants import Role
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(tags=["software"])
+router = APIRouter(prefix="/v1", tags=["software"])
 
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 

@@ -11,7 +11,7 @@ from services.inventory.usage.domain import Usage
 from shared.http import Body, Call, Page, requires
 from shared.resource import Id, Line, Moment
 
-router = APIRouter(prefix="/assets/{asset_id}/usage", tags=["usage"])
+router = APIRouter(prefix="/v1/assets/{asset_id}/usage", tags=["usage"])
 
 
 class Reading(Body):

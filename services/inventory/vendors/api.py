@@ -17,7 +17,7 @@ from services.inventory.vendors.domain import (
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(tags=["vendors"])
+router = APIRouter(prefix="/v1", tags=["vendors"])
 
 
 @router.post("/vendors", status_code=201)

@@ -12,7 +12,7 @@ from services.inventory.waivers.domain import Waiver
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Moment, Prose
 
-router = APIRouter(tags=["lifecycle"])
+router = APIRouter(prefix="/v1", tags=["lifecycle"])
 
 Reason = Annotated[Prose, Field(min_length=1, max_length=2000)]
 

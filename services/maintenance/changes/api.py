@@ -12,7 +12,7 @@ from shared.events import SiteId
 from shared.http import Body, Call, Page, Paging, requires
 from shared.resource import Id, Line, Moment, Prose
 
-router = APIRouter(prefix="/patches", tags=["patches"])
+router = APIRouter(prefix="/v1/patches", tags=["patches"])
 
 
 class RecordPatch(Body):

@@ -11,7 +11,7 @@ from shared.events import SiteId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line, Moment
 
-router = APIRouter(prefix="/windows", tags=["windows"])
+router = APIRouter(prefix="/v1/windows", tags=["windows"])
 
 
 class NewTimes(Body):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
-from zoneinfo import available_timezones
 
 from shared.events.inventory import PersonRole
 from shared.events.notifier import AlertNoticeKind, NoticeKind
+from shared.time_zones import is_time_zone
 
 Audience = Literal["everyone", "admins"]
 
@@ -40,7 +40,7 @@ def audience_of(kind: NoticeKind) -> Audience:
 
 def place_of(site_id: str, name: str | None, time_zone: str | None) -> Place:
     """The site by its id and in UTC where nothing better is known."""
-    return Place(name or site_id, time_zone if time_zone in available_timezones() else "UTC")
+    return Place(name or site_id, time_zone if time_zone and is_time_zone(time_zone) else "UTC")
 
 
 def current_name(asset_id: str, told: str, known: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from services.notifier.delivery import store
 from services.notifier.delivery.domain import Delivery, DeliveryState, Notice, NoticeState
 from shared.http import Call, Page, Paging, requires
 
-router = APIRouter(tags=["delivery"])
+router = APIRouter(prefix="/v1", tags=["delivery"])
 
 About = Annotated[
     str | None, Query(description="the id of a window or an alert", max_length=200, pattern=r"^[\x21-\x7e]+$")

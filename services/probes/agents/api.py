@@ -14,7 +14,7 @@ from shared.http import Call, Page, Paging, requires
 
 def agents_router(policy: Policy) -> APIRouter:
     """The routes, where results are judged by this policy."""
-    router = APIRouter(prefix="/agents", tags=["agents"])
+    router = APIRouter(prefix="/v1/agents", tags=["agents"])
 
     @router.get("")
     async def list_agents(call: Annotated[Call, requires("viewer")], paging: Paging) -> Page[Agent]:

@@ -11,7 +11,7 @@ from shared.events.alerts import AlertPhase
 from shared.http import Body, Call, Page, Paging, requires
 from shared.resource import Id, Line, Moment
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(prefix="/v1", tags=["alerts"])
 
 Subject = Annotated[
     str | None, Query(description="an asset's id, or a vantage", max_length=255, pattern=r"^[\x21-\x7e]+$")

@@ -9,7 +9,7 @@ from services.probes.baselines.records import Learned
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(prefix="/baselines", tags=["baselines"])
+router = APIRouter(prefix="/v1/baselines", tags=["baselines"])
 
 ProbeId = Annotated[str, Path(max_length=200, pattern=r"^[\x21-\x7e]+$", description="as results name the probe")]
 Measure = Annotated[str, Path(max_length=63, pattern=r"^[a-z][a-z0-9_]*$", description="a measure or a phase")]

@@ -13,7 +13,7 @@ from shared.events import GROUP, SiteId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id, Line
 
-router = APIRouter(prefix="/checks", tags=["checks"])
+router = APIRouter(prefix="/v1/checks", tags=["checks"])
 
 
 class CheckRows(Body):

@@ -9,7 +9,7 @@ from services.probes.conformance.domain import Difference, Matrix, MatrixSummary
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(prefix="/conformance", tags=["conformance"])
+router = APIRouter(prefix="/v1/conformance", tags=["conformance"])
 
 
 @router.get("")

@@ -9,7 +9,7 @@ from services.probes.history.domain import Result
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(prefix="/results", tags=["results"])
+router = APIRouter(prefix="/v1/results", tags=["results"])
 
 
 @router.get("")

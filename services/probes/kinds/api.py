@@ -10,7 +10,7 @@ from services.probes.kinds import KINDS
 from services.probes.kinds.domain import Kind
 from shared.http import Call, Page, requires
 
-router = APIRouter(prefix="/kinds", tags=["kinds"])
+router = APIRouter(prefix="/v1/kinds", tags=["kinds"])
 
 
 class MeasureOfKind(BaseModel):

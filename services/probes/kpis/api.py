@@ -24,7 +24,7 @@ from shared.events import SiteId
 from shared.http import Call, requires
 from shared.resource import Id, Moment
 
-router = APIRouter(tags=["kpis"])
+router = APIRouter(prefix="/v1", tags=["kpis"])
 
 LAST_DAY = timedelta(days=1)
 LAST_MONTH = timedelta(days=30)

@@ -12,7 +12,7 @@ from services.probes.metrics.exposition import CONTENT_TYPE, exposition, exposit
 from shared.events import SiteId
 from shared.http import Call, requires
 
-router = APIRouter(prefix="/metrics", tags=["metrics"])
+router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
 SAMPLE = '# TYPE steward_probe_outcome gauge\nsteward_probe_outcome{probe="…",kind="dicom-echo",site="north"} 0.0\n'
 

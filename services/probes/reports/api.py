@@ -13,7 +13,7 @@ from shared.events import SiteId
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
 from shared.resource import Id
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 
 class Closure(Body):

@@ -21,8 +21,8 @@ from shared.events import GROUP
 from shared.http import Call, IfMatch, Page, Paging, requires
 from shared.resource import Id
 
-suites_router = APIRouter(prefix="/suites", tags=["suites"])
-runs_router = APIRouter(prefix="/suite-runs", tags=["suites"])
+suites_router = APIRouter(prefix="/v1/suites", tags=["suites"])
+runs_router = APIRouter(prefix="/v1/suite-runs", tags=["suites"])
 
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 

@@ -10,7 +10,7 @@ from services.probes.targets.domain import Target
 from shared.events import SiteId
 from shared.http import Call, Page, Paging, requires
 
-router = APIRouter(prefix="/targets", tags=["targets"])
+router = APIRouter(prefix="/v1/targets", tags=["targets"])
 
 
 @router.get("")

@@ -22,11 +22,10 @@ from services.console.overview.api import router as overview
 from services.console.sign_in.api import router as sign_in
 from services.probes.vantage.settings import VantageSettings
 from services.registry import OWNING_DATA, SERVICES, builder, settings_class
-from shared.consumer import Consumer
 from shared.database import Pool
 from shared.http import service_app
 from shared.http.call import RouteContext
-from shared.http.quarantine import quarantine_router
+from shared.http.quarantine import router as quarantine
 from shared.settings import ServiceSettings, load, variable
 from tests.source import ROOT
 
@@ -55,9 +54,9 @@ def _described(name: str) -> dict[tuple[str, str], frozenset[str]]:
     needed = {variable(field): about for field, about in kind.model_fields.items() if about.is_required()}
     settings = load(kind, {name: str((about.examples or [""])[0]) for name, about in needed.items()})
     pool = cast(Pool, object())
-    routers = [*builder(name, settings)(pool).routers, quarantine_router(cast(Consumer, object()))]
+    routers = [*builder(name, settings)(pool).routers, quarantine]
     paths: dict[str, Any] = service_app(
-        RouteContext(name, pool, cast(Any, object())), routers, cast(Any, object())
+        RouteContext(name, pool, cast(Any, object()), cast(Any, object())), routers, cast(Any, object())
     ).openapi()["paths"]
     return {
         (method.upper(), f"/{name}{path}"): frozenset(

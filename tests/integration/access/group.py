@@ -42,7 +42,7 @@ SHARED = (
     *("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions", "/v1/policies"),
     *("/v1/recyclers", "/v1/end-rules"),
 )
-ITI_81 = "/fhir/AuditEvent"
+ITI_81 = "/v1/fhir/AuditEvent"
 RETENTION = "/compliance/v1/retention"
 HOLD = """INSERT INTO quarantine (id, topic, partition, "offset", raw, reason, quarantined_at)
           VALUES ($1, 'patch.applied', 0, 7, 'spoilt', 'it is no JSON', now())"""
@@ -208,23 +208,23 @@ def _fill(example: Mapping[str, Any], fitting: Mapping[str, Any]) -> dict[str, A
 def _endpoints(mount: Mount) -> Iterator[Endpoint]:
     app = cast(FastAPI, mount.app)
     described: dict[str, Any] = app.openapi()["paths"]
-    for included in app.routes:
-        for route in getattr(getattr(included, "original_router", None), "routes", ()):
-            assert isinstance(route, APIRoute)
-            for method in route.methods or ():
-                operation = described[f"/v1{route.path_format}"][method.lower()]
-                parameters = operation.get("parameters", ())
-                yield Endpoint(
-                    mount.path.removeprefix("/"),
-                    method,
-                    f"/v1{route.path_format}",
-                    next(d.call.role for d in route.dependant.dependencies if isinstance(d.call, RoleRequired)),
-                    frozenset(p["name"] for p in parameters if p["in"] == "query"),
-                    frozenset(p["name"] for p in parameters if p["in"] == "query" and p["required"])
-                    | ({"date"} if route.path_format == ITI_81 else set()),
-                    _example_of(route),
-                    _form_of(operation),
-                )
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or route.path_format not in described:
+            continue
+        for method in route.methods or ():
+            operation = described[route.path_format][method.lower()]
+            parameters = operation.get("parameters", ())
+            yield Endpoint(
+                mount.path.removeprefix("/"),
+                method,
+                route.path_format,
+                next(d.call.role for d in route.dependant.dependencies if isinstance(d.call, RoleRequired)),
+                frozenset(p["name"] for p in parameters if p["in"] == "query"),
+                frozenset(p["name"] for p in parameters if p["in"] == "query" and p["required"])
+                | ({"date"} if route.path_format == ITI_81 else set()),
+                _example_of(route),
+                _form_of(operation),
+            )
 
 
 def _form_of(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 
@@ -136,7 +136,7 @@ async def test_no_reader_sees_a_proof_that_fails_while_writers_append_and_are_ki
     async def ready() -> Health:
         return Health()
 
-    app = service_app(RouteContext("compliance", pool, identity), build(pool, settings).routers, ready)
+    app = service_app(RouteContext("compliance", pool, identity, cast(Any, None)), build(pool, settings).routers, ready)
     headers = {"Authorization": f"Bearer {issuer.token('audrey', AUDITOR)}"}
     transport = httpx.ASGITransport(mount_services({"compliance": app}))
     with replicas(settings, 2) as running:

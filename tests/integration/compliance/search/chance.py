@@ -44,7 +44,7 @@ def caller(*grants: str) -> Caller:
 
 def call_of(pool: Pool, *grants: str) -> Call:
     """A request of theirs."""
-    context = RouteContext("compliance", pool, cast(Any, None))
+    context = RouteContext("compliance", pool, cast(Any, None), cast(Any, None))
     return Call(context, caller(*grants), "flow-of-tests", cast(Any, None), None)
 
 

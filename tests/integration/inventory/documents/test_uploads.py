@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from services.inventory.__main__ import build
-from services.inventory.documents.api import documents_router
+from services.inventory.documents.api import router, uploads_router
 from services.inventory.documents.upload import Limits
 from services.inventory.settings import InventorySettings
 from shared import telemetry
@@ -53,12 +53,13 @@ async def file_of(size: int, seed: int = 0) -> AsyncIterator[bytes]:
 def hasty(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory that waits less long for what doesn't come."""
     limits = Limits(settings.inventory_document_bytes, stall=0.2, total=0.6)
-    return Service("inventory", routers=[documents_router(limits, {})])
+    return Service("inventory", routers=[router, uploads_router(limits, {})])
 
 
 def one_by_one(pool: Pool, settings: InventorySettings) -> Service:
     """Inventory that takes one upload at a time."""
-    return Service("inventory", routers=[documents_router(Limits(settings.inventory_document_bytes, at_once=1), {})])
+    limits = Limits(settings.inventory_document_bytes, at_once=1)
+    return Service("inventory", routers=[router, uploads_router(limits, {})])
 
 
 async def kept(pool: Pool) -> int:
