@@ -7,7 +7,7 @@ import asyncio
 import signal
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -45,7 +45,8 @@ class Service:
 
     ``handlers`` are the tables of its capabilities; an event that several of them handle is handled in their order.
 
-    ``reader`` makes what reads the bus in the place of the consumer; a service that has one has no handlers.
+    ``reader`` makes what reads the bus in the place of the consumer; a service that has one has no handlers. ``close``
+    ends what it holds open itself, once its work has ended.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Service:
     handlers: Sequence[HandlerTable] = ()
     reader: Callable[[Bus], Reader] | None = None
     work: Mapping[str, Work] = field(default_factory=dict)
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
     """Starts the service's background work and gives its application; stops it all at the end."""
     pool = await open_pool(settings.database, schema=name, application=f"steward-{name}")
     tasks: list[asyncio.Task[None]] = []
+    service = None
     try:
         service = build(pool)
         handlers = handler_table(*service.handlers, api_keys.HANDLERS)
@@ -107,6 +110,8 @@ async def open_service(name: str, build: Build, settings: ServiceSettings, bus: 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if service is not None and service.close is not None:
+            await service.close()
         await close_pool(pool)
 
 

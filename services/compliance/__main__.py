@@ -28,7 +28,8 @@ from shared.settings import load
 def build(pool: Pool, settings: ComplianceSettings) -> Service:
     """Compliance over its database; it hears every event there is."""
     keyring, path = settings.keyring(), settings.log_published
-    witnesses = Witnesses(settings.witnesses(), httpx.AsyncClient())
+    client = httpx.AsyncClient()
+    witnesses = Witnesses(settings.witnesses(), client)
     publisher = Unsigned() if keyring is None or path is None else Publisher(pool, keyring, path, witnesses)
 
     def writer(bus: Bus) -> Writer:
@@ -42,7 +43,7 @@ def build(pool: Pool, settings: ComplianceSettings) -> Service:
     if settings.log_archive is not None:
         vault = Vault(settings.log_archive, settings.log_archive_endpoint)
         work["retention"] = Retention(settings.database, pool, vault).run
-    return Service(name="compliance", routers=routers, reader=writer, work=work)
+    return Service(name="compliance", routers=routers, reader=writer, work=work, close=client.aclose)
 
 
 def collect_seldom() -> None:
