@@ -12,7 +12,7 @@ EXPORTS = "/inventory/v1/exports"
 
 
 @click.command("export")
-@click.argument("what", type=click.Choice(["inventory", *KINDS, "fields", "documents"]), metavar="WHAT")
+@click.argument("what", type=click.Choice(["inventory", *KINDS, "documents"]), metavar="WHAT")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; else standard output.")
 @click.option("--format", type=click.Choice(["csv", "ndjson", "xlsx"]), default="csv", show_default=True)
 def export(what: str, out: Path | None, format: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IMPORTS = "/inventory/v1/imports"
 KINDS = (
     *("sites", "groups", "systems", "nodes", "components", "vendors", "products", "product-versions", "contracts"),
-    *("people", "links", "usage"),
+    *("people", "links", "usage", "fields"),
 )
 SIGNS = {"created": "+", "changed": "~", "refused": "!"}
 POLL_SECONDS = 0.3

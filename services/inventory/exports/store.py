@@ -73,7 +73,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
            FROM usage u JOIN assets a ON a.id = u.asset_id""",
         _SEEN.format("site"),
     ),
-    "fields": ("SELECT * FROM component_fields", _ALL),
+    "fields": ("SELECT *, version AS _version FROM component_fields", _ALL),
     "documents": (
         """SELECT d.id, d.site_id AS site, d.kind, v.title, v.version, v.change_id AS change, v.valid_until, v.name,
                   v.media_type, v.size, v.sha256, v.made_at, v.made_by,

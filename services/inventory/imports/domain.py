@@ -21,6 +21,7 @@ ImportKind = Literal[
     "vendors",
     "products",
     "product_versions",
+    "fields",
     "systems",
     "nodes",
     "components",

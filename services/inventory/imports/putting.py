@@ -15,6 +15,9 @@ from services.inventory.contracts.api import RegisterContract
 from services.inventory.contracts.domain import ContractDetails
 from services.inventory.exports.columns import COLUMNS, NO_FIELD
 from services.inventory.exports.handlers import find_things
+from services.inventory.fields import handlers as fields
+from services.inventory.fields.api import ChangeField, DefineField
+from services.inventory.fields.domain import FieldDefinition
 from services.inventory.groups import handlers as groups
 from services.inventory.groups.api import GroupBody
 from services.inventory.imports import store
@@ -43,7 +46,7 @@ from services.inventory.vendors.domain import ProductDetails, VendorDetails, Ver
 from shared.errors import Conflict, Malformed, NotFound, Refused
 from shared.events import GROUP
 from shared.grants import Caller, Role
-from shared.transactions import Transaction
+from shared.transactions import Transaction, new_id
 
 Values = dict[str, Any]
 ROLES: Mapping[str, Role] = {
@@ -236,6 +239,7 @@ NATURAL: Mapping[str, Sequence[str]] = {
     "vendors": ("name",),
     "products": ("vendor", "name"),
     "product_versions": ("product", "number"),
+    "fields": ("component_type", "name"),
     "systems": ("site", "name"),
     "nodes": ("site", "host", "port", "ae_title"),
     "links": ("kind", "from", "to"),
@@ -295,6 +299,20 @@ async def _make_version(put: Putting, values: Values) -> str:
 async def _change_version(put: Putting, old: Values, values: Values) -> None:
     body = parse("product_versions", VersionDetails, body_of("product_versions", values, ["id"]))
     await vendors.change_version(put.tx, old["id"], old["_version"], body)
+
+
+async def _make_field(put: Putting, values: Values) -> str:
+    body = parse("fields", DefineField, body_of("fields", values))
+    definition = FieldDefinition(id=new_id(), version=1, **body.model_dump())
+    return (await fields.define_field(put.tx, definition)).id
+
+
+async def _change_field(put: Putting, old: Values, values: Values) -> None:
+    for name in ("component_type", "name", "kind"):
+        if values[name] != old[name]:
+            raise Malformed(name, f"stays {old[name]}: values of another one belong to another field", old[name])
+    body = parse("fields", ChangeField, body_of("fields", values, ["id", "component_type", "name", "kind"]))
+    await fields.change_field(put.tx, old["id"], old["_version"], **body.model_dump())
 
 
 async def _make_system(put: Putting, values: Values) -> str:
@@ -368,10 +386,10 @@ def _name(values: Mapping[str, Any]) -> str | None:
 _MAKE: Mapping[str, Callable[[Putting, Values], Awaitable[str]]] = {
     **{"groups": _make_group, "sites": _make_site, "vendors": _make_vendor, "products": _make_product},
     **{"product_versions": _make_version, "systems": _make_system, "nodes": _make_node, "links": _make_link},
-    **{"contracts": _make_contract, "people": _make_person, "usage": _read},
+    **{"fields": _make_field, "contracts": _make_contract, "people": _make_person, "usage": _read},
 }
 _CHANGE: Mapping[str, Callable[[Putting, Values, Values], Awaitable[None]]] = {
     **{"groups": _change_group, "sites": _change_site, "vendors": _change_vendor, "products": _change_product},
     **{"product_versions": _change_version, "systems": _change_system, "nodes": _change_node},
-    **{"contracts": _change_contract, "people": _change_person, "usage": _read_again},
+    **{"fields": _change_field, "contracts": _change_contract, "people": _change_person, "usage": _read_again},
 }

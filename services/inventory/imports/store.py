@@ -204,6 +204,7 @@ _NATURAL = {
     "nodes": f"""SELECT id FROM assets WHERE kind = 'node' AND site_id = $1 AND host = $2 AND port = $3
                  AND ae_title = $4 AND {_LIVE}""",  # noqa: S608 -- ours
     "product_versions": "SELECT id FROM product_versions WHERE product_id = $1 AND number = $2",
+    "fields": "SELECT id FROM component_fields WHERE component_type = $1 AND name = $2",
     "contracts": "SELECT id FROM contracts WHERE site_id = $1 AND vendor_id = $2 AND kind = $3 AND number = $4",
     "people": "SELECT id FROM people WHERE site_id = $1 AND wire_address = $2",
     "links": "SELECT id FROM links WHERE kind = $1 AND from_id = $2 AND to_id = $3",

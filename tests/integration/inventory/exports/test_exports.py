@@ -94,7 +94,7 @@ async def test_what_was_exported_is_the_same_when_it_is_imported(steward: Harnes
     """Every row of every kind, as CSV, as a workbook and all of them at once; nothing is made, changed or refused."""
     await furnish(steward)
     async with steward.admin as admin:
-        for kind in [*KINDS[:-2], "all"]:
+        for kind in [*KINDS[:-1], "all"]:
             for format in ("csv", "xlsx") if kind != "all" else ("zip",):
                 asked = {} if kind == "all" else {"format": format}
                 exported = await admin.get(f"{EXPORTS}/{kind}", params=asked)
