@@ -2,7 +2,7 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import ConfigDict
 from pydantic.config import JsonDict
 
@@ -193,9 +193,10 @@ async def list_assets(
     kind: Kind | None = None,
     state: LifecycleState | None = None,
     system_id: Id | None = None,
+    id: Annotated[list[Id] | None, Query(max_length=200, description="these alone")] = None,
 ) -> Page[Asset]:
     """The systems, nodes and components of your sites."""
-    chosen = Selection(call.caller.sites("viewer"), kind, site_id, state, system_id)
+    chosen = Selection(call.caller.sites("viewer"), kind, site_id, state, system_id, id)
     async with call.read() as conn:
         found = await store.select_assets(conn, chosen, paging.after, paging.limit + 1)
     return paging.page(found, lambda asset: asset.id)

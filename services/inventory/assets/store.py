@@ -43,6 +43,7 @@ class Selection:
     site_id: str | None = None
     state: str | None = None
     system_id: str | None = None
+    ids: list[str] | None = None
 
 
 async def insert_asset(conn: Connection, asset: System | Node) -> None:
@@ -187,6 +188,7 @@ async def _select(
         "a.site_id = $%d": chosen.site_id,
         "a.state = $%d": chosen.state,
         "a.system_id = $%d": chosen.system_id,
+        "a.id = ANY($%d)": chosen.ids,
         "a.id > $%d": after,
     }
     given = {condition: value for condition, value in asked.items() if value is not None}

@@ -17,10 +17,12 @@ from services.inventory.endoflife.domain import (
     Rule,
     TypeRule,
 )
-from services.inventory.endoflife.store import Selection
+from services.inventory.endoflife.store import Place, Selection
+from shared.errors import Malformed
 from shared.events import SiteId
 from shared.events.inventory import ComponentType
 from shared.http import Body, Call, IfMatch, Page, Paging, requires
+from shared.http.pages import PageRequest
 from shared.resource import Id, Line
 
 router = APIRouter(prefix="/v1", tags=["end of life"])
@@ -72,13 +74,15 @@ async def list_ends(
     site_id: SiteId | None = None,
     type: ComponentType | None = None,
     ground: Ground | None = None,
+    since: Annotated[date | None, Query(description="that day or later")] = None,
     before: date | None = None,
+    asset_id: Annotated[list[Id] | None, Query(max_length=200, description="of these alone")] = None,
 ) -> Page[ComponentEnd]:
-    """The ends of your components in use, as they were seen today."""
-    chosen = Selection(call.caller.sites("viewer"), site_id, type, ground, before)
+    """The ends of your components in use, as they were seen today: the first to end first, the unknown last."""
+    chosen = Selection(call.caller.sites("viewer"), site_id, type, ground, before, since=since, asset_ids=asset_id)
     async with call.read() as conn:
-        found = await store.select_ends(conn, chosen, paging.after, paging.limit + 1)
-    return paging.page(found, lambda end: end.asset_id)
+        found = await store.select_ends(conn, chosen, _place(paging), paging.limit + 1)
+    return paging.page(found, lambda end: f"{end.on or ''}/{end.asset_id}")
 
 
 @router.get("/ends-of-life/budget")
@@ -126,11 +130,11 @@ async def list_orders(
     state: OrderState | None = None,
     before: date | None = None,
 ) -> Page[ReplacementOrder]:
-    """The orders that ends of life call for at your sites."""
+    """The orders that ends of life call for at your sites, the most urgent first."""
     chosen = Selection(call.caller.sites("viewer"), site_id, type, None, before, state)
     async with call.read() as conn:
-        found = await store.select_orders(conn, chosen, paging.after, paging.limit + 1)
-    return paging.page(found, lambda order: order.id)
+        found = await store.select_orders(conn, chosen, _place(paging), paging.limit + 1)
+    return paging.page(found, lambda order: f"{order.order_by}/{order.id}")
 
 
 @router.get("/replacement-orders/{order_id}")
@@ -148,3 +152,18 @@ async def decide_order(
     return await call.run(
         handlers.decide_order, order_id, version, body.state, body.reference, body.waived_until, body.reason
     )
+
+
+def _place(paging: PageRequest) -> Place | None:
+    """Behind which day and id a page begins; behind no day at all where what it has is without one."""
+    if paging.after is None:
+        return None
+    day, slash, id_ = paging.after.partition("/")
+    try:
+        if not slash:
+            raise ValueError
+        return (date.fromisoformat(day) if day else None), id_
+    except ValueError as exc:
+        raise Malformed(
+            "cursor", "must be a cursor that an answer has named as next", "2029-03-31/0198c1f2-6d1c-7a53-9d1f"
+        ) from exc

@@ -42,6 +42,10 @@ _SEEN = """
 """``facts`` is another text whenever something was told that bears on the end."""
 
 
+Place = tuple[date | None, str]
+"""A day and an id, behind which a page begins."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """A component with what is known of it that bears on its end, on the day ``today`` at its site."""
@@ -70,6 +74,8 @@ class Selection:
     ground: Ground | None = None
     before: date | None = None
     state: OrderState | None = None
+    since: date | None = None
+    asset_ids: list[str] | None = None
 
     @property
     def sites(self) -> list[str] | None:
@@ -132,20 +138,28 @@ async def delete_ends(conn: Connection, asset_ids: Sequence[str]) -> None:
     await conn.execute("DELETE FROM ends_of_life WHERE asset_id = ANY($1)", asset_ids)
 
 
-async def select_ends(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[ComponentEnd]:
-    """Ends by asset behind ``after``."""
+async def select_ends(conn: Connection, chosen: Selection, after: Place | None, limit: int) -> list[ComponentEnd]:
+    """Ends by day and asset behind ``after``, those without a day last."""
+    after_day, after_id = after or (None, None)
     rows = await conn.fetch(
         """SELECT e.*, e.ends_on AS on, a.name FROM ends_of_life e JOIN assets a ON a.id = e.asset_id
            WHERE ($1::text[] IS NULL OR e.site_id = ANY($1)) AND ($2::text IS NULL OR e.site_id = $2)
              AND ($3::text IS NULL OR e.type = $3) AND ($4::text IS NULL OR e.ground = $4)
-             AND ($5::date IS NULL OR e.ends_on < $5) AND ($6::text IS NULL OR e.asset_id > $6)
-           ORDER BY e.asset_id LIMIT $7""",
+             AND ($5::date IS NULL OR e.ends_on < $5) AND ($6::date IS NULL OR e.ends_on >= $6)
+             AND ($7::text[] IS NULL OR e.asset_id = ANY($7))
+             AND CASE WHEN $9::text IS NULL THEN true
+                      WHEN $8::date IS NULL THEN e.ends_on IS NULL AND e.asset_id > $9
+                      ELSE e.ends_on IS NULL OR (e.ends_on, e.asset_id) > ($8, $9) END
+           ORDER BY e.ends_on, e.asset_id LIMIT $10""",
         chosen.sites,
         chosen.site_id,
         chosen.type,
         chosen.ground,
         chosen.before,
-        after,
+        chosen.since,
+        chosen.asset_ids,
+        after_day,
+        after_id,
         limit,
     )
     return [ComponentEnd.model_validate(dict(row)) for row in rows]
@@ -225,20 +239,20 @@ async def lock_order(conn: Connection, order_id: str) -> ReplacementOrder:
     return _order(found(row, f"replacement order {order_id}"))
 
 
-async def select_orders(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[ReplacementOrder]:
-    """Orders by id behind ``after``."""
+async def select_orders(conn: Connection, chosen: Selection, after: Place | None, limit: int) -> list[ReplacementOrder]:
+    """Orders by the day by which they must be raised, and id, behind ``after``."""
     rows = await conn.fetch(
         """SELECT * FROM replacement_orders
            WHERE ($1::text[] IS NULL OR site_id = ANY($1)) AND ($2::text IS NULL OR site_id = $2)
              AND ($3::text IS NULL OR type = $3) AND ($4::text IS NULL OR state = $4)
-             AND ($5::date IS NULL OR due < $5) AND ($6::text IS NULL OR id > $6)
-           ORDER BY id LIMIT $7""",
+             AND ($5::date IS NULL OR due < $5) AND ($6::date IS NULL OR (order_by, id) > ($6, $7))
+           ORDER BY order_by, id LIMIT $8""",
         chosen.sites,
         chosen.site_id,
         chosen.type,
         chosen.state,
         chosen.before,
-        after,
+        *(after or (None, None)),
         limit,
     )
     return [_order(row) for row in rows]

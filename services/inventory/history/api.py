@@ -51,9 +51,10 @@ async def list_changes(
     actor: Line | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
+    newest_first: bool = False,
 ) -> Page[Revision]:
-    """What was changed at your sites and in what the group shares, oldest first: before, after, by whom and why."""
-    chosen = Selection(call.caller.sites("viewer"), site_id, kind, thing_id, actor, since, until)
+    """What was changed at your sites and in what the group shares: before, after, by whom and why; oldest first."""
+    chosen = Selection(call.caller.sites("viewer"), site_id, kind, thing_id, actor, since, until, newest_first)
     async with call.read() as conn:
         found = await store.select_revisions(conn, chosen, paging.after, paging.limit + 1)
     return paging.page([with_changes(revision) for revision in found], lambda revision: revision.id)

@@ -21,6 +21,7 @@ class Selection:
     actor: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    newest_first: bool = False
 
     @property
     def sites(self) -> list[str] | None:
@@ -50,9 +51,10 @@ async def insert_revisions(tx: Transaction, kind: str, changes: Sequence[tuple[K
 
 
 async def select_revisions(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Revision]:
-    """Changes by id behind ``after``, oldest first, each with the state before it."""
+    """Changes by id behind ``after``, each with the state before it."""
+    behind, order = ("<", "DESC") if chosen.newest_first else (">", "ASC")
     rows = await conn.fetch(
-        """SELECT r.*, r.state AS after, b.state AS before
+        f"""SELECT r.*, r.state AS after, b.state AS before
            FROM revisions r
            LEFT JOIN LATERAL (SELECT state FROM revisions p
                               WHERE p.kind = r.kind AND p.thing_id = r.thing_id AND p.version < r.version
@@ -60,8 +62,8 @@ async def select_revisions(conn: Connection, chosen: Selection, after: str | Non
            WHERE ($1::text[] IS NULL OR r.site_id = ANY($1)) AND ($2::text IS NULL OR r.site_id = $2)
              AND ($3::text IS NULL OR r.kind = $3) AND ($4::text IS NULL OR r.thing_id = $4)
              AND ($5::text IS NULL OR r.actor = $5) AND ($6::timestamptz IS NULL OR r.at >= $6)
-             AND ($7::timestamptz IS NULL OR r.at < $7) AND ($8::text IS NULL OR r.id > $8)
-           ORDER BY r.id LIMIT $9""",
+             AND ($7::timestamptz IS NULL OR r.at < $7) AND ($8::text IS NULL OR r.id {behind} $8)
+           ORDER BY r.id {order} LIMIT $9""",  # noqa: S608 -- our own text
         chosen.sites,
         chosen.site_id,
         chosen.kind,

@@ -24,7 +24,7 @@ async def look(steward: Harness, at: datetime | None = None) -> None:
     await EndOfLifeSchedule(steward.pools["inventory"], lambda: at or datetime.now(UTC), rest=0).look_at_all()
 
 
-async def get(steward: Harness, path: str, **query: str) -> Any:
+async def get(steward: Harness, path: str, **query: str | list[str]) -> Any:
     """What the administrator is answered."""
     answer = await steward.admin.get(f"{INVENTORY}/{path}", params=query)
     assert answer.status_code == 200, answer.text
@@ -118,6 +118,36 @@ async def test_the_report_counts_what_ends_in_which_budget_year(steward: Harness
     assert [line["budget_year"] for line in lines] == [2016, 2028, 2029, None]
     mine = (await steward.as_("bob", "viewer:south").get(f"{INVENTORY}/ends-of-life/budget")).json()["items"]
     assert {line["site_id"] for line in mine} == {"south"}
+
+
+async def test_what_ends_first_comes_first_over_all_pages(steward: Harness) -> None:
+    """So do the orders; what has no known end comes last; days and components narrow the list."""
+    bought = [years_ago(4), None, years_ago(9), years_ago(6), None]
+    dates = [{"purchase_date": day.isoformat()} if day else {} for day in bought]
+    drives = [await install(steward, "drive", name=f"Drive {n}", **facts) for n, facts in enumerate(dates)]
+    await look(steward)
+    assert await names(steward, "ends-of-life") == ["Drive 2", "Drive 3", "Drive 0", "Drive 1", "Drive 4"]
+    assert await names(steward, "replacement-orders") == ["Drive 2", "Drive 3"]
+    today = datetime.now(UTC).date().isoformat()
+    assert await names(steward, "ends-of-life", since=today) == ["Drive 0"]
+    assert await names(steward, "ends-of-life", before=today) == ["Drive 2", "Drive 3"]
+    some = await get(steward, "ends-of-life", asset_id=[drives[4]["id"], drives[0]["id"]])
+    assert [end["name"] for end in some["items"]] == ["Drive 0", "Drive 4"]
+    for path in ("ends-of-life", "replacement-orders"):
+        refused = await steward.admin.get(f"{INVENTORY}/{path}", params={"cursor": "somewhere"})
+        check_malformed(refused, "cursor")
+
+
+async def names(steward: Harness, path: str, **query: str) -> list[str]:
+    """What a list has, read one by one."""
+    found: list[str] = []
+    place: dict[str, str] = {}
+    while True:
+        page = await get(steward, path, limit="1", **query, **place)
+        found += [item["name"] for item in page["items"]]
+        if page["next"] is None:
+            return found
+        place = {"cursor": page["next"]}
 
 
 async def test_an_order_is_placed_waived_and_settled(steward: Harness) -> None:

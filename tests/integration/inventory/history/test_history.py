@@ -36,6 +36,9 @@ async def test_a_change_is_kept_with_who_why_before_and_after(steward: Harness) 
     assert (changed["actor"], changed["reason"], changed["kind"]) == ("eva", "Störung behoben, 修补", "system")
     assert changed["changes"] == [{"path": "software.version", "before": "5.2.1", "after": "5.3.0"}]
     assert (changed["before"], changed["after"]) == (made["after"], answer.json())
+    first = await ask(steward, "history", thing_id=system["id"], newest_first="true", limit="1")
+    rest = await ask(steward, "history", thing_id=system["id"], newest_first="true", cursor=first["next"])
+    assert first["items"] + rest["items"] == [changed, made]
 
 
 @pytest.mark.parametrize("reason", [b"\xff\xfe", b"   ", b"x" * 201])
