@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -39,6 +39,7 @@ class Options:
     skip_errors: bool
     yes: bool
     reason: str | None
+    restore: bool = False
 
 
 def importing(command: Callable[..., None]) -> Callable[..., None]:
@@ -90,11 +91,12 @@ for _kind in KINDS:
 
 @import_.command("all")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--restore", is_flag=True, help="Make what is not there under its old id, as a fresh Steward needs it.")
 @importing
-def import_all(file: Path, options: Options) -> None:
+def import_all(file: Path, restore: bool, options: Options) -> None:
     """Take in a ZIP with one CSV for each kind, as `steward export inventory` writes it."""
     with file.open("rb") as content:
-        take_in(content, file.name, "all", "zip", options)
+        take_in(content, file.name, "all", "zip", replace(options, restore=restore))
 
 
 def take_in(content: IO[bytes], name: str, kind: str, format: str, options: Options) -> None:
@@ -136,8 +138,6 @@ def write_rows(file: IO[bytes], kind: str, rows: list[dict[str, str]]) -> None:
 
 
 def _as_text(column: Any) -> Any:
-    from dataclasses import replace
-
     return replace(column, kind="text")
 
 
@@ -150,6 +150,7 @@ def _run(
         **{"kind": kind, "format": format, "site_id": options.site, "dry_run": str(dry_run).lower()},
         "errors": "skip" if options.skip_errors else "refuse",
         **({"system": options.system} if options.system else {}),
+        **({"restore": "true"} if options.restore else {}),
     }
     headers = {"Change-Reason": options.reason.encode()} if options.reason else {}
     sent: dict[str, Any] = ask(

@@ -42,11 +42,20 @@ async def find_system(conn: Connection, system_id: str) -> System:
 
 
 async def register_system(
-    tx: Transaction, site_id: str, name: str, software: Software, state: StartState, placing: Placing | None = None
+    tx: Transaction,
+    site_id: str,
+    name: str,
+    software: Software,
+    state: StartState,
+    placing: Placing | None = None,
+    as_id: str | None = None,
 ) -> System:
-    """Adds a system to a site. Raises NotFound when there is no such site, Conflict when the name is taken there."""
+    """Adds a system to a site, under the id that it had elsewhere if one is given.
+
+    Raises NotFound when there is no such site, Conflict when the name is taken there.
+    """
     system = System(
-        id=new_id(), site_id=site_id, name=name, state=state, software=software, version=1, **(placing or {})
+        id=as_id or new_id(), site_id=site_id, name=name, state=state, software=software, version=1, **(placing or {})
     )
     await _check_mirror(tx, system)
     await store.insert_asset(tx.conn, system)
@@ -81,12 +90,16 @@ async def register_node(
     address: DicomAddress,
     state: StartState,
     membership: Membership | None = None,
+    as_id: str | None = None,
 ) -> Node:
-    """Adds a node at the site of its system. Raises NotFound, or Conflict when its address is taken there."""
+    """Adds a node at the site of its system, under the id that it had elsewhere if one is given.
+
+    Raises NotFound, or Conflict when its address is taken there.
+    """
     system = await store.hold_system(tx.conn, system_id)
     check_not_ended(system)
     node = Node(
-        id=new_id(),
+        id=as_id or new_id(),
         site_id=system.site_id,
         system_id=system.id,
         name=name,

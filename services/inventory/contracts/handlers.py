@@ -36,12 +36,15 @@ from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
-async def register_contract(tx: Transaction, site_id: str, details: ContractDetails) -> Contract:
+async def register_contract(
+    tx: Transaction, site_id: str, details: ContractDetails, as_id: str | None = None
+) -> Contract:
     """Adds a contract of a site, or of the group; where its end is near already, the alert is raised at once.
 
-    Raises Malformed, NotFound for a site, vendor, asset or document that is not there, Conflict for a taken number.
+    It has the id that it had elsewhere, if one is given. Raises Malformed, NotFound for a site, vendor, asset or
+    document that is not there, Conflict for a taken number.
     """
-    contract = draft_contract(new_id(), site_id, details, 1)
+    contract = draft_contract(as_id or new_id(), site_id, details, 1)
     await _check_references(tx, contract)
     await store.insert_contract(tx.conn, contract)
     await _record(tx, None, contract)

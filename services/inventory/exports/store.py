@@ -86,12 +86,33 @@ SOURCES: Mapping[str, tuple[str, str]] = {
 """Of each kind, its rows, and which of them are seen by who sees the sites ``$1`` (null: all)."""
 
 
+_NESTED: Mapping[str, tuple[str, str, str]] = {
+    "groups": ("site_groups", "id", "parent_id"),
+    "systems": ("assets", "id", "mirrors"),
+    "components": ("components", "asset_id", "installed_in"),
+    "contracts": ("contracts", "id", "renewed_by"),
+}
+"""Of kinds whose things refer to others of their kind: the table, its id, and the column that refers."""
+
+
+def _in_order(kind: str) -> str:
+    if kind not in _NESTED:
+        return "ORDER BY id"
+    table, key, referring = _NESTED[kind]
+    return f"""LEFT JOIN (
+            WITH RECURSIVE line (id, depth) AS (
+                SELECT {key}, 0 FROM {table} WHERE {referring} IS NULL
+                UNION ALL SELECT t.{key}, line.depth + 1 FROM {table} t JOIN line ON t.{referring} = line.id)
+            SELECT * FROM line) AS line USING (id) ORDER BY depth, id"""  # noqa: S608 -- our own names
+
+
 async def select_rows(
     conn: Connection, kind: str, visible: Collection[str] | None, batch: int
 ) -> AsyncIterator[asyncpg.Record]:
-    """All rows of a kind by id, read some at a time; the transaction must last as long."""
+    """All rows of a kind, each behind those that it refers to, some at a time; the transaction must last as long."""
     source, seen = SOURCES[kind]
-    query = f"SELECT * FROM ({source}) AS thing WHERE {seen} ORDER BY id"  # noqa: S608 -- our own text
+    own = f"SELECT * FROM ({source}) AS thing WHERE {seen}"  # noqa: S608 -- our own text
+    query = f"SELECT * FROM ({own}) AS thing {_in_order(kind)}"  # noqa: S608 -- our own text
     async for row in conn.cursor(query, None if visible is None else list(visible), prefetch=batch):
         yield row
 

@@ -19,9 +19,12 @@ async def sites_inside(conn: Connection, group_id: str) -> list[str]:
     return await store.select_sites_inside(conn, group_id)
 
 
-async def create_group(tx: Transaction, name: str, parent_id: str | None) -> Group:
-    """Adds a group. Raises NotFound without its parent, Conflict when its name is taken beside it."""
-    group = Group(id=new_id(), name=name, parent_id=parent_id, version=1)
+async def create_group(tx: Transaction, name: str, parent_id: str | None, as_id: str | None = None) -> Group:
+    """Adds a group, under the id that it had elsewhere if one is given.
+
+    Raises NotFound without its parent, Conflict when its name is taken beside it.
+    """
+    group = Group(id=as_id or new_id(), name=name, parent_id=parent_id, version=1)
     await _check_nesting(tx, group)
     await store.insert_group(tx.conn, group)
     await _record(tx, None, group)

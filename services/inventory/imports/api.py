@@ -31,6 +31,8 @@ def uploads_router(limits: Limits) -> APIRouter:
         """
         async with intake.received(request) as upload:
             wanted = upload.body(NewImport)
+            if wanted.restore:
+                call.caller.require_everywhere("group-admin")
             if wanted.site_id != GROUP:
                 call.caller.require("operator", wanted.site_id)
             await handlers.check_file(upload, wanted)

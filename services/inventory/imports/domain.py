@@ -59,6 +59,9 @@ class NewImport(Body):
     errors: Literal["refuse", "skip"] = Field(
         "refuse", description="whether a row that is refused stops the whole file, or only itself"
     )
+    restore: bool = Field(
+        False, description="make what is not there under the id that a row gives, as a fresh Steward needs it"
+    )
     system: Line | None = Field(None, description="the system of rows that name none")
 
 
@@ -74,6 +77,7 @@ class Import(Resource):
     sha256: str
     dry_run: bool
     errors: Literal["refuse", "skip"]
+    restore: bool
     reason: str | None
     made_by: str = Field(examples=["alice"])
     made_at: Instant

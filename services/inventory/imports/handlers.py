@@ -187,7 +187,8 @@ class _Run:
     async def _put_all(self, file: IO[bytes]) -> None:
         job = self.job
         names = References(self.tx, job.caller)
-        putting, hardware = Putting(self.tx, job.caller, names), Hardware(self.tx, job.caller, names)
+        putting = Putting(self.tx, job.caller, names, job.restore)
+        hardware = Hardware(self.tx, job.caller, names, job.restore)
         parts: Iterator[Part] = open_parts(file, job.size, job.kind, job.format, job.usual)
         while (part := await asyncio.to_thread(next, parts, None)) is not None:
             usual = {name: value for name, value in job.usual.items() if name in _names_of(part)}

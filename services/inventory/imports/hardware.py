@@ -22,8 +22,9 @@ from services.inventory.fields.domain import EXAMPLES, FieldDefinition, parse_va
 from services.inventory.fields.handlers import hold_fields
 from services.inventory.imports import store
 from services.inventory.imports.domain import Outcome, Row, What, at_start, columns_by_field, of_new, refused
-from services.inventory.imports.putting import Values, parse
+from services.inventory.imports.making import Values, parse
 from services.inventory.imports.references import References, is_id
+from services.inventory.imports.restoring import as_restored, restored_id
 from services.inventory.imports.store import Known
 from services.inventory.vendors.handlers import makers_of
 from services.inventory.vendors.names import Makers
@@ -34,6 +35,7 @@ from shared.transactions import Transaction, new_id
 
 FIELD_OF = {c.name: c.field or c.name for c in COLUMNS["components"] if c.field != NO_FIELD}
 COLUMN_OF = columns_by_field("components")
+MADE_FROM = FIELD_OF.keys() - {"id"}
 FIXED = {"site": "site_id", "type": "type", "state": "state"}
 CELLS: Mapping[FieldKind, CellKind] = {
     **{"text": "text", "choice": "text", "number": "decimal", "date": "day", "boolean": "flag"},
@@ -43,9 +45,13 @@ CHANGING = tuple(ComponentChange.model_fields)
 
 @dataclass
 class Directory:
-    """The components that rows of a batch may mean: those that are there, and those that rows before have made."""
+    """The components that rows of a batch may mean: those that are there, and those that rows before have made.
+
+    ``taken`` are ids of other assets that rows give.
+    """
 
     makers: Makers
+    taken: frozenset[str] = frozenset()
     by_id: dict[str, Known] = field(default_factory=dict)
     by_serial: dict[tuple[str, str], Known] = field(default_factory=dict)
     by_tag: dict[tuple[str, str], Known] = field(default_factory=dict)
@@ -115,11 +121,15 @@ class Planned:
 
 @dataclass
 class Hardware:
-    """The rows of components of one import. It remembers which components it has had, by 16 bytes each."""
+    """The rows of components of one import. It remembers which components it has had, by 16 bytes each.
+
+    One that is ``restoring`` makes what is not there under the id that a row gives; else such a row is refused.
+    """
 
     tx: Transaction
     caller: Caller
     names: References
+    restoring: bool = False
     _had: set[bytes] = field(default_factory=set)
 
     async def put(self, rows: Sequence[Row]) -> list[Outcome]:
@@ -146,7 +156,8 @@ class Hardware:
         keyed = {(site, serial_key(one[name]) or "") for one, site in sites for name in marks if one.get(name)}
         ids = {one["id"].lower() for one in values if one.get("id")}
         makers, serials = await self._serials(values)
-        directory = Directory(makers)
+        taken = await store.select_taken_ids(self.tx.conn, ids) if self.restoring else set()
+        directory = Directory(makers, frozenset(taken))
         for one in await store.select_known(self.tx.conn, list(ids), list(serials), list(named), list(keyed)):
             key = serials.get((one.maker_key, one.serial_key or ""), one.maker_key)
             directory.add(replace(one, maker_key=key))
@@ -198,13 +209,15 @@ class Hardware:
             self.caller.require("operator", values["site"])
         if "id" in values:
             known = directory.by_id.get(str(values["id"]).lower())
-            if known is None:
+            if known is None and not self.restoring:
                 raise NotFound(f"no component {values['id']}")
+            if known is None:
+                return
             self.caller.require("operator", known.site_id, f"component {values['id']}")
 
     def _known(self, values: Values, directory: Directory) -> Known | None:
         if "id" in values:
-            return directory.by_id[str(values["id"]).lower()]
+            return directory.by_id.get(str(values["id"]).lower())
         known = directory.meant(values, values.get("installed_in"))
         # Where one that the caller may not see has the serial number, the rules of components refuse the row.
         return known if known and self.caller.has("viewer", known.site_id) else None
@@ -234,14 +247,16 @@ class Hardware:
         directory: Directory,
         definitions: Mapping[tuple[str, str], FieldDefinition],
     ) -> Planned:
-        values = at_start(values)
+        values = at_start(as_restored(values) if self.restoring else values)
+        made = restored_id(values) or new_id()
+        if made in directory.taken:
+            raise Conflict(f"{made} is the id of an asset of another kind")
         for column in COLUMNS["components"]:
             if column.needed and values.get(column.name) is None:
                 raise Malformed(column.name, "is missing, and no such component is there", column.example)
-        body = {FIELD_OF[name]: value for name, value in values.items() if name in FIELD_OF and value is not None}
+        body = {FIELD_OF[name]: value for name, value in values.items() if name in MADE_FROM and value is not None}
         fields = _fields(values, definitions, values["type"], {})
         draft: ComponentDraft = parse("components", ComponentDraft, body | {"fields": fields})
-        made = new_id()
         self._note(made)
         directory.add(_known_as(made, draft, directory.makers))
         return Planned(row, NewComponent(made, draft), of_new(row.values))

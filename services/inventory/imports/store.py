@@ -29,8 +29,8 @@ async def insert_import(conn: Connection, job: Job, pieces: AsyncIterable[bytes]
     """Adds a job with its file."""
     told = job.model_dump()
     names = (
-        *("id", "site_id", "kind", "format", "name", "size", "sha256", "dry_run", "errors", "usual", "reason"),
-        *("made_by", "made_at", "grants", "correlation_id"),
+        *("id", "site_id", "kind", "format", "name", "size", "sha256", "dry_run", "errors", "restore", "usual"),
+        *("reason", "made_by", "made_at", "grants", "correlation_id"),
     )
     places = ", ".join(f"${n + 1}" for n in range(len(names)))
     await conn.execute(
@@ -243,6 +243,16 @@ async def select_natural(conn: Connection, kind: str, *facts: object) -> str | N
     """The thing of a kind that is known by these facts, if there is one."""
     found_id: str | None = await conn.fetchval(_NATURAL[kind], *facts)
     return found_id
+
+
+async def select_taken_ids(conn: Connection, ids: Collection[str]) -> set[str]:
+    """Those of these ids that assets have."""
+    return {row["id"] for row in await conn.fetch("SELECT id FROM assets WHERE id = ANY($1)", list(ids))}
+
+
+async def is_document(conn: Connection, document_id: str | None) -> bool:
+    """Whether there is such a document."""
+    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM documents WHERE id = $1)", document_id))
 
 
 async def select_group_ids(conn: Connection, name: str) -> list[str]:

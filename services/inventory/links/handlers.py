@@ -34,10 +34,13 @@ HOLDING_UP: tuple[Need, ...] = ("depends_on", "powered_by", "installed_in")
 FALLING: tuple[Need, ...] = (*HOLDING_UP, "belongs_to")
 
 
-async def create_link(tx: Transaction, draft: LinkDraft, caller: Caller) -> Link:
-    """Adds a link. Raises NotFound, Forbidden, Malformed, Conflict with the path where it would close a circle."""
+async def create_link(tx: Transaction, draft: LinkDraft, caller: Caller, as_id: str | None = None) -> Link:
+    """Adds a link, under the id that it had elsewhere if one is given.
+
+    Raises NotFound, Forbidden, Malformed, Conflict with the path where it would close a circle.
+    """
     ends = await _hold(tx, [draft])
-    return await _create(tx, draft, ends, caller)
+    return await _create(tx, draft, ends, caller, as_id or new_id())
 
 
 async def create_links(tx: Transaction, rows: Sequence[Any], caller: Caller, atomic: bool) -> BulkResult:
@@ -115,7 +118,7 @@ async def _create_row(
     try:
         if isinstance(draft, Refused):
             raise draft
-        return RowResult(index=index, link=await _create(tx, draft, ends, caller))
+        return RowResult(index=index, link=await _create(tx, draft, ends, caller, new_id()))
     except Refused as exc:
         return RowResult(index=index, problem=Problem.of(exc))
 
@@ -127,11 +130,11 @@ def _parse(row: Any) -> LinkDraft | Refused:
         return exc
 
 
-async def _create(tx: Transaction, draft: LinkDraft, ends: Mapping[str, End], caller: Caller) -> Link:
+async def _create(tx: Transaction, draft: LinkDraft, ends: Mapping[str, End], caller: Caller, link_id: str) -> Link:
     origin, end = (_end(ends, asset_id) for asset_id in (draft.from_id, draft.to_id))
     caller.require("operator", origin.site_id, f"asset {origin.id}")
     caller.require("viewer", end.site_id, f"asset {end.id}")
-    link = draft_link(new_id(), draft, origin, end)
+    link = draft_link(link_id, draft, origin, end)
     await _check_free(tx, link)
     await store.insert_link(tx.conn, link)
     tx.record(full_state(link, deleted=False), subject=link.id, site_id=link.site_id)

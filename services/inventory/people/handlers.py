@@ -8,15 +8,15 @@ from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
-async def register_person(tx: Transaction, site_id: str, details: PersonDetails) -> Person:
-    """Adds a person to a site.
+async def register_person(tx: Transaction, site_id: str, details: PersonDetails, as_id: str | None = None) -> Person:
+    """Adds a person to a site, under the id that they had elsewhere if one is given.
 
     Raises NotFound when there is no such site or employer, Malformed, Conflict when somebody there has the address or
     the login.
     """
     check_details(details)
     known = {name: getattr(details, name) for name in PersonDetails.model_fields}
-    person = Person(id=new_id(), site_id=site_id, version=1, **known)
+    person = Person(id=as_id or new_id(), site_id=site_id, version=1, **known)
     await store.insert_person(tx.conn, person)
     await _record(tx, None, person)
     return person

@@ -23,9 +23,12 @@ from shared.resource import check_version
 from shared.transactions import Transaction, new_id
 
 
-async def register_vendor(tx: Transaction, details: VendorDetails) -> Vendor:
-    """Adds a vendor. Raises Conflict where one of its names is another vendor's in any spelling."""
-    return await _save_vendor(tx, None, _vendor(new_id(), details, 1))
+async def register_vendor(tx: Transaction, details: VendorDetails, as_id: str | None = None) -> Vendor:
+    """Adds a vendor, under the id that it had elsewhere if one is given.
+
+    Raises Conflict where one of its names is another vendor's in any spelling.
+    """
+    return await _save_vendor(tx, None, _vendor(as_id or new_id(), details, 1))
 
 
 async def change_vendor(tx: Transaction, vendor_id: str, expected_version: int, details: VendorDetails) -> Vendor:
@@ -35,9 +38,12 @@ async def change_vendor(tx: Transaction, vendor_id: str, expected_version: int, 
     return await _save_vendor(tx, old, _vendor(vendor_id, details, old.version + 1))
 
 
-async def register_product(tx: Transaction, details: ProductDetails) -> Product:
-    """Adds a product of a vendor. Raises NotFound, Conflict where the vendor has one of that name in any spelling."""
-    return await _save_product(tx, None, _product(new_id(), details, 1))
+async def register_product(tx: Transaction, details: ProductDetails, as_id: str | None = None) -> Product:
+    """Adds a product of a vendor, under the id that it had elsewhere if one is given.
+
+    Raises NotFound, Conflict where the vendor has one of that name in any spelling.
+    """
+    return await _save_product(tx, None, _product(as_id or new_id(), details, 1))
 
 
 async def change_product(tx: Transaction, product_id: str, expected_version: int, details: ProductDetails) -> Product:
@@ -49,9 +55,12 @@ async def change_product(tx: Transaction, product_id: str, expected_version: int
     return await _save_product(tx, old, _product(product_id, details, old.version + 1))
 
 
-async def register_version(tx: Transaction, details: VersionDetails) -> ProductVersion:
-    """Adds a version of a product. Raises NotFound, Conflict where the product has that number."""
-    return await _save_version(tx, None, ProductVersion(id=new_id(), version=1, **dict(details)))
+async def register_version(tx: Transaction, details: VersionDetails, as_id: str | None = None) -> ProductVersion:
+    """Adds a version of a product, under the id that it had elsewhere if one is given.
+
+    Raises NotFound, Conflict where the product has that number.
+    """
+    return await _save_version(tx, None, ProductVersion(id=as_id or new_id(), version=1, **dict(details)))
 
 
 async def change_version(
