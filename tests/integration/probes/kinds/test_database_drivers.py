@@ -13,6 +13,7 @@ from typing import Any, cast
 import oracledb
 import pytest
 
+from services.probes.kinds import engines
 from services.probes.kinds.driver_faults import oracle_fault
 from tests.integration.probes.kinds import database_servers as servers
 from tests.integration.probes.kinds.asked import Asked
@@ -110,8 +111,11 @@ def test_what_oracle_says_later_has_its_word(text: str, phase: str, failure: str
         (50000, "Something else.", "protocol"),
     ],
 )
-async def test_login_that_a_sql_server_refuses_has_its_word(number: int, text: str, failure: str, ask: Asked) -> None:
+async def test_login_that_a_sql_server_refuses_has_its_word(
+    number: int, text: str, failure: str, ask: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the number of its ERROR token; no secret is told."""
+    monkeypatch.setattr(engines, "SQL_SERVER_LOGIN_SECONDS", 1)
     with servers.answering(servers.tds_refusal(number, text)) as port:
         seen = await ask("database", at("sqlserver", port))
     assert (seen.outcome, seen.failure) == ("failed", failure), seen
