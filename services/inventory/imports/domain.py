@@ -1,18 +1,20 @@
 """Rules of imports: what is taken in, in which order, what became of each row, and how a job ends. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.inventory.assets.domain import StartState
 from services.inventory.exports.cells import Column, read_cell
-from services.inventory.exports.columns import COLUMNS, FIELD, START, field_column
+from services.inventory.exports.columns import AN_ID, COLUMNS, FIELD, START, field_column
 from services.inventory.history.domain import FieldChange
 from shared.errors import Malformed, Refused
 from shared.events import Instant, SiteId
 from shared.grants import Caller, Grant, Role
-from shared.resource import Body, Line, Resource
+from shared.resource import UUID, Body, Line, Resource
 
 ImportKind = Literal[
     "all",
@@ -39,6 +41,11 @@ MOST_COLUMNS = 300
 MOST_ATTEMPTS = 5
 BATCH = 1_000
 WORDS = {"Field required": "is missing"}
+RESTORED: Mapping[str, StartState] = {
+    **dict.fromkeys(("proposed", "planned", "procured", "staged", "commissioning"), "proposed"),
+    **dict.fromkeys(("in_service", "maintenance", "degraded", "retiring"), "in_service"),
+}
+"""The state in which an asset begins again, by the one that it was in: what it had earned, it has to prove anew."""
 
 
 class NewImport(Body):
@@ -239,6 +246,25 @@ def _in_column(field: str) -> str:
 def columns_by_field(kind: str) -> dict[str, str]:
     """The columns of a kind by the name of the field that each is over REST."""
     return {column.field or column.name: column.name for column in COLUMNS[kind]}
+
+
+def restored_id(values: Mapping[str, Any]) -> str | None:
+    """The id that a thing is to have again, if its row gives one. Raises Malformed."""
+    told = values.get("id")
+    if told is not None and not re.fullmatch(UUID, told):
+        raise Malformed("id", "must be an id as an export writes it", AN_ID)
+    return None if told is None else str(told).lower()
+
+
+def as_restored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with which a thing begins again. Raises Malformed for an asset that has left service behind it."""
+    state = values.get("state")
+    if state is None:
+        return dict(values)
+    if state not in RESTORED:
+        rule = f"is {state}, which a list can't prove: a backup brings it back, with its evidence"
+        raise Malformed("state", rule, "in_service")
+    return {**values, "state": RESTORED[state]}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -21,10 +21,19 @@ from services.inventory.exports.handlers import find_things
 from services.inventory.fields.domain import EXAMPLES, FieldDefinition, parse_value
 from services.inventory.fields.handlers import hold_fields
 from services.inventory.imports import store
-from services.inventory.imports.domain import Outcome, Row, What, at_start, columns_by_field, of_new, refused
+from services.inventory.imports.domain import (
+    Outcome,
+    Row,
+    What,
+    as_restored,
+    at_start,
+    columns_by_field,
+    of_new,
+    refused,
+    restored_id,
+)
 from services.inventory.imports.making import Values, parse
 from services.inventory.imports.references import References, is_id
-from services.inventory.imports.restoring import as_restored, restored_id
 from services.inventory.imports.store import Known
 from services.inventory.vendors.handlers import makers_of
 from services.inventory.vendors.names import Makers

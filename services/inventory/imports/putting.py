@@ -13,15 +13,16 @@ from services.inventory.imports import store
 from services.inventory.imports.domain import (
     Outcome,
     Row,
+    as_restored,
     at_start,
     columns_by_field,
     differences,
     of_new,
     refused,
+    restored_id,
 )
 from services.inventory.imports.making import CHANGE, MAKE, Making, Values
 from services.inventory.imports.references import References, is_id
-from services.inventory.imports.restoring import as_restored, restored_id
 from services.inventory.people.domain import mailbox
 from services.inventory.vendors import handlers as vendors
 from shared.errors import Conflict, Malformed, NotFound, Refused
