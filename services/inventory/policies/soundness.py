@@ -1,9 +1,9 @@
 """Which policies make sense, and which promises no policy may break.
 
 Whatever a group decides: an asset reaches ``closed`` only by ``isolated``, ``sanitized`` and ``disposed``; from there
-on there is only forward; what keeps data is sanitized under certificates that nothing replaces, and that another person
-has validated; hardware has its chain of custody and stands on a recycler's manifest; and two people sign the dossier
-of a system, and of a medium that belongs to none.
+on there is only forward; nothing is taken from what depends on it; what keeps data is sanitized under certificates that
+nothing replaces, and that another person has validated; hardware has its chain of custody and stands on a recycler's
+manifest; and two people sign the dossier of a system, and of a medium that belongs to none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -49,6 +49,11 @@ PROVED_FACTS: tuple[tuple[Way, Fact, tuple[str, ...]], ...] = (
     (CLOSED, "dossier_signatures", HAS_A_DOSSIER),
 )
 """What assets of these classes show by their own records, and nothing else replaces."""
+
+GONE: tuple[LifecycleState, ...] = ("isolated", "cancelled")
+"""The states in which others can no longer rely on an asset."""
+
+RELIED_ON = ("system", "node", "component")
 
 EVIDENCE_EVENTS: Mapping[str, type[EventData]] = {
     contract.event_type: contract
@@ -189,6 +194,7 @@ def _conditions(source: EventSource) -> list[tuple[str, Condition]]:
 def _broken_promises(policy: Policy) -> Iterator[Fault]:
     """What holds under every policy."""
     yield from _unclean(policy)
+    yield from _pulled_away(policy)
     for way, fact, assets in PROVED_FACTS:
         for asset in assets:
             if not any(_is_proved(kind, fact) for _, kind in _needs(policy, way, asset)):
@@ -197,6 +203,16 @@ def _broken_promises(policy: Policy) -> Iterator[Fault]:
                     f"{asset} needs {fact}, from the one source of that name, and not waivable",
                     f'{{"type": "computed", "fact": "{fact}"}}',
                 )
+
+
+def _pulled_away(policy: Policy) -> Iterator[Fault]:
+    """What could be taken from what depends on it."""
+    for number, move in enumerate(policy.moves):
+        for asset in RELIED_ON if move.to_state in GONE else ():
+            needed = _needs(policy, (move.from_state, move.to_state), asset)
+            if not any(_is_proved(kind, "no_dependents") for _, kind in needed):
+                rule = f"{asset} needs no_dependents, from the one source of that name, and not waivable"
+                yield f"moves.{number}.gates", rule, '{"type": "computed", "fact": "no_dependents"}'
 
 
 def _unclean(policy: Policy) -> Iterator[Fault]:

@@ -285,12 +285,18 @@ async def name_refused(steward: Harness, asset: dict[str, Any], kind: str) -> di
 
 
 async def test_what_others_depend_on_is_not_isolated(steward: Harness) -> None:
-    """The gate names them, until they depend on something else."""
+    """The gate names them, until they depend on something else; no waiver is given."""
     first, second = await register_system(steward), await register_system(steward, name="Reporting")
     body = {"kind": "depends_on", "from_id": second["id"], "to_id": first["id"]}
     link = await post(steward, "/inventory/v1/links", body)
     first = await move(steward, first, "retiring", "migrated")
     assert await why(steward, first, "isolated", "no_dependents") == "still depended on by Reporting"
+    wish = {"kind": "no_dependents", "reason": "in a hurry", "expires_at": "2100-01-01T00:00:00Z"}
+    refused = await steward.admin.post(f"{ASSETS}/{first['id']}/waivers", json=wish)
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        "there is no waiver for no_dependents: Nothing depends on it",
+    )
     deleted = await steward.admin.delete(f"/inventory/v1/links/{link['id']}", headers={"If-Match": '"1"'})
     assert deleted.status_code == 200
     assert (await move(steward, first, "isolated"))["state"] == "isolated"

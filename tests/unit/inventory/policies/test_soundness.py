@@ -269,3 +269,13 @@ def test_group_may_ask_for_more_and_waive_less() -> None:
     changed = document()
     stricter(changed)
     check_policy(Policy.model_validate(changed))
+
+
+def test_no_policy_takes_things_from_what_depends_on_them() -> None:
+    """Neither by a waiver, nor by another's word, nor by a gate that does not ask."""
+    assert len(faults(with_kind("no_dependents", waivable=True))) > 1
+    stated = {"type": "statement", "role": "approver"}
+    assert len(faults(lambda policy: policy["evidence"]["no_dependents"]["sources"].append(stated))) > 1
+    unasked = faults(lambda policy: move(policy, "migrated", "isolated")["gates"].pop())
+    rule = "needs no_dependents, from the one source of that name, and not waivable"
+    assert [told for _, told in unasked] == [f"{asset} {rule}" for asset in ("system", "node", "component")]
