@@ -13,6 +13,7 @@ import msgspec
 from services.inventory.documents.archives import office_type
 from services.inventory.documents.markup import NotTaken, walk_xml
 from services.inventory.documents.names import SUFFIXES, suffix_of
+from services.inventory.documents.pdf import check_pdf
 from shared.errors import Malformed
 
 FIELD = "file"
@@ -51,6 +52,7 @@ def _binary_type(file: IO[bytes], size: int) -> str | None:
         file.seek(max(0, size - TAIL))
         if b"%%EOF" not in file.read(TAIL):
             raise NotTaken("is a PDF without its end")
+        check_pdf(file)
         return SUFFIXES["pdf"]
     if head == PNG:
         return SUFFIXES["png"]
