@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -28,16 +29,19 @@ TYPES = {
 """What can change of a component, with its type in SQL."""
 
 FIXED = {"asset_id": "text", "site_id": "text", "state": "text", "type": "text"}
+LISTED = ", ".join(f"c.{name}" for name in (*FIXED, *TYPES) if name in Component.model_fields)
+_facts = attrgetter("id", *(name for name in (*FIXED, *TYPES) if name in Component.model_fields))
 _LIVE = "c.state NOT IN ('closed', 'cancelled')"
 NEAR = 2000
 """How many components are gone through before words are looked up: those that many have are met at once."""
 
-MOST_HITS = 3000
+FAR = 12_000
+"""How many are gone through where a page of them is likely to be met among so many."""
+
+MOST_HITS = 1000
 """Words that more components have are not looked up, but met along the way through the list."""
 
-FEW_SITES = 20
 Conditions = list[tuple[str, object]]
-_END = "SELECT asset_id FROM components WHERE asset_id > coalesce($1, '') ORDER BY asset_id OFFSET $2 LIMIT 1"
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,6 @@ class Selection:
     purchased_before: date | None = None
     fields: dict[str, FieldValue] | None = None
     words: Sequence[str] = ()
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether it looks at so few sites that their components are soon gone through."""
-        sites = _sites(self.visible, self.sites)
-        return sites is not None and len(sites) <= FEW_SITES
 
     def conditions(self) -> Conditions:
         """Each condition with its value."""
@@ -134,25 +132,21 @@ def _kept_uniques(row: asyncpg.Record) -> Iterable[Unique]:
 
 async def insert_components(conn: Connection, components: Sequence[Component], makers: Makers) -> None:
     """Adds the facts of components whose assets there are. Raises Conflict where another has a serial or tag."""
-    columns = FIXED | TYPES
-    given = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(columns.values()))
+    rows = [_row(component, makers) for component in components]
     async with _own_errors():
-        await conn.execute(
-            f"INSERT INTO components ({', '.join(columns)}) SELECT * FROM unnest({given})",  # noqa: S608 -- our names
-            *_columns(components, columns, makers),
-        )
+        await conn.copy_records_to_table("components", records=rows, columns=[*FIXED, *TYPES])
 
 
 async def update_components(conn: Connection, components: Sequence[Component], makers: Makers) -> None:
     """Replaces what can change of components. Raises Conflict where another has a serial or tag."""
-    columns = {"asset_id": "text"} | TYPES
+    columns = FIXED | TYPES
     given = ", ".join(f"${n + 1}::{kind}[]" for n, kind in enumerate(columns.values()))
     changes = ", ".join(f"{name} = new.{name}" for name in TYPES)
     async with _own_errors():
         await conn.execute(
             f"""UPDATE components SET {changes} FROM unnest({given}) AS new ({", ".join(columns)})
                 WHERE components.asset_id = new.asset_id""",  # noqa: S608 -- our own names
-            *_columns(components, columns, makers),
+            *zip(*(_row(component, makers) for component in components), strict=True),
         )
 
 
@@ -163,27 +157,56 @@ async def select_component(conn: Connection, component_id: str) -> Component:
 
 
 async def select_components(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Component]:
-    """Components by id behind ``after``."""
+    """Components by id behind ``after``; the transaction must see one moment."""
     # A plan for values that are seen: how many components are of a type, or have a word, differs by the thousand.
     await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-    asked = [*chosen.conditions(), *([("c.asset_id > {}", after)] if after is not None else [])]
+    if not chosen.words:
+        return await _fetch(conn, [*chosen.conditions(), *_behind(after)], limit)
+    return await _search(conn, chosen, after, limit)
+
+
+async def _search(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Component]:
+    """Words are met along the way as long as that is soon; then they are looked up."""
     words: Conditions = [("c.search_text LIKE {}", _containing(word)) for word in chosen.words]
-    if not words or chosen.is_narrow:
-        return await _fetch(conn, [*asked, *words], limit)
-    end = await conn.fetchval(_END, after, NEAR)
-    found = await _fetch(conn, [*asked, *words, *([("c.asset_id <= {}", end)] if end else [])], limit)
-    if end is None or len(found) == limit:
-        return found
+    met: list[Component] = []
+    for stride in (NEAR, FAR - NEAR):
+        asked = [*chosen.conditions(), *_behind(after)]
+        met += await _walk(conn, asked, stride, words, limit - len(met))
+        if len(met) == limit or (after := await _end_of(conn, asked, stride)) is None:
+            return met
+        if len(met) * FAR < limit * NEAR:
+            break
     hits = await _look_up(conn, words)
-    return await _fetch(conn, [*asked, *(words if hits is None else [("c.asset_id = ANY({}::text[])", hits)])], limit)
+    rest: Conditions = words if hits is None else [("c.asset_id = ANY({}::text[])", hits)]
+    return met + await _fetch(conn, [*chosen.conditions(), *_behind(after), *rest], limit - len(met))
 
 
 async def _fetch(conn: Connection, asked: Conditions, limit: int) -> list[Component]:
-    """Components by id that keep all conditions, chosen before what they share with other assets is looked at."""
-    where = _joined(asked, first=2)
+    """Components by id that keep all conditions."""
+    kept = f"SELECT * FROM components c WHERE {_joined(asked, first=2)} ORDER BY c.asset_id LIMIT $1"  # noqa: S608 -- ours
+    return await _read(conn, kept, limit, asked)
+
+
+async def _walk(conn: Connection, asked: Conditions, stride: int, words: Conditions, limit: int) -> list[Component]:
+    """Components by id that have the words, of the first ``stride`` that keep the other conditions."""
+    near = f"SELECT * FROM components c WHERE {_joined(asked, first=2)} ORDER BY c.asset_id LIMIT {stride:d}"  # noqa: S608 -- ours
+    having = f"SELECT * FROM ({near}) c WHERE {_joined(words, first=2 + len(asked))} LIMIT $1"  # noqa: S608 -- ours
+    return await _read(conn, having, limit, [*asked, *words])
+
+
+async def _end_of(conn: Connection, asked: Conditions, stride: int) -> str | None:
+    """The last of the first ``stride`` components by id that keep the conditions; None where there are fewer."""
+    near = f"SELECT asset_id FROM components c WHERE {_joined(asked, first=2)}"  # noqa: S608 -- ours
+    given = (value for _, value in asked)
+    last: str | None = await conn.fetchval(f"{near} ORDER BY asset_id OFFSET $1 LIMIT 1", stride - 1, *given)
+    return last
+
+
+async def _read(conn: Connection, chosen: str, limit: int, asked: Conditions) -> list[Component]:
+    """Components that were chosen by their own facts, with what they share with other assets."""
     # Each asset by its id: for a page the planner would rather read all assets than some hundred of them.
     rows = await conn.fetch(
-        f"""SELECT c.*, a.* FROM (SELECT c.* FROM components c WHERE {where} ORDER BY c.asset_id LIMIT $1) c
+        f"""SELECT {LISTED}, a.* FROM ({chosen}) c
             CROSS JOIN LATERAL (SELECT id, kind, version, name, system_id, host FROM assets
                                 WHERE id = c.asset_id LIMIT 1) a
             ORDER BY c.asset_id""",  # noqa: S608 -- our own conditions
@@ -191,6 +214,10 @@ async def _fetch(conn: Connection, asked: Conditions, limit: int) -> list[Compon
         *(value for _, value in asked),
     )
     return [_component(row) for row in rows]
+
+
+def _behind(after: str | None) -> Conditions:
+    return [] if after is None else [("c.asset_id > {}", after)]
 
 
 def _joined(conditions: Conditions, first: int) -> str:
@@ -220,21 +247,17 @@ def _sites(visible: Collection[str] | None, sites: Collection[str] | None) -> li
     return sorted(set(visible) & set(sites))
 
 
-def _columns(components: Sequence[Component], columns: Collection[str], makers: Makers) -> list[list[Any]]:
-    rows = [_row(component, makers) for component in components]
-    return [[row[name] for row in rows] for name in columns]
-
-
-def _row(component: Component, makers: Makers) -> dict[str, Any]:
-    return dict(component) | {
-        "asset_id": component.id,
-        "manufacturer_key": key_of(component.manufacturer) or "",
-        "maker_key": maker_key(component.manufacturer, component.product_id, component.site_id, makers),
-        "model_key": key_of(component.model),
-        "serial_key": serial_key(component.serial),
-        "tag_key": serial_key(component.asset_tag),
-        "search_text": search_text(component),
-    }
+def _row(component: Component, makers: Makers) -> tuple[Any, ...]:
+    """A component's values for the columns ``FIXED`` and ``TYPES``."""
+    return (
+        *_facts(component),
+        key_of(component.manufacturer) or "",
+        maker_key(component.manufacturer, component.product_id, component.site_id, makers),
+        key_of(component.model),
+        serial_key(component.serial),
+        serial_key(component.asset_tag),
+        search_text(component),
+    )
 
 
 @asynccontextmanager

@@ -2,44 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import asyncpg
-import pytest
 
 from services.inventory.components.store import Selection, select_components
-from shared.database import Connection, Pool, close_pool, open_pool
-from tests.conftest import execute
-from tests.integration.conftest import login
+from shared.database import Connection, Pool
 
-COMPONENTS = 20_000
-FILLING = f"""
-SET search_path = inventory, public;
-INSERT INTO sites SELECT s.* FROM generate_series(0, 499) n, jsonb_populate_record(NULL::sites, jsonb_build_object(
-    'id', 'site-' || n, 'name', 'Hospital ' || n, 'time_zone', 'UTC', 'version', 1)) s;
-INSERT INTO assets (id, kind, site_id, name, state, version, vendor, product, software_version, environment, deployment)
-SELECT 'system-' || n, 'system', 'site-' || n, 'Archive', 'in_service', 1, 'V', 'P', '1', 'production', 'on_premises'
-FROM generate_series(0, 499) n;
-CREATE TEMPORARY TABLE made AS
-SELECT lpad(n::text, 12, '0') AS id, 'site-' || n % 500 AS site_id, 'system-' || n % 500 AS system_id,
-       CASE WHEN n % 37 = 0 THEN 'proposed' ELSE 'in_service' END AS state,
-       (ARRAY['drive', 'drive', 'drive', 'port', 'server', 'ups', 'licence'])[1 + n / 500 % 7] AS type,
-       'maker ' || n / 3 % 8 AS maker, 'model ' || n / 7 % 480 AS model, n
-FROM generate_series(1, {COMPONENTS}) n;
-INSERT INTO assets (id, kind, site_id, name, state, version, system_id)
-SELECT id, 'component', site_id, type || ' ' || n % 97, state, 1, system_id FROM made;
-INSERT INTO components (asset_id, site_id, state, type, installed_in, manufacturer, manufacturer_key, maker_key, model,
-                        model_key, product_id, serial, serial_key, asset_tag, tag_key, software_version, purchase_date,
-                        fields, search_text)
-SELECT id, site_id, state, type, CASE WHEN n % 20 < 10 AND n > 10000 THEN lpad((n - 10000)::text, 12, '0') END, maker,
-       maker, maker, model, model, 'product ' || n % 40, 's' || n, 's' || n, 't' || n, 't' || n, n % 9 || '.' || n % 7,
-       date '2015-01-01' + n % 3900, jsonb_build_object('rack_units', n % 40),
-       type || ' ' || n % 97 || ' s' || n || ' t' || n || ' ' || maker || ' ' || model
-FROM made;
-ANALYZE;
-"""
 FILTERS: dict[str, dict[str, Any]] = {
     "no filter": {},
     "a common type": {"type": "drive"},
@@ -74,15 +44,6 @@ FILTERS: dict[str, dict[str, Any]] = {
 CALLERS = {"all sites": None, "one site": {"site-250"}, "a region": {f"site-{n}" for n in range(100)}}
 
 
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """20,000 components in 500 sites."""
-    await execute(database, FILLING)
-    opened = await open_pool(login(database, "steward_inventory"), schema="inventory", application="test")
-    yield opened
-    await close_pool(opened)
-
-
 async def plans_of(conn: Connection, chosen: Selection, after: str | None) -> list[str]:
     """How the database reads what a page of the list asks for."""
     asked: list[asyncpg.connection.LoggedQuery] = []
@@ -100,10 +61,10 @@ async def plans_of(conn: Connection, chosen: Selection, after: str | None) -> li
     return plans
 
 
-async def test_no_filter_reads_a_whole_table(pool: Pool) -> None:
+async def test_no_filter_reads_a_whole_table(fleet: Pool) -> None:
     """Whoever asks, from the first page or a later one, and whether much, little or nothing is found."""
     wasteful = []
-    async with pool.acquire() as conn:
+    async with fleet.acquire() as conn:
         for who, sites in CALLERS.items():
             for name, asked in FILTERS.items():
                 for after in (None, "000000011111"):
