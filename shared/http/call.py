@@ -172,7 +172,8 @@ def requires(role: Role, reads: int | None = None) -> Any:
     return Depends(RoleRequired(role, reads))
 
 
-def _expected_version(if_match: Annotated[str | None, Header()] = None) -> int:
+# A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
+async def _expected_version(if_match: Annotated[str | None, Header()] = None) -> int:
     if if_match is None:
         raise Unconditional("send the header If-Match with the ETag that you have seen")
     match = re.fullmatch(r'(?:W/)?"(\d{1,18})"', if_match)

@@ -1,6 +1,7 @@
 """Keyset pages: ``limit``, ``cursor``, ``next``. A page never shifts because something was added before it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
@@ -16,16 +17,12 @@ class Page(BaseModel, Generic[T]):
     next: str | None
 
 
+@dataclass(frozen=True)
 class PageRequest:
     """Which page is asked for. ``after`` is the key of the last item seen."""
 
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        cursor: Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
-    ) -> None:
-        self.limit = limit
-        self.after = cursor
+    limit: int
+    after: str | None
 
     def page(self, found: Sequence[T], key: Callable[[T], str]) -> Page[T]:
         """Makes a page of up to ``limit + 1`` found items; the one too many tells that there is a next page."""
@@ -33,4 +30,12 @@ class PageRequest:
         return Page(items=items, next=key(items[-1]) if len(found) > self.limit else None)
 
 
-Paging = Annotated[PageRequest, Depends()]
+# A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
+async def _asked_page(
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
+) -> PageRequest:
+    return PageRequest(limit, cursor)
+
+
+Paging = Annotated[PageRequest, Depends(_asked_page)]
