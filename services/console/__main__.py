@@ -7,10 +7,12 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from services.console.assets.api import router as assets
 from services.console.contracts.api import router as contracts
+from services.console.endoflife.api import router as endoflife
 from services.console.overview.api import router as overview
-from services.console.overview.rest import StewardApi
 from services.console.pages import STATIC, SafeHeaders
+from services.console.rest import StewardApi
 from services.console.settings import ConsoleSettings
 from services.console.sign_in.api import leading_to_sign_in
 from services.console.sign_in.api import router as sign_in
@@ -34,7 +36,7 @@ def build_app(settings: ConsoleSettings, transport: httpx.AsyncBaseTransport | N
     app.state.api = StewardApi(settings.console_api, transport)
     problems.install(app)
     app.exception_handler(NotSignedIn)(_ask_to_sign_in)
-    for router in (overview, sign_in, contracts):
+    for router in (overview, assets, endoflife, sign_in, contracts):
         refuse_undeclared(router)
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -26,7 +26,10 @@ SAFE = {
 _PAGES = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
-_PAGES.filters |= {"local": times.local, "ago": times.ago, "size": times.size, "words": times.words}
+_PAGES.filters |= {
+    **{"local": times.local, "dated": times.dated, "ago": times.ago, "day": times.day, "distance": times.distance},
+    **{"size": times.size, "words": times.words, "brief": times.brief},
+}
 
 
 def page(template: str, status: int = 200, **shown: object) -> HTMLResponse:

@@ -28,6 +28,7 @@ NO_SERVICES = {"up", "cli", "__pycache__"}
 
 ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store"}
 PURE_PARTS = {
+    "answers",
     *("canonical", "container", "disposal", "record"),
     *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
     *("counters", "known", "orthanc", "sheet"),

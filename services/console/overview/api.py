@@ -7,8 +7,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.console.overview.domain import put_together
-from services.console.overview.rest import StewardApi
+from services.console.overview.rest import ask
 from services.console.pages import page
+from services.console.rest import StewardApi
 from services.console.sign_in.visitor import SIGNED_IN, Visitor
 
 router = APIRouter()
@@ -19,5 +20,7 @@ async def show_overview(request: Request, visitor: Annotated[Visitor, SIGNED_IN]
     """What the visitor may see of all sites, now."""
     now = datetime.now(UTC)
     api: StewardApi = request.app.state.api
-    answers = await api.ask(visitor.token, now)
-    return page("overview.html", overview=put_together(answers), now=now, utc=UTC, name=visitor.caller.name)
+    async with api.asking(visitor.token) as asking:
+        answers = await ask(asking, now)
+    overview = put_together(answers, now)
+    return page("overview.html", overview=overview, now=now, zone=UTC, name=visitor.caller.name)

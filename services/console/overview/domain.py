@@ -1,13 +1,14 @@
 """What the overview shows: the other services' answers, put together by site. A part that is missing hides no other."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import tzinfo
-from typing import Generic, TypeVar
+import re
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, tzinfo
 
 from pydantic import AwareDatetime, BaseModel
 
+from services.console.answers import Part, troubles_of
 from services.console.overview.times import zone_of
+from shared.resource import UUID
 
 ENDED = frozenset({"closed", "cancelled"})
 LIVE_WINDOWS = frozenset({"scheduled", "started"})
@@ -81,6 +82,8 @@ class Alert(BaseModel):
     """
 
     site_id: str
+    subject: str
+    system_id: str | None = None
     asset_name: str
     check: str
     severity: str
@@ -90,6 +93,11 @@ class Alert(BaseModel):
     flapping: bool = False
     acknowledged_by: str | None = None
     acknowledgement: str | None = None
+
+    @property
+    def is_about_asset(self) -> bool:
+        """Whether an asset has the id of its subject; a vantage has a name."""
+        return re.fullmatch(UUID, self.subject) is not None
 
 
 class Standing(BaseModel):
@@ -111,6 +119,13 @@ class Standing(BaseModel):
     def counts(self) -> bool:
         """Whether it tells what no open alert does."""
         return self.is_unheard or self.held_by_window or self.suppressed_by is not None
+
+
+class Order(BaseModel):
+    """A replacement that nobody has ordered yet; to be there in time it is ordered by ``order_by`` at the latest."""
+
+    site_id: str
+    order_by: date
 
 
 class Report(BaseModel):
@@ -178,32 +193,21 @@ class Entry(BaseModel):
     event: AuditedEvent
 
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Part(Generic[T]):
-    """What a service told. With ``trouble``, the items are not all, or none at all; ``is_denied``: nor may they be."""
-
-    items: tuple[T, ...] = ()
-    trouble: str | None = None
-    is_denied: bool = False
-
-
 @dataclass(frozen=True)
 class Answers:
     """All that the overview is made of."""
 
-    sites: Part[Site] = Part()
-    systems: Part[System] = Part()
-    nodes: Part[Node] = Part()
-    targets: Part[Target] = Part()
-    alerts: Part[Alert] = Part()
-    standings: Part[Standing] = Part()
-    reports: Part[Report] = Part()
-    windows: Part[Window] = Part()
-    runs: Part[Run] = Part()
-    entries: Part[Entry] = Part()
+    sites: Part[Site] = field(default_factory=Part)
+    systems: Part[System] = field(default_factory=Part)
+    nodes: Part[Node] = field(default_factory=Part)
+    orders: Part[Order] = field(default_factory=Part)
+    targets: Part[Target] = field(default_factory=Part)
+    alerts: Part[Alert] = field(default_factory=Part)
+    standings: Part[Standing] = field(default_factory=Part)
+    reports: Part[Report] = field(default_factory=Part)
+    windows: Part[Window] = field(default_factory=Part)
+    runs: Part[Run] = field(default_factory=Part)
+    entries: Part[Entry] = field(default_factory=Part)
 
 
 @dataclass(frozen=True)
@@ -229,10 +233,12 @@ class SystemRow:
 
 @dataclass(frozen=True)
 class SiteView:
-    """One site's part of the page."""
+    """One site's part of the page. Of the ``orders`` to place, ``late_orders`` come too late already."""
 
     site: Site
     zone: tzinfo
+    orders: int
+    late_orders: int
     alerts: tuple[Alert, ...]
     reports: tuple[Report, ...]
     unheard: int
@@ -257,14 +263,13 @@ class Overview:
     answers: Answers
 
 
-def put_together(answers: Answers) -> Overview:
+def put_together(answers: Answers, now: datetime) -> Overview:
     """The overview of all sites that any answer speaks of, those with open alerts first."""
-    views = [_view(site, answers) for site in _all_sites(answers)]
-    parts: Iterable[Part[object]] = vars(answers).values()
+    views = [_view(site, answers, now) for site in _all_sites(answers)]
     return Overview(
         sites=tuple(sorted(views, key=lambda view: (not view.alerts, view.site.name.casefold()))),
         entries=tuple(sorted(answers.entries.items, key=lambda entry: -entry.index)[:SHOWN_ENTRIES]),
-        troubles=tuple(dict.fromkeys(part.trouble for part in parts if part.trouble and not part.is_denied)),
+        troubles=troubles_of(*vars(answers).values()),
         answers=answers,
     )
 
@@ -278,16 +283,21 @@ def _all_sites(answers: Answers) -> list[Site]:
     return list(known.values())
 
 
-def _view(site: Site, answers: Answers) -> SiteView:
+def _view(site: Site, answers: Answers, now: datetime) -> SiteView:
     systems = _systems(site.id, answers)
     names = {system.id: system.name for system in answers.systems.items}
     windows = [w for w in answers.windows.items if w.site_id == site.id and w.state in LIVE_WINDOWS]
     alerts = [alert for alert in answers.alerts.items if alert.site_id == site.id and alert.resolved_at is None]
     reports = [one for one in answers.reports.items if one.site_id == site.id]
+    zone = zone_of(site.time_zone)
+    orders = [order for order in answers.orders.items if order.site_id == site.id]
+    today = now.astimezone(zone).date()
     runs = sorted((run for run in answers.runs.items if run.site_id == site.id), key=lambda run: run.planned_at)
     return SiteView(
         site=site,
-        zone=zone_of(site.time_zone),
+        zone=zone,
+        orders=len(orders),
+        late_orders=sum(order.order_by < today for order in orders),
         alerts=tuple(sorted(alerts, key=lambda alert: (alert.severity != "critical", alert.since))),
         reports=tuple(
             sorted((one for one in reports if one.closed_at is None), key=lambda one: one.happened_at, reverse=True)

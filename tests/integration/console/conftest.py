@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from services.console import __main__ as wiring
 from services.console.__main__ import build_app
-from services.console.overview.rest import StewardApi
+from services.console.rest import StewardApi
 from services.console.settings import ConsoleSettings
 from shared.http import mount_services
 from shared.issuer import Issuer

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from services.backup.runs.domain import Run
 from services.compliance.search.domain import AuditedEvent
 from services.inventory.assets.domain import Node, Software, System
+from services.inventory.endoflife.domain import ReplacementOrder
 from services.inventory.sites.domain import Site
 from services.maintenance.windows.domain import Window
 from services.probes.alerts.records import Alert, Standing
@@ -27,8 +28,9 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 SITES, SYSTEMS, NODES = "/inventory/v1/sites", "/inventory/v1/systems", "/inventory/v1/nodes"
 TARGETS, ALERTS = "/probes/v1/targets", "/probes/v1/alerts"
 STANDINGS, REPORTS = "/probes/v1/standings", "/probes/v1/reports"
+ORDERS = "/inventory/v1/replacement-orders"
 WINDOWS, RUNS, EVENTS = "/maintenance/v1/windows", "/backup/v1/runs", "/compliance/v1/events"
-PATHS = (SITES, SYSTEMS, NODES, TARGETS, ALERTS, STANDINGS, REPORTS, WINDOWS, RUNS, EVENTS)
+PATHS = (SITES, SYSTEMS, NODES, ORDERS, TARGETS, ALERTS, STANDINGS, REPORTS, WINDOWS, RUNS, EVENTS)
 
 
 @dataclass
@@ -78,6 +80,7 @@ def two_hospitals() -> Group:
         ],
         SYSTEMS: [north, south, closed],
         NODES: [storage, scanner, reading, quiet],
+        ORDERS: [_order(north, -1), _order(north, 40)],
         TARGETS: [
             _target(storage, _result(storage, 8, "failed", "No TCP connection: connection refused")),
             _target(scanner, _result(scanner, 21, "ok", "answered")),
@@ -124,6 +127,26 @@ def _node(system: System, name: str, ae_title: str, port: int, role: Any) -> Nod
         host=f"pacs.{system.site_id}.example.org",
         port=port,
         role=role,
+        version=1,
+    )
+
+
+def _order(system: System, days: int) -> ReplacementOrder:
+    order_by = NOW.date() + timedelta(days=days)
+    return ReplacementOrder(
+        id=new_id(),
+        asset_id=new_id(),
+        site_id=system.site_id,
+        name="Drive 3",
+        type="drive",
+        state="due",
+        due=order_by + timedelta(days=90),
+        order_by=order_by,
+        ground="age",
+        why="bought on 2021-05-17, and replaced after 60 months",
+        reference=None,
+        waived_until=None,
+        reason=None,
         version=1,
     )
 

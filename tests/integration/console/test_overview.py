@@ -5,7 +5,8 @@ import re
 import httpx
 import pytest
 
-from services.console.overview.rest import StewardApi
+from services.console.overview.rest import ask
+from services.console.rest import StewardApi
 from tests.integration.console.conftest import Visit
 from tests.integration.console.group import (
     ALERTS,
@@ -53,7 +54,7 @@ async def test_page_shows_each_site_with_what_a_night_shift_needs(visit: Visit) 
         "OUTAGE",
     ):
         assert told in north
-    assert re.search(r'North archive, storage</th> <td class="text"> <div> *<span class="mark bad">', north)
+    assert re.search(r'North archive, storage</a></th> <td class="text"> <div> *<span class="mark bad">', north)
     assert "not probed: the node is isolated" in north
     assert "The repository is locked by another host since yesterday." in north
     assert north.index("failed</span> <br>The repository") < north.index("done</span>")
@@ -70,7 +71,7 @@ async def test_alerts_tell_who_has_them_and_what_is_kept_back_or_not_known(visit
     """Acknowledged and flapping stand with the alert; unknown and suppressed with the node, beside what was seen."""
     north = section(await overview(visit), "north")
     assert re.search(r"flapping</span>.*acknowledged</span> <span class=\"quiet\">ben: The vendor", north)
-    scanner = north.split("CT 2, emergency</th>")[1].split("</tr>")[0]
+    scanner = north.split("CT 2, emergency</a></th>")[1].split("</tr>")[0]
     assert re.search(r"ok</span> .*unknown</span> <span class=\"quiet\">dicom-echo: not heard of any more", scanner)
     assert re.search(r"suppressed</span> <span class=\"quiet\">dicom-echo: North archive, storage is down", scanner)
 
@@ -88,6 +89,24 @@ async def test_reports_that_nobody_has_closed_are_shown(visit: Visit) -> None:
         assert told in north
     assert re.search(r"\(\d+ min ago\)", north.split("Images load slowly in the ED</th>")[1].split("</tr>")[0])
     assert "Open reports" not in section(html, "south")
+
+
+async def test_what_must_be_ordered_is_counted_and_leads_to_the_page_about_it(visit: Visit) -> None:
+    """Apart from what comes too late already."""
+    html = await overview(visit)
+    assert re.search(r'1 late</span> <a href="/console/ends-of-life\?site_id=north">2 orders to place', html)
+    assert "to place" not in section(html, "south")
+
+
+async def test_systems_nodes_and_what_alerts_are_about_lead_to_their_pages(visit: Visit, group: Group) -> None:
+    """The vantage that an alert may be about has none."""
+    html = await overview(visit)
+    for path in (SYSTEMS, NODES):
+        shown = [item for item in group.lists_as_json(path) if item["state"] != "closed"]
+        for item in shown:
+            assert f'<a href="/console/assets/{item["id"]}">{item["name"]}</a>' in html
+    group.lists[ALERTS] = [item | {"subject": "north-dc1"} for item in group.lists_as_json(ALERTS)]
+    assert "/console/assets/north-dc1" not in await overview(visit)
 
 
 async def test_a_site_with_a_probe_that_is_not_heard_of_is_not_called_well(visit: Visit, group: Group) -> None:
@@ -110,7 +129,7 @@ async def test_a_part_that_fails_says_so_and_the_rest_stands(visit: Visit, group
     """Each service alone may answer with an error."""
     group.failing[path] = 500
     html = await overview(visit)
-    service, noun = path.split("/")[1].capitalize(), path.rpartition("/")[2]
+    service, noun = path.split("/")[1].capitalize(), path.rpartition("/")[2].replace("-", " ")
     assert f"{service} answered 500: its {noun} are missing here." in html
     stands = {SITES: "north", SYSTEMS: "Northfield", WINDOWS: "Northfield"}.get(path, "Archive upgrade to 12.4")
     assert stands in html
@@ -119,7 +138,8 @@ async def test_a_part_that_fails_says_so_and_the_rest_stands(visit: Visit, group
 async def test_services_that_never_answer_do_not_hold_the_page_up(group: Group) -> None:
     """After its patience the page goes without them, and without their parts it claims nothing."""
     group.hanging = {ALERTS, TARGETS}
-    answers = await StewardApi("http://steward", httpx.ASGITransport(group), seconds=5.0).ask("token", NOW)
+    async with StewardApi("http://steward", httpx.ASGITransport(group), seconds=5.0).asking("token") as asking:
+        answers = await ask(asking, NOW)
     assert answers.alerts.trouble == "Probes does not answer: its alerts are missing here"
     assert len(answers.nodes.items) == 4
 

@@ -100,7 +100,19 @@ async def test_a_form_on_another_site_is_refused(visit: Visit, issuer: Issuer, p
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/asyncapi.json", "/static/console.css", "/nothing", "/health/live"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/assets/x",
+        "/ends-of-life",
+        "/sign-in",
+        "/asyncapi.json",
+        "/static/console.css",
+        "/nothing",
+        "/health/live",
+    ],
+)
 async def test_every_answer_forbids_framing_scripts_and_keeping(visit: Visit, path: str) -> None:
     """The policy allows our own style sheet and script, and nothing inline."""
     answer = await visit("alice", "viewer:*").get(f"/console{path}")
@@ -119,10 +131,16 @@ async def test_every_route_but_the_form_and_the_contracts_needs_a_sign_in(visit:
     routes = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
     is_open = set()
     for method, path in routes:
-        answer = await visit().request(method, f"/console{path}".replace("{event_type}", "probe.result"))
+        asked = path.replace("{event_type}", "probe.result").replace("{asset_id}", "anything")
+        answer = await visit().request(method, f"/console{asked}")
         if (answer.status_code, answer.headers.get("location")) != (303, FORM):
             is_open.add((method, path))
-    assert routes - is_open == {("GET", "/"), ("POST", "/sign-out")}
+    assert routes - is_open == {
+        ("GET", "/"),
+        ("GET", "/assets/{asset_id}"),
+        ("GET", "/ends-of-life"),
+        ("POST", "/sign-out"),
+    }
     assert is_open == {
         ("GET", "/sign-in"),
         ("POST", "/sign-in"),
