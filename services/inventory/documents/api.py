@@ -2,7 +2,8 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -10,7 +11,15 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 
 from services.inventory.documents import handlers, store
-from services.inventory.documents.domain import ChangeDocument, Document, NewDocument, NewVersion, admit
+from services.inventory.documents.domain import (
+    MAX_ASSETS,
+    SITE,
+    ChangeDocument,
+    Document,
+    NewDocument,
+    NewVersion,
+    admit,
+)
 from services.inventory.documents.handlers import Inspect
 from services.inventory.documents.store import Selection
 from services.inventory.documents.upload import Intake, Limits, described
@@ -19,7 +28,7 @@ from shared.events import SiteId
 from shared.events.documents import DocumentKind
 from shared.grants import Role
 from shared.http import Call, IfMatch, Page, Paging, requires
-from shared.resource import Day, Id, check_version
+from shared.resource import UUID, Day, Id, check_version
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
@@ -35,8 +44,11 @@ def uploads_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect]) -
 
     @uploads.post("", status_code=201, openapi_extra=described(NewDocument))
     async def upload_document(call: Annotated[Call, requires("operator", reads)], request: Request) -> Document:
-        """Adds a document, from a form with its fields and one file."""
-        async with intake.received(request) as upload:
+        """Adds a document, from a form with its fields and one file.
+
+        Fields that stand before the file are looked at first: what is refused for its place is refused unread.
+        """
+        async with intake.received(request, partial(_check_place, call)) as upload:
             wanted = upload.body(NewDocument)
             admit(call.caller, "operator", wanted.site_id)
             content = await handlers.inspect_upload(upload, inspectors.get(wanted.kind))
@@ -50,7 +62,7 @@ def uploads_router(limits: Limits, inspectors: Mapping[DocumentKind, Inspect]) -
         """Adds a version from a form with one file; what stood before stays readable."""
         old = await find(call, "operator", document_id)
         check_version(f"document {document_id}", old, version)
-        async with intake.received(request) as upload:
+        async with intake.received(request, _look_at_nothing) as upload:
             told = upload.body(NewVersion)
             content = await handlers.inspect_upload(upload, inspectors.get(old.kind))
             keyed = call.for_content(upload.digest)
@@ -121,6 +133,22 @@ async def find(call: Call, role: Role, document_id: str, number: int | None = No
     """The document or one of its versions, for a caller who has ``role`` where it belongs."""
     async with call.read() as conn:
         return await handlers.find_admitted(conn, call.caller, role, document_id, number)
+
+
+async def _check_place(call: Call, fields: Mapping[str, Sequence[str]]) -> None:
+    """Raises NotFound, Forbidden where a form says already that its document can't be where it shall be."""
+    told = fields.get("site_id", ())
+    if len(told) != 1 or not re.fullmatch(SITE, told[0]):
+        return
+    admit(call.caller, "operator", told[0])
+    named = [one.lower() for one in fields.get("asset_ids", ()) if re.fullmatch(UUID, one)]
+    if named:
+        async with call.read() as conn:
+            await handlers.check_place(conn, told[0], named[:MAX_ASSETS])
+
+
+async def _look_at_nothing(_: Mapping[str, Sequence[str]]) -> None:
+    """The address has said all already."""
 
 
 def _number(cursor: str | None) -> int:

@@ -15,6 +15,7 @@ from shared.grants import Caller, Role
 from shared.resource import Body, Day, Id, Line, Resource
 
 MAX_ASSETS = 100
+SITE = r"^[a-z][a-z0-9-]{0,62}$"
 TITLE = "North archive: quick reference"
 SYSTEM = "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b10"
 CHANGE = "0198c1f2-6d1c-7a53-9d1f-0c8a3f5d2b14"
@@ -45,7 +46,7 @@ class NewDocument(ChangeDocument):
         }
     )
 
-    site_id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    site_id: Annotated[str, Field(pattern=SITE)]
     kind: DocumentKind
 
 

@@ -96,6 +96,11 @@ def _inspect(upload: Upload, content: Content, inspect: Inspect | None) -> Conte
     return content.model_copy(update={"media_type": media_type})
 
 
+async def check_place(conn: Connection, site_id: str, asset_ids: Sequence[str]) -> None:
+    """Raises NotFound for assets that no document of the site could ever belong to."""
+    check_assets(site_id, [await assets.find_asset(conn, asset_id) for asset_id in asset_ids], before=asset_ids)
+
+
 async def register_document(tx: Transaction, wanted: NewDocument, content: Content, file: IO[bytes]) -> Document:
     """Adds a document with its first version. Raises NotFound for a site or an asset that is not there, Conflict."""
     document = Document(

@@ -1,7 +1,6 @@
 """PDF (ISO 32000-2): whatever a reader would carry out is found by its names, also where they are packed or spelled by
 numbers. Blocks: for a thread."""
 
-import mmap
 import re
 import zlib
 from collections.abc import Iterator
@@ -36,61 +35,65 @@ PREDICTED = _named("Predictor")
 DATA = re.compile(rb"stream\r?\n")
 
 
-def check_pdf(file: IO[bytes]) -> None:
+def check_pdf(file: IO[bytes], size: int) -> None:
     """Raises NotTaken for a PDF that holds scripts, programs or files, or that hides its objects from who looks."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _refuse_active(content)
-        is_encrypted = next(_all(ENCRYPTED, content), None) is not None
-        budget = MAX_UNPACKED
-        for number, found in enumerate(_all(PACKED, content)):
-            if number == MOST_PACKED:
-                raise NotTaken(f"must have at most {MOST_PACKED} object streams")
-            if is_encrypted:
-                raise NotTaken(
-                    "must be a PDF without a password: its objects are encrypted, and nobody can look at them"
-                )
-            for piece in _unpacked(content, found):
-                budget -= len(piece)
-                if budget < 0:
-                    raise NotTaken(f"must not unpack to more than {MAX_UNPACKED} bytes")
+    for _, name in _all(ACTIVE, file, size):
+        raise _active(name)
+    is_encrypted = any(True for _ in _all(ENCRYPTED, file, size))
+    budget = MAX_UNPACKED
+    for number, (place, _) in enumerate(_all(PACKED, file, size)):
+        if number == MOST_PACKED:
+            raise NotTaken(f"must have at most {MOST_PACKED} object streams")
+        if is_encrypted:
+            raise NotTaken("must be a PDF without a password: its objects are encrypted, and nobody can look at them")
+        for piece in _unpacked(file, place):
+            budget -= len(piece)
+            if budget < 0:
+                raise NotTaken(f"must not unpack to more than {MAX_UNPACKED} bytes")
 
 
-def _all(pattern: re.Pattern[bytes], content: mmap.mmap | bytes) -> Iterator[re.Match[bytes]]:
-    """All that fits a name's pattern, looked for in a piece at a time: other threads wait for a search to end."""
-    for start in range(0, len(content), PIECE):
-        for found in pattern.finditer(content, start, start + PIECE + LONGEST_NAME):
-            if found.start() < start + PIECE:
-                yield found
+def _all(pattern: re.Pattern[bytes], file: IO[bytes], size: int) -> Iterator[tuple[int, bytes]]:
+    """Where names stand, and as what. A piece is looked at at a time: other threads wait for a search to end."""
+    for start in range(0, size, PIECE):
+        file.seek(start)
+        for found in pattern.finditer(file.read(PIECE + LONGEST_NAME)):
+            if found.start() < PIECE:
+                yield start + found.start(), found[0]
 
 
-def _refuse_active(content: mmap.mmap | bytes) -> None:
-    if found := next(_all(ACTIVE, content), None):
-        raise NotTaken(f"must hold no scripts, no programs, no media that run and no files; it has {_shown(found[0])}")
+def _active(name: bytes) -> NotTaken:
+    shown = re.sub(rb"#(..)", lambda digits: bytes([int(digits[1], 16)]), name).decode()
+    return NotTaken(f"must hold no scripts, no programs, no media that run and no files; it has {shown}")
 
 
-def _unpacked(content: mmap.mmap, found: re.Match[bytes]) -> Iterator[bytes]:
+def _unpacked(file: IO[bytes], place: int) -> Iterator[bytes]:
     """The objects of an object stream (§7.5.7), looked at piece by piece; none where it is not packed."""
-    data = DATA.search(content, found.end(), found.end() + A_DICTIONARY)
+    begin = max(0, place - A_DICTIONARY)
+    file.seek(begin)
+    around = file.read(2 * A_DICTIONARY)
+    data = DATA.search(around, place - begin)
     if data is None:
         return
-    begin = max(content.rfind(b"obj", 0, found.start()), found.start() - A_DICTIONARY, 0)
-    told = content[begin : data.start()]
+    told = around[max(0, around.rfind(b"obj", 0, place - begin)) : data.start()]
     if not FILTERED.search(told):
         return
     if PREDICTED.search(told):
         raise NotTaken("must be a PDF whose objects are packed by deflate alone")
-    unpacker, place, before = zlib.decompressobj(), data.end(), b""
-    while not unpacker.eof and (packed := unpacker.unconsumed_tail or content[place : place + PIECE]):
-        place += 0 if unpacker.unconsumed_tail else len(packed)
-        try:
-            piece = unpacker.decompress(packed, PIECE)
-        except zlib.error as exc:
-            raise NotTaken("must be a PDF whose objects are packed by deflate alone") from exc
-        _refuse_active(before + piece)
+    before = b""
+    for piece in _inflated(file, begin + data.end()):
+        if found := ACTIVE.search(before + piece):
+            raise _active(found[0])
         before = (before + piece)[-LONGEST_NAME:]
         yield piece
-    _refuse_active(before + b" ")
+    if found := ACTIVE.search(before + b" "):
+        raise _active(found[0])
 
 
-def _shown(name: bytes) -> str:
-    return re.sub(rb"#(..)", lambda digits: bytes([int(digits[1], 16)]), name).decode()
+def _inflated(file: IO[bytes], place: int) -> Iterator[bytes]:
+    file.seek(place)
+    unpacker = zlib.decompressobj()
+    while not unpacker.eof and (packed := unpacker.unconsumed_tail or file.read(PIECE)):
+        try:
+            yield unpacker.decompress(packed, PIECE)
+        except zlib.error as exc:
+            raise NotTaken("must be a PDF whose objects are packed by deflate alone") from exc

@@ -52,7 +52,7 @@ def _binary_type(file: IO[bytes], size: int) -> str | None:
         file.seek(max(0, size - TAIL))
         if b"%%EOF" not in file.read(TAIL):
             raise NotTaken("is a PDF without its end")
-        check_pdf(file)
+        check_pdf(file, size)
         return SUFFIXES["pdf"]
     if head == PNG:
         return SUFFIXES["png"]

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
@@ -31,6 +31,8 @@ FORM_BYTES = 256 * 1024
 """What a form may hold beside its file."""
 
 M = TypeVar("M", bound=BaseModel)
+Look = Callable[[Mapping[str, Sequence[str]]], Awaitable[None]]
+"""Looks at the fields of a form, each with its values, while its file is still to come."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ class Intake:
         self._open = 0
 
     @asynccontextmanager
-    async def received(self, request: Request) -> AsyncIterator[Upload]:
+    async def received(self, request: Request, look: Look) -> AsyncIterator[Upload]:
         """The form of a request, once all of it is here; its file is gone when the block ends.
 
+        ``look`` sees the fields that stand before the file, and what it raises ends the request before the file came.
         Raises Malformed, TooLarge as soon as the file passes its limit, TooSlow, and TooMany before anything is read.
         """
         if self._open >= self._limits.at_once:
@@ -118,17 +121,17 @@ class Intake:
         self._open += 1
         try:
             with TemporaryFile() as file:
-                yield await _receive(request, file, self._limits)
+                yield await _receive(request, file, self._limits, look)
         finally:
             self._open -= 1
 
 
-async def _receive(request: Request, file: IO[bytes], limits: Limits) -> Upload:
+async def _receive(request: Request, file: IO[bytes], limits: Limits, look: Look) -> Upload:
     form = _Form(file, limits.file_bytes)
     try:
         parser = MultipartParser(_boundary(request), form.callbacks())
         async with asyncio.timeout(limits.total):
-            await _feed(request, parser, limits.stall)
+            await _feed(request, parser, form, limits.stall, look)
     except TimeoutError as exc:
         raise TooSlow(f"the form stopped coming for {limits.stall:g} s, or took over {limits.total:g} s") from exc
     except (FormParserError, ClientDisconnect) as exc:
@@ -136,14 +139,18 @@ async def _receive(request: Request, file: IO[bytes], limits: Limits) -> Upload:
     return form.upload()
 
 
-async def _feed(request: Request, parser: MultipartParser, stall: float) -> None:
+async def _feed(request: Request, parser: MultipartParser, form: "_Form", stall: float, look: Look) -> None:
     stream = aiter(request.stream())
+    is_seen = False
     while True:
         async with asyncio.timeout(stall):
             piece = await anext(stream, None)
         if piece is None:
             return
         parser.write(piece)
+        if form.name is not None and not is_seen:
+            is_seen = True
+            await look(form.fields)
 
 
 def _boundary(request: Request) -> bytes:

@@ -1,6 +1,8 @@
 """Imports over HTTP: a file is sent, and what becomes of it is asked for."""
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -10,6 +12,7 @@ from services.inventory.imports import handlers, store
 from services.inventory.imports.domain import Import, NewImport, RowReport, What
 from shared.errors import Malformed, NotFound
 from shared.events import GROUP
+from shared.events.contract import SITE_ID
 from shared.http import Call, Page, Paging, requires
 from shared.resource import Id
 
@@ -29,7 +32,7 @@ def uploads_router(limits: Limits) -> APIRouter:
 
         All of it is done or nothing. Sent again, it changes nothing: what is there already is the `same`.
         """
-        async with intake.received(request) as upload:
+        async with intake.received(request, partial(_check_site, call)) as upload:
             wanted = upload.body(NewImport)
             if wanted.restore:
                 call.caller.require_everywhere("group-admin")
@@ -40,6 +43,13 @@ def uploads_router(limits: Limits) -> APIRouter:
             return await keyed.run(handlers.request_import, wanted, upload, call.caller)
 
     return uploads
+
+
+async def _check_site(call: Call, fields: Mapping[str, Sequence[str]]) -> None:
+    """Raises Forbidden, NotFound where a form says already that its rows are of a site that is not the caller's."""
+    for site_id in fields.get("site_id", ()):
+        if site_id != GROUP and re.fullmatch(SITE_ID, site_id):
+            call.caller.require("operator", site_id)
 
 
 @router.get("")

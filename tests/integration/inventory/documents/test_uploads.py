@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -24,6 +25,8 @@ from tests.harness import Harness
 from tests.integration.conftest import Run, settings_for
 from tests.integration.inventory.conftest import SITES
 from tests.integration.inventory.documents.files import DOCUMENTS, FORM, PDF, upload
+from tests.integration.inventory.imports.taking import IMPORTS
+from tests.integration.inventory.requests import register_system
 from tests.news import until
 
 BOUNDARY = "cut-here"
@@ -32,9 +35,10 @@ LIMIT = 1_000_000
 MEBIBYTE = 2**20
 
 
-def head(name: str = "manual.pdf") -> bytes:
+def head(name: str = "manual.pdf", **more: str) -> bytes:
     """The form up to where its file's bytes begin."""
-    fields = [f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n' for field, value in FORM.items()]
+    told = FORM | more
+    fields = [f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n' for field, value in told.items()]
     file = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
     return "".join(f"--{BOUNDARY}\r\n{part}" for part in [*fields, file]).encode()
 
@@ -87,6 +91,34 @@ async def test_file_over_the_limit_is_refused_while_it_is_read(run: Run, is_decl
         answer = await steward.admin.post(DOCUMENTS, content=endless(), headers=HEADERS | length)
         assert (answer.status_code, sent <= (0 if is_declared else LIMIT + 100_000)) == (413, True), answer.text
         assert await kept(steward.pools["inventory"]) == 0
+
+
+async def test_file_for_a_place_that_is_not_the_callers_is_refused_unread(steward: Harness) -> None:
+    """404 once the fields before it have come, whether the site or an asset is another's or is not there at all."""
+    there = await register_system(steward, site_id="south")
+    sam = steward.as_("sam", "operator:north")
+    for fields in (
+        {"site_id": "south"},
+        {"site_id": "north", "asset_ids": there["id"]},
+        {"site_id": "north", "asset_ids": str(uuid4())},
+    ):
+        sent = 0
+
+        async def coming(before: bytes) -> AsyncIterator[bytes]:
+            nonlocal sent
+            yield before + PDF
+            while sent < 10:
+                sent += 1
+                yield bytes(100_000)
+            yield TAIL
+
+        before = head(**fields)
+        answer = await sam.post(DOCUMENTS, content=coming(before), headers=HEADERS)
+        assert (answer.status_code, sent) == (404, 0), answer.text
+    rows = head(kind="components", site_id="south")
+    sent = 0
+    answer = await sam.post(IMPORTS, content=coming(rows), headers=HEADERS)
+    assert (answer.status_code, sent) == (404, 0), answer.text
 
 
 async def test_file_of_exactly_the_limit_is_taken(run: Run) -> None:
