@@ -62,7 +62,7 @@ clean: ## Remove what these targets brought (.venv, .parts, caches); your data i
 .set-up-to-test: .venv/dev .programs-to-test .parts/kafka/lib .parts/bin/kustomize .parts/bin/fsck
 
 .programs-to-run:
-	@parts/install restic
+	@parts/install curl restic
 
 .programs-to-test:
 	@parts/install curl restic orthanc orthanc-dicomweb dcmtk snmpd monitoring-plugins-basic openjdk-17-jre-headless maven
