@@ -325,7 +325,8 @@ class LinkChanged(EventData, event_type="link.changed", compacted=True, partitio
     """A link from one asset to another; the subject is the link's id, the site that of ``from_id``.
 
     Compaction keeps one event a subject, and an asset has many links: so each link is a subject of its own.
-    ``services`` are those that a DICOM link offers.
+    ``services`` are those that a DICOM link offers. ``to_site_id`` is ``another site`` where the link leads out of its
+    own: who reads a site's events learns no other's name.
     """
 
     kind: LinkKind

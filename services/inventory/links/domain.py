@@ -193,5 +193,6 @@ def kept_state(link: Link) -> Link:
 
 
 def full_state(link: Link, deleted: bool) -> LinkChanged:
-    """What ``link.changed`` tells of the link."""
-    return LinkChanged.model_validate(link.model_dump() | {"deleted": deleted})
+    """What ``link.changed`` tells of the link to all who see the site that it comes from: no other site's name."""
+    to_site = link.to_site_id if link.to_site_id == link.site_id else ELSEWHERE
+    return LinkChanged.model_validate(link.model_dump() | {"to_site_id": to_site, "deleted": deleted})

@@ -45,7 +45,9 @@ async def test_link_is_published_and_shown_at_both_ends(steward: Harness) -> Non
     assert (answer.status_code, answer.headers["etag"], made["site_id"]) == (201, '"1"', "north")
     event = await steward.heard.until("link.changed")
     assert (event.subject, event.site_id, event.actor) == (made["id"], "north", "alice")
-    assert (event.data.from_id, event.data.to_id, event.data.deleted) == (ids["archive"], ids["database"], False)
+    told = event.data
+    assert (told.from_id, told.to_id, told.to_site_id) == (ids["archive"], ids["database"], "north")
+    assert not told.deleted
     for asset_id in ids.values():
         assert (await steward.admin.get(f"{ASSETS}/{asset_id}/links")).json()["items"] == [made]
     url = f"{LINKS}/{made['id']}"
@@ -117,6 +119,8 @@ async def test_links_stay_within_a_site_but_for_replicas(steward: Harness) -> No
     assert len(told.json()["items"]) == 1
     assert "south" not in told.text
     assert south["id"] not in told.text
+    event = await steward.heard.until("link.changed")
+    assert (event.site_id, event.data.to_site_id, event.data.to_id) == ("north", "another site", south["id"])
     operator = steward.as_("olga", "operator:north")
     refused = await operator.post(LINKS, json=link(north["id"], south["id"], "fails_over_to"))
     assert (refused.status_code, refused.json()["detail"]) == (404, f"no asset {south['id']}")
