@@ -131,7 +131,7 @@ def _unreadable(path: str, noun: str) -> str:
 
 
 def _are(noun: str) -> str:
-    return "are" if noun.endswith("s") else "is"
+    return "are" if noun.endswith("s") or noun.startswith("ends ") else "is"
 
 
 def _service(path: str) -> str:

@@ -1,8 +1,9 @@
-"""A console in the test's own process, before a group of two hospitals, and visitors with tokens."""
+"""A console in the test's own process, before a made-up group or a real inventory, and visitors with tokens."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -12,9 +13,14 @@ from services.console import __main__ as wiring
 from services.console.__main__ import build_app
 from services.console.rest import StewardApi
 from services.console.settings import ConsoleSettings
+from services.inventory.__main__ import build
+from services.inventory.settings import InventorySettings
 from shared.http import mount_services
 from shared.issuer import Issuer
+from tests.integration.conftest import Run
 from tests.integration.console.group import Group, two_hospitals
+from tests.integration.console.hospital import Between, Hospital
+from tests.integration.inventory.conftest import SITES
 from tests.news import WAIT_SECONDS
 
 Visit = Callable[..., httpx.AsyncClient]
@@ -55,3 +61,16 @@ def visit(console: ASGIApp, issuer: Issuer) -> Visit:
         return httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://steward", cookies=cookies)
 
     return browser
+
+
+@pytest.fixture
+async def hospital(run: Run) -> AsyncIterator[Hospital]:
+    """Inventory with the sites north and south, and no alert anywhere."""
+    async with run(inventory=(build, InventorySettings, {})) as steward:
+        between = Between(cast(httpx.ASGITransport, steward.http._transport).app)
+        settings = ConsoleSettings(oidc_jwks=str(steward.issuer.jwks_file), console_api="http://steward")
+        console = build_app(settings, httpx.ASGITransport(between, raise_app_exceptions=False))
+        hospital = Hospital(steward, between, mount_services({"console": console}))
+        for site in SITES:
+            await hospital.add("sites", site)
+        yield hospital
