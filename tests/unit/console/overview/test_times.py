@@ -34,3 +34,43 @@ def test_an_unknown_zone_is_utc(name: str) -> None:
 def test_local_time_is_that_of_the_site() -> None:
     """Also where it is another day."""
     assert times.local(NOW, times.zone_of("Asia/Tokyo")) == "Mon 2 Mar, 06:14"
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (0, "today"),
+        (1, "in 1 day"),
+        (-1, "1 day ago"),
+        (59, "in 59 days"),
+        (90, "in 3 months"),
+        (-800, "2 years ago"),
+        (1826, "in 5 years"),
+    ],
+)
+def test_how_far_a_day_is_is_told_in_one_unit(days: int, text: str) -> None:
+    """Ahead and behind."""
+    assert times.distance(NOW.date() + timedelta(days=days), NOW.date()) == text
+
+
+def test_what_may_lie_years_back_has_its_year() -> None:
+    """In the site's zone."""
+    assert times.dated(NOW, times.zone_of("Asia/Tokyo")) == "2 Mar 2026, 06:14"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        ("", "none"),
+        (True, "yes"),
+        (False, "no"),
+        (0, "0"),
+        ("5.2.1", "5.2.1"),
+        ({"b": ["ü"]}, '{"b": ["ü"]}'),
+        ("x" * 500, "x" * 120 + "…"),
+    ],
+)
+def test_a_value_of_any_kind_stands_on_one_line(value: object, text: str) -> None:
+    """However long it is."""
+    assert times.brief(value) == text
