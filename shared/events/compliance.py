@@ -6,13 +6,17 @@ from shared.events.contract import EventData, Instant
 
 
 class KeyChanged(EventData, event_type="key.changed", compacted=True, partitions=1):
-    """An API key's full state; the subject is its id. ``sha256`` is the digest of the secret, never the secret."""
+    """An API key's full state; the subject is its id. ``sha256`` is the digest of the secret, never the secret.
+
+    ``issued_by`` is who stands behind what is done with it; null in events of before that was told.
+    """
 
     name: str
     sha256: str
     grants: list[str]
     expires_at: Instant
     revoked_at: Instant | None = None
+    issued_by: str | None = None
 
 
 class EventsLost(EventData, event_type="log.events_lost", partitions=1):

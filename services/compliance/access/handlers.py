@@ -43,7 +43,12 @@ async def revoke_key(tx: Transaction, key_id: str, expected_version: int) -> Key
 async def _tell(tx: Transaction, key: Key, sha256: str) -> None:
     """Makes the key known here, at once, and to the other services."""
     changed = KeyChanged(
-        name=key.name, sha256=sha256, grants=key.grants, expires_at=key.expires_at, revoked_at=key.revoked_at
+        name=key.name,
+        sha256=sha256,
+        grants=key.grants,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        issued_by=key.issued_by,
     )
     await upsert_key(tx.conn, key.id, changed)
     tx.record(changed, subject=key.id, site_id=GROUP)

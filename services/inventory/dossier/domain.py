@@ -1,6 +1,6 @@
 """Rules of dossiers: when a life is complete, what changes one, and whose signatures count."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -138,6 +138,13 @@ def check_signable(dossier: Dossier, sha256: str) -> None:
         raise Conflict(f"the newest dossier of the asset has the digest {dossier.sha256}", sha256=dossier.sha256)
     if dossier.changed:
         raise Conflict(f"since the dossier was sealed, these have changed: {', '.join(dossier.changed)}; seal it anew")
+
+
+def check_other_signer(same: Collection[str]) -> None:
+    """Raises Conflict where somebody has signed already, under any of his names."""
+    if same:
+        told = f"{min(same)} has signed this dossier already; the other signature is another person's"
+        raise Conflict(told)
 
 
 def why_not_sealed(dossier: Dossier | None) -> str | None:

@@ -19,6 +19,8 @@ from services.inventory.dossier.pdf import render
 from services.inventory.dossier.record import SANITIZED, Life, ToldEvent, is_medium, manifest_of, record_of
 from services.inventory.history.handlers import keep
 from services.inventory.lifecycle.domain import FINAL
+from services.inventory.people.domain import check_is_person
+from services.inventory.people.handlers import same_person
 from services.inventory.policies.handlers import find_policy
 from services.inventory.sites.handlers import find_site
 from shared.database import Connection, Pool
@@ -92,12 +94,18 @@ async def seal_dossier(tx: Transaction, prepared: Prepared) -> Dossier:
 
 
 async def sign_dossier(tx: Transaction, asset_id: str, wanted: SignDossier, role: SignerRole) -> Dossier:
-    """Adds the actor's signature on the digest. Raises NotFound, Conflict where it is not the dossier as it stands."""
+    """Adds the actor's signature on the digest.
+
+    Raises NotFound, Forbidden for a program, Conflict where it is not the dossier as it stands or he has signed it.
+    """
+    check_is_person(tx.actor)
     asset = await assets.hold_asset(tx, asset_id)
     dossier = await find_dossier(tx.conn, asset)
     rules.check_signable(dossier, wanted.sha256)
     if asset.state in FINAL:
         raise Conflict(f"{asset.kind} {asset.name} is {asset.state}; its dossier is signed")
+    signers = {one.signer for one in dossier.signatures}
+    rules.check_other_signer(signers & await same_person(tx.conn, tx.actor, signers))
     signature = Signature(id=new_id(), signer=tx.actor, role=role, statement=wanted.statement, signed_at=tx.now)
     await store.insert_signature(tx.conn, dossier.id, signature)
     tx.record(rules.signed(dossier, signature), subject=asset.id, site_id=asset.site_id)

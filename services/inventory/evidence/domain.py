@@ -48,14 +48,14 @@ class EvidenceRecord(Resource):
     revoked_at: Instant | None = None
     revoked_reason: str | None = None
 
-    def as_judged(self) -> Evidence:
-        """What the gate engine sees of it."""
+    def as_judged(self, person: str) -> Evidence:
+        """What the gate engine sees of it; ``person`` is who has recorded it, under one name."""
         return Evidence(
             id=self.id,
             source=self.source,
             what=self.what,
             at=self.at,
-            by=self.recorded_by,
+            by=person,
             valid_until=self.valid_until,
             revoked=self.revoked_at is not None,
             covers=frozenset(self.covers),
@@ -147,25 +147,29 @@ def check_statement(kind: EvidenceKind, role: Role, capacity: str | None) -> Sta
 
 
 def check_other_signer(
-    kind: EvidenceKind, earlier: Sequence[EvidenceRecord], actor: str, capacity: str | None, now: datetime
+    kind: EvidenceKind, earlier: Sequence[EvidenceRecord], same: Collection[str], capacity: str | None, now: datetime
 ) -> None:
-    """Raises Conflict when the actor has signed in another capacity, or in this one already, and that still counts."""
+    """Raises Conflict when the actor, under any of his names, has signed in a capacity already, and that counts."""
     for one in earlier:
         is_past = kind.validity is not None and now - one.at >= kind.validity
-        if one.revoked_at is None and not is_past and one.recorded_by == actor and capacity is not None:
+        if one.revoked_at is None and not is_past and one.recorded_by in same and capacity is not None:
             raise Conflict(
-                f"{actor} has signed as {one.what} already; each capacity is signed by another person, once",
+                f"{one.recorded_by} has signed as {one.what} already; each capacity is signed by another person, once",
                 evidence_id=one.id,
             )
 
 
-def check_vouches(kind_id: str, earlier: Sequence[EvidenceRecord], actor: str, covers: Collection[str]) -> None:
-    """Raises Conflict where the actor speaks of evidence of a kind that nobody has recorded, or nobody but he."""
+def check_vouches(
+    kind_id: str, earlier: Sequence[EvidenceRecord], same: Collection[str], covers: Collection[str]
+) -> None:
+    """Raises Conflict where the actor speaks of evidence of a kind that nobody has recorded, or nobody but he, under
+    any of his names."""
     standing = [one for one in earlier if one.revoked_at is None]
-    by_others = [one for one in standing if one.recorded_by != actor]
+    by_others = [one for one in standing if one.recorded_by not in same]
     lacking = sorted(set(covers).difference(*(one.covers for one in by_others)))
     if standing and not by_others:
-        raise Conflict(f"{actor} has recorded the {kind_id}; that it holds is for another person to say")
+        recorder = standing[0].recorded_by
+        raise Conflict(f"{recorder} has recorded the {kind_id}; that it holds is for another person to say")
     if lacking or not by_others:
         of = f" for {', '.join(lacking)}" if lacking else ""
         raise Conflict(f"no {kind_id} was recorded{of} by anybody else; that comes first")

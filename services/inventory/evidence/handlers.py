@@ -30,6 +30,8 @@ from services.inventory.evidence.domain import (
 from services.inventory.history.handlers import keep
 from services.inventory.lifecycle.domain import FINAL
 from services.inventory.lifecycle.facts import facts_of
+from services.inventory.people.domain import check_is_person
+from services.inventory.people.handlers import same_person
 from services.inventory.policies.domain import EventSource, EvidenceKind, Policy, values_at
 from services.inventory.policies.handlers import newest_policy
 from shared.database import Connection
@@ -80,12 +82,15 @@ async def record_statement(
     """Takes down what the actor states, as ``role``. Raises NotFound, Conflict, Malformed, Forbidden."""
     asset, policy, kind = await _open(tx, asset_id, kind_id)
     stated = check_statement(kind, role, capacity)
-    earlier = await store.select_of_asset(tx.conn, asset_id, kind_id)
-    check_other_signer(kind, earlier, tx.actor, capacity, tx.now)
+    if role == "approver":
+        check_is_person(tx.actor)
+    earlier = await store.select_of_asset(tx.conn, asset_id)
+    same = await same_person(tx.conn, tx.actor, {one.recorded_by for one in earlier})
+    check_other_signer(kind, [one for one in earlier if one.kind == kind_id], same, capacity, tx.now)
     covered = await _covers(tx, asset, kind, covers)
     if stated.other_than is not None:
-        spoken_of = await store.select_of_asset(tx.conn, asset_id, stated.other_than)
-        check_vouches(stated.other_than, spoken_of, tx.actor, covered)
+        spoken_of = [one for one in earlier if one.kind == stated.other_than]
+        check_vouches(stated.other_than, spoken_of, same, covered)
     record = _record(tx, asset, kind_id, policy, "statement", capacity or "").model_copy(
         update={"statement": words, "role": role, "covers": covered}
     )

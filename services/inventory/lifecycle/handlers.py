@@ -19,6 +19,7 @@ from services.inventory.lifecycle.domain import (
     Transition,
 )
 from services.inventory.lifecycle.facts import facts_of
+from services.inventory.people.handlers import persons_behind
 from services.inventory.policies.domain import Policy
 from services.inventory.policies.handlers import newest_policy
 from services.inventory.waivers.handlers import approved_of
@@ -112,10 +113,13 @@ async def gates_of(conn: Connection, asset: Asset, now: datetime) -> Gates:
 async def _case_of(conn: Connection, asset: Asset, now: datetime) -> Case:
     recorded = await evidence_of(conn, asset.id)
     waived = await approved_of(conn, asset.id)
+    persons = await persons_behind(conn, {one.recorded_by for records in recorded.values() for one in records})
     return Case(
         policy=await newest_policy(conn),
         facts=await facts_of(conn, asset, now),
-        evidence={kind: [one.as_judged() for one in records] for kind, records in recorded.items()},
+        evidence={
+            kind: [one.as_judged(persons[one.recorded_by]) for one in records] for kind, records in recorded.items()
+        },
         waivers={kind: [one.as_judged() for one in waivers] for kind, waivers in waived.items()},
         now=now,
     )

@@ -1,12 +1,13 @@
 """Rules of people: an address that mail can reach, at least one role, and what somebody can do and for how long."""
 
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shared.errors import Malformed
+from shared.errors import Forbidden, Malformed
 from shared.events.inventory import CompetenceLevel, PersonChanged, PersonRole
 from shared.mail_address import wire_address
 from shared.resource import Body, Day, Id, Line, Resource
@@ -45,6 +46,9 @@ Email = Annotated[str, AfterValidator(parse_email)]
 Roles = Annotated[list[PersonRole], Field(min_length=1, max_length=10), AfterValidator(parse_roles)]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()/.,*#x-]{2,38}$")]
 """A number to dial, with an extension if there is one."""
+
+NO_PERSON = ("key:", "service:")
+"""What begins the name of a program in the audit trail."""
 
 Login = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
 """The subject of a token."""
@@ -115,6 +119,26 @@ def check_details(details: PersonDetails) -> None:
         if competence.until is not None and competence.until < competence.since:
             field = f"competences.{place}.until"
             raise Malformed(field, "must not lie before since", competence.since.isoformat())
+
+
+def check_is_person(actor: str) -> None:
+    """Raises Forbidden for a program: what somebody approves or signs, he does himself."""
+    if actor.startswith(NO_PERSON):
+        raise Forbidden(f"{actor} is no person: who approves or signs does so with a login of his own")
+
+
+def one_name_each(marks: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """One name for all actors who share a mark, with each other or over others between them."""
+    names: dict[str, str] = {}
+    for actor in sorted(marks):
+        if actor in names:
+            continue
+        ahead = [actor]
+        while ahead:
+            one = ahead.pop()
+            names[one] = actor
+            ahead += [other for other in marks if other not in names and not set(marks[one]).isdisjoint(marks[other])]
+    return names
 
 
 def full_state(person: Person) -> PersonChanged:

@@ -1,8 +1,10 @@
 """Commands on people."""
 
+from collections.abc import Collection, Mapping
+
 from services.inventory.history.handlers import keep
 from services.inventory.people import store
-from services.inventory.people.domain import Person, PersonDetails, check_details, full_state
+from services.inventory.people.domain import Person, PersonDetails, check_details, full_state, one_name_each
 from shared.database import Connection
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
@@ -34,9 +36,18 @@ async def change_person(tx: Transaction, person_id: str, expected_version: int, 
     return person
 
 
-async def find_person_logged_in(conn: Connection, site_id: str, login: str) -> Person | None:
-    """Who at the site signs in with that name, if somebody does: an approver is told from a requester by it."""
-    return await store.select_person_logged_in(conn, site_id, login)
+async def persons_behind(conn: Connection, actors: Collection[str]) -> Mapping[str, str]:
+    """One name for all actors who are one person: by logins with one mailbox at whatever sites, and by keys of theirs.
+
+    An approver is told from a requester by it.
+    """
+    return one_name_each(await store.select_marks(conn, set(actors)))
+
+
+async def same_person(conn: Connection, actor: str, others: Collection[str]) -> frozenset[str]:
+    """The actor, and those of the others who are the same person."""
+    named = await persons_behind(conn, {actor, *others})
+    return frozenset(one for one, name in named.items() if name == named[actor])
 
 
 async def _record(tx: Transaction, old: Person | None, person: Person) -> None:

@@ -44,10 +44,21 @@ async def select_person(conn: Connection, person_id: str) -> Person:
     return Person.model_validate(dict(found(row, f"person {person_id}")))
 
 
-async def select_person_logged_in(conn: Connection, site_id: str, login: str) -> Person | None:
-    """The person of a site with that login, if there is one."""
-    row = await conn.fetchrow("SELECT * FROM people WHERE site_id = $1 AND login = $2", site_id, login)
-    return Person.model_validate(dict(row)) if row else None
+async def select_marks(conn: Connection, actors: Collection[str]) -> dict[str, set[str]]:
+    """By what each actor is known: his login, that of who issued the key, and the mailboxes of people who have it."""
+    rows = await conn.fetch(
+        """WITH RECURSIVE behind (actor, login) AS (
+               SELECT actor, actor FROM unnest($1::text[]) AS w (actor) UNION
+               SELECT b.actor, k.issued_by FROM behind b JOIN api_keys k ON 'key:' || k.name = b.login
+               WHERE k.issued_by IS NOT NULL)
+           SELECT b.actor, 'login ' || b.login AS login, 'mailbox ' || p.wire_address AS mailbox
+           FROM behind b LEFT JOIN people p ON p.login = b.login""",
+        list(actors),
+    )
+    marks: dict[str, set[str]] = {actor: set() for actor in actors}
+    for row in rows:
+        marks[row["actor"]] |= {mark for mark in (row["login"], row["mailbox"]) if mark}
+    return marks
 
 
 async def select_people(

@@ -1,5 +1,6 @@
 """Rules of waivers: never for sanitization or signatures, never for ever, never approved by who asked."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -51,11 +52,16 @@ def check_request(policy: Policy, kind_id: str, expires_at: datetime, now: datet
         raise Malformed("expires_at", rule, (latest - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def decided(old: Waiver, verdict: Verdict, actor: str, reason: str, now: datetime) -> Waiver:
-    """The waiver with an approver's verdict. Raises Conflict where it has one, has expired or is the actor's own."""
+def decided(old: Waiver, verdict: Verdict, actor: str, same: Collection[str], reason: str, now: datetime) -> Waiver:
+    """The waiver with an approver's verdict. Raises Conflict where it has one, has expired or is the actor's own.
+
+    ``same`` are all names of the actor.
+    """
     _check_open(old)
-    if actor == old.requested_by:
-        raise Conflict(f"{actor} has asked for this waiver; another approver decides", requested_by=old.requested_by)
+    if old.requested_by in same:
+        whose = "" if actor == old.requested_by else f", as {old.requested_by}"
+        told = f"{actor} has asked for this waiver{whose}; another person decides"
+        raise Conflict(told, requested_by=old.requested_by)
     if verdict == "approved" and now >= old.expires_at:
         raise Conflict(f"the waiver has expired at {old.expires_at.isoformat()}; ask for another")
     return _ended(old, verdict, actor, reason, now)

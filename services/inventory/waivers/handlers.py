@@ -6,6 +6,8 @@ from datetime import datetime
 from services.inventory.assets import handlers as assets
 from services.inventory.assets.domain import check_not_ended
 from services.inventory.history.handlers import keep
+from services.inventory.people.domain import check_is_person
+from services.inventory.people.handlers import same_person
 from services.inventory.policies.handlers import newest_policy
 from services.inventory.waivers import store
 from services.inventory.waivers.domain import Verdict, Waiver, check_request, decided, full_state, withdrawn
@@ -55,9 +57,11 @@ async def request_waiver(tx: Transaction, asset_id: str, kind_id: str, reason: s
 async def decide_waiver(
     tx: Transaction, waiver_id: str, expected_version: int, verdict: Verdict, reason: str
 ) -> Waiver:
-    """Approves or rejects a waiver. Raises NotFound, Stale, Conflict."""
+    """Approves or rejects a waiver. Raises NotFound, Stale, Conflict, Forbidden for a program."""
+    check_is_person(tx.actor)
     old = await _hold(tx, waiver_id, expected_version)
-    return await _change(tx, old, decided(old, verdict, tx.actor, reason, tx.now), reason)
+    same = await same_person(tx.conn, tx.actor, {old.requested_by})
+    return await _change(tx, old, decided(old, verdict, tx.actor, same, reason, tx.now), reason)
 
 
 async def withdraw_waiver(tx: Transaction, waiver_id: str, expected_version: int, reason: str) -> Waiver:

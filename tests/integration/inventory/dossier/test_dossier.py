@@ -20,7 +20,7 @@ from tests.integration.conftest import Speak
 from tests.integration.inventory.custody.parts import CUSTODY, GREENLOOP, RECYCLERS, register_drive, told
 from tests.integration.inventory.dossier.retirement import Retirement
 from tests.integration.inventory.earning import done, missing, seal, sign
-from tests.integration.inventory.requests import ASSETS, move, post
+from tests.integration.inventory.requests import ASSETS, PEOPLE, PERSON, move, post
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_any_change_voids_the_dossier_and_its_signatures(retirement: Retir
 
 
 async def test_two_people_sign_and_one_of_them_approves(retirement: Retirement) -> None:
-    """Neither the same person twice nor two operators; the digest that they sign goes into asset.retired."""
+    """Neither one person under two logins nor two operators; the digest that they sign goes into asset.retired."""
     await retirement.dispose()
     steward, url = retirement.steward, f"{ASSETS}/{retirement.system['id']}/dossier"
     dossier = await seal(steward, retirement.system)
@@ -111,6 +111,10 @@ async def test_two_people_sign_and_one_of_them_approves(retirement: Retirement) 
     for again in ("signatures", "approvals"):
         twice = await anna.post(f"{url}/{again}", json=body)
         assert (twice.status_code, "anna has signed" in twice.json()["detail"]) == (409, True)
+    for site, login in (("north", "anna"), ("south", "a.berg")):
+        await post(steward, PEOPLE, PERSON | {"site_id": site, "login": login})
+    second = await steward.as_("a.berg", "approver:north").post(f"{url}/approvals", json=body)
+    assert (second.status_code, "anna has signed" in second.json()["detail"]) == (409, True)
     assert (await bruno.post(f"{url}/approvals", json=body)).status_code == 403
     assert (await bruno.post(f"{url}/signatures", json=body)).status_code == 201
     refused = await retirement.ask_to_move(retirement.system, "closed")

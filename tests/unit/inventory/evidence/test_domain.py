@@ -143,9 +143,9 @@ def test_who_has_signed_signs_again_once_that_is_too_old() -> None:
     signed = record("restore_drill", {}, [], source="statement", what="radiology", recorded_by="anna")
     for capacity in ("radiology", "it"):
         with pytest.raises(Conflict):
-            check_other_signer(kind, [signed], "anna", capacity, NOW + timedelta(days=89))
-        check_other_signer(kind, [signed], "anna", capacity, NOW + timedelta(days=90))
-    check_other_signer(kind, [signed], "bruno", "it", NOW)
+            check_other_signer(kind, [signed], {"anna", "anna.b"}, capacity, NOW + timedelta(days=89))
+        check_other_signer(kind, [signed], {"anna"}, capacity, NOW + timedelta(days=90))
+    check_other_signer(kind, [signed], {"bruno"}, "it", NOW)
 
 
 def test_nobody_vouches_for_what_he_has_recorded_himself() -> None:
@@ -153,8 +153,8 @@ def test_nobody_vouches_for_what_he_has_recorded_himself() -> None:
     kind = "sanitization_certificate"
     paper = {"source": "document", "what": "certificate"}
     alices, brunos = (record(kind, {}, [of], recorded_by=by, **paper) for of, by in (("a", "alice"), ("b", "bruno")))
-    check_vouches(kind, [alices, brunos], "bruno", ["a"])
-    check_vouches(kind, [record(kind, {}, [], **paper)], "bruno", [])
+    check_vouches(kind, [alices, brunos], {"bruno"}, ["a"])
+    check_vouches(kind, [record(kind, {}, [], **paper)], {"bruno"}, [])
     revoked = alices.model_copy(update={"revoked_at": NOW})
     for earlier, covers, why in (
         ([alices], ["a"], "alice has recorded the sanitization_certificate; that it holds is for another"),
@@ -163,4 +163,4 @@ def test_nobody_vouches_for_what_he_has_recorded_himself() -> None:
         ([], [], "no sanitization_certificate was recorded by anybody else"),
     ):
         with pytest.raises(Conflict, match=why):
-            check_vouches(kind, earlier, "alice", covers)
+            check_vouches(kind, earlier, {"alice", "key:alices"}, covers)
