@@ -40,7 +40,9 @@ ONLY_FOR: Mapping[str, frozenset[ComponentType]] = {
     "raid_level": frozenset({"array"}),
     "capacity_bytes": frozenset({"drive", "array", "server", "workstation", "other"}),
 }
-_DASHES_AND_SPACES = re.compile(r"[\s\-_‐‑‒–—−]+")
+_DASHES_AND_SPACES = re.compile(r"[\s\-_‐‑‒–—−\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f]+")
+"""What does not tell two numbers apart: how they are broken up, and what nobody sees."""
+
 _SEARCHABLE = re.compile(r"\w{3}")
 
 CHANGE: JsonDict = {
@@ -125,7 +127,7 @@ def key_of(text: str | None) -> str | None:
 
 
 def serial_key(text: str | None) -> str | None:
-    """What the spellings of a serial number or a tag have in common: case, spaces and dashes don't matter."""
+    """What the spellings of a serial number or a tag have in common: neither case nor what breaks it up matters."""
     if text is None:
         return None
     # What stood behind a space may compose with what stood before it (Unicode §3.11).

@@ -13,12 +13,16 @@ from services.inventory.imports.domain import MOST_COLUMNS, BadFile, Fault, RawR
 from services.inventory.imports.sheet import EXTRA, Sheet
 
 FORMULA, ERROR = "f", "e"
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 EXACT = 10**15
 """Above, Excel has rounded a number."""
 
 
 def read_workbook(file: IO[bytes], size: int) -> Sheet:
     """Reads the first sheet of a workbook. Raises BadFile, also while its rows are read."""
+    file.seek(0)
+    if file.read(len(OLD_EXCEL)) == OLD_EXCEL:
+        raise BadFile("the file is a workbook of an old Excel (xls); save it as xlsx")
     try:
         if office_type(file, size) != "xlsx":
             raise BadFile("the file is no workbook of Excel (xlsx)")

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.harness import Harness
 from tests.integration.inventory.components.parts import COMPONENTS, change, install, put
+from tests.integration.inventory.imports.taking import counts, taken
 from tests.integration.inventory.requests import ASSETS, NOBODY, check_malformed, move, post, register_system
 
 BATTERY = {
@@ -62,7 +64,13 @@ async def test_change_replaces_what_is_known_and_is_told(steward: Harness) -> No
     await steward.heard.until("asset.changed", lambda event: event.data.name == "Spare battery")
 
 
-@pytest.mark.parametrize("spelled", ["QB-7781-204", "qb7781204", " QB 7781–204", "qb_7781_204"])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        *("QB-7781-204", "qb7781204", " QB 7781–204", "qb_7781_204", "QB\u00a07781\u2009204", "ＱＢ－７７８１－２０４"),
+        *("QB‑7781‑204", "𝐐𝐁-7781-204", "QB\u200b7781\u00ad204", "\ufeffQB7781204\u200f"),
+    ],
+)
 async def test_serial_is_one_within_its_manufacturer_however_it_is_spelled(steward: Harness, spelled: str) -> None:
     """The refusal names the other one to whoever may see it, and nobody else; another manufacturer's is no matter."""
     first = await post(steward, COMPONENTS, BATTERY)
@@ -74,6 +82,34 @@ async def test_serial_is_one_within_its_manufacturer_however_it_is_spelled(stewa
     assert first["id"] not in unseen.text
     assert first["name"] not in unseen.text
     await post(steward, COMPONENTS, same | {"manufacturer": "Amperion"})
+
+
+@pytest.mark.parametrize("serial", ["", " ", "\u00a0", "QB\x007781", "QB\n7781"])
+async def test_serial_that_nobody_can_read_is_refused(steward: Harness, serial: str) -> None:
+    """Blank, or in more than one line."""
+    refused = await steward.admin.post(COMPONENTS, json=BATTERY | {"serial": serial})
+    check_malformed(refused, "serial")
+
+
+async def test_letters_that_compose_are_one_serial(steward: Harness) -> None:
+    """As one sign or as two, in whatever case."""
+    first = await post(steward, COMPONENTS, BATTERY | {"serial": "Å-77é"})
+    again = await steward.admin.post(COMPONENTS, json=BATTERY | {"serial": "a\u030a 77E\u0301"})
+    assert (again.status_code, again.json()["component_id"]) == (409, first["id"])
+
+
+async def test_purchase_lies_in_the_future_by_the_calendar_of_the_site(steward: Harness) -> None:
+    """What is today where days begin first is tomorrow, or later, where they begin last."""
+    for site_id, zone in (("first", "Pacific/Kiritimati"), ("last", "Pacific/Pago_Pago")):
+        await post(steward, "/inventory/v1/sites", {"id": site_id, "name": zone, "time_zone": zone})
+    today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date().isoformat()
+    bought = BATTERY | {"purchase_date": today, "warranty_until": None}
+    await post(steward, COMPONENTS, bought | {"site_id": "first", "serial": "one"})
+    refused = await steward.admin.post(COMPONENTS, json=bought | {"site_id": "last", "serial": "two"})
+    check_malformed(refused, "purchase_date")
+    sheet = f"site,type,name,serial,purchase_date\nfirst,ups,One,U1,{today}\nlast,ups,Two,U2,{today}"
+    ended = await taken(steward, sheet, "components", errors="skip")
+    assert counts(ended) == (1, 0, 0, 1)
 
 
 async def test_serial_is_free_again_after_the_end(steward: Harness) -> None:

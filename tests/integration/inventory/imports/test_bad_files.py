@@ -30,6 +30,7 @@ def excel(*rows: list[Any], **sheets: list[list[Any]]) -> bytes:
 
 
 BOMB = workbook(xl__worksheets__sheet1_xml=b"<worksheet>" + b" " * (64 * 1024 * 1024) + b"</worksheet>")
+OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
 MACROS = workbook(xl__vbaProject_bin=b"\xd0\xcf\x11\xe0")
 
 
@@ -49,6 +50,15 @@ MACROS = workbook(xl__vbaProject_bin=b"\xd0\xcf\x11\xe0")
         (zipped({"word/document.xml": "<w/>", "[Content_Types].xml": "<Types/>"}), "xlsx", "no workbook of Excel"),
         (excel([], ["x"]), "xlsx", "first row is empty"),
         (HEAD.encode(), "zip", "comes as a zip"),
+        (";".join(f"c{number}" for number in range(10_000)).encode(), "csv", "10000 columns, more than 300"),
+        (excel([f"c{number}" for number in range(10_000)]), "xlsx", "more than 300 columns"),
+        (OLD_EXCEL, "xlsx", "save it as xlsx"),
+        (OLD_EXCEL, "csv", "zero bytes"),
+        (zipped({"components.csv": HEAD}), "xlsx", "must be no archive but a workbook"),
+        (zipped({"components.csv": HEAD}), "csv", "zero bytes"),
+        (workbook(xl__inner_bin=zipped({"a": "b"})), "xlsx", "no archive within the archive"),
+        (HEAD.encode("utf-16")[:-1], "csv", "no text"),
+        (b"\xff\xfe\x00\xd8\x00\xd8", "csv", "no text"),
     ],
 )
 async def test_what_is_no_sheet_is_refused_at_once(steward: Harness, content: bytes, format: str, said: str) -> None:
@@ -67,9 +77,11 @@ async def test_what_is_no_sheet_is_refused_at_once(steward: Harness, content: by
         ({"../sites.csv": "id\n"}, "each entry must be one of"),
         ({"people.csv": "colour\n"}, "a column 'colour'"),
         ({"run.exe": "MZ"}, "each entry must be one of"),
+        ({"people.zip": zipped({"people.csv": "name"})}, "each entry must be one of"),
+        ({"people.csv": zipped({"people.csv": "name"})}, "zero bytes"),
     ],
 )
-async def test_an_archive_holds_sheets_alone(steward: Harness, names: dict[str, str], said: str) -> None:
+async def test_an_archive_holds_sheets_alone(steward: Harness, names: dict[str, bytes | str], said: str) -> None:
     """Each of a kind that there is."""
     answer = await send(steward.admin, zipped(names), "all", format="zip")
     assert answer.status_code == 422
@@ -93,6 +105,15 @@ async def test_a_latin_sheet_with_a_mark_and_semicolons_is_read(steward: Harness
     assert counts(await taken(steward, raw, "components")) == (1, 0, 0, 0)
     [made] = (await steward.admin.get("/inventory/v1/components")).json()["items"]
     assert (made["name"], made["purchase_date"]) == ("Laufwerk für Röntgen", "2024-03-31")
+
+
+async def test_a_sheet_in_utf_16_is_read(steward: Harness) -> None:
+    """As Excel writes it for "Unicode text": in tabs, with a mark, in either order of bytes."""
+    for number, (mark, encoding) in enumerate(((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))):
+        text = f"{HEAD}\r\n{GOOD}\r\n".replace(";", "\t").replace("S-1", f"S-{number}")
+        assert counts(await taken(steward, mark + text.encode(encoding), "components")) == (1, 0, 0, 0)
+    made = (await steward.admin.get("/inventory/v1/components")).json()["items"]
+    assert {one["name"] for one in made} == {"Laufwerk für Röntgen"}
 
 
 async def test_every_bad_row_is_told_with_its_place_column_rule_and_example(steward: Harness) -> None:
