@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from services.console.assets.api import router as assets
+from services.console.components.api import router as components
 from services.console.contracts.api import router as contracts
 from services.console.endoflife.api import router as endoflife
 from services.console.overview.api import router as overview
@@ -36,7 +37,7 @@ def build_app(settings: ConsoleSettings, transport: httpx.AsyncBaseTransport | N
     app.state.api = StewardApi(settings.console_api, transport)
     problems.install(app)
     app.exception_handler(NotSignedIn)(_ask_to_sign_in)
-    for router in (overview, assets, endoflife, sign_in, contracts):
+    for router in (overview, assets, components, endoflife, sign_in, contracts):
         refuse_undeclared(router)
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -25,6 +25,7 @@ async def show_asset(
     asset_id: str,
     request: Request,
     visitor: Annotated[Visitor, SIGNED_IN],
+    nodes: Cursor = None,
     components: Cursor = None,
     changes: Cursor = None,
 ) -> Response:
@@ -37,9 +38,10 @@ async def show_asset(
         found = await find(asking, asset_id)
         if found.item is None:
             return _without(found, now, visitor)
-        answers = await ask(asking, found.item, Places(components, changes))
+        answers = await ask(asking, found.item, Places(nodes, components, changes))
     view = put_together(answers, now)
-    is_later = {"components": components is not None, "changes": changes is not None}
+    places = {"nodes": nodes, "components": components, "changes": changes}
+    is_later = {name: cursor is not None for name, cursor in places.items()}
     name = visitor.caller.name
     return page("asset.html", view=view, answers=answers, now=now, zone=view.zone, name=name, is_later=is_later)
 

@@ -27,7 +27,7 @@ from services.console.overview.domain import Alert, Site
 from services.console.rest import Asking
 
 INVENTORY = "/inventory/v1"
-SHOWN_COMPONENTS = 50
+SHOWN_PARTS = 50
 SHOWN_CHANGES = 15
 SHOWN_LINKS = 100
 MOST_VENDORS = 20
@@ -41,6 +41,7 @@ T = TypeVar("T", bound=BaseModel)
 class Places:
     """Where the pages of the long lists begin; None at their beginning."""
 
+    nodes: str | None = None
     components: str | None = None
     changes: str | None = None
 
@@ -64,7 +65,7 @@ async def ask(asking: Asking, asset: Asset, places: Places) -> Answers:
         links = group.create_task(_links(asking, asset))
         contracts = group.create_task(_contracts(asking, asset))
         support = group.create_task(_support(asking, asset))
-        nodes = group.create_task(_nodes(asking, asset))
+        nodes = group.create_task(_nodes(asking, asset, places))
         components = group.create_task(_components(asking, asset, places))
         end = group.create_task(_end(asking, asset))
         history = group.create_task(
@@ -122,10 +123,11 @@ async def _support(asking: Asking, asset: Asset) -> One[Support]:
     return await asking.one(f"{INVENTORY}/systems/{asset.id}/support", Support, "support")
 
 
-async def _nodes(asking: Asking, asset: Asset) -> Part[Asset]:
+async def _nodes(asking: Asking, asset: Asset, places: Places) -> Part[Asset]:
     if asset.kind != "system":
         return Part()
-    return await asking.all(f"{INVENTORY}/nodes", Asset, system_id=asset.id)
+    path = f"{INVENTORY}/nodes"
+    return await asking.page(path, Asset, SHOWN_PARTS, cursor=places.nodes, system_id=asset.id)
 
 
 async def _components(asking: Asking, asset: Asset, places: Places) -> tuple[Part[Asset], Part[End]]:
@@ -134,7 +136,7 @@ async def _components(asking: Asking, asset: Asset, places: Places) -> tuple[Par
         return Part(), Part()
     holder = {"system_id" if asset.kind == "system" else "installed_in": asset.id}
     path = f"{INVENTORY}/components"
-    found = await asking.page(path, Asset, SHOWN_COMPONENTS, cursor=places.components, **holder)
+    found = await asking.page(path, Asset, SHOWN_PARTS, cursor=places.components, **holder)
     ids = [component.id for component in found.items]
     return found, await _by_ids(asking, f"{INVENTORY}/ends-of-life", End, "asset_id", ids)
 

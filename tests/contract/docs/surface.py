@@ -18,6 +18,7 @@ from services.cli.rest import variable as address_variable
 from services.cli.settings import MigrateSettings
 from services.compliance.witness.settings import WitnessSettings
 from services.console.assets.api import router as console_assets
+from services.console.components.api import router as console_components
 from services.console.contracts.api import router as contracts
 from services.console.endoflife.api import router as console_endoflife
 from services.console.overview.api import router as overview
@@ -43,7 +44,7 @@ def requests() -> Mapping[tuple[str, str], frozenset[str]]:
     """Every (method, path) that is answered, with the query parameters that it knows."""
     known = {("GET", f"/{name}{path}"): frozenset[str]() for name in SERVICES for path in OPERATIONS}
     known |= {key: parameters for name in OWNING_DATA for key, parameters in _described(name).items()}
-    for router in (overview, console_assets, console_endoflife, sign_in, contracts):
+    for router in (overview, console_assets, console_components, console_endoflife, sign_in, contracts):
         for route in router.routes:
             if isinstance(route, Route):
                 known |= {(method, f"/console{route.path}"): frozenset() for method in route.methods or ()}

@@ -105,6 +105,7 @@ async def test_a_form_on_another_site_is_refused(visit: Visit, issuer: Issuer, p
     [
         "/",
         "/assets/x",
+        "/components",
         "/ends-of-life",
         "/sign-in",
         "/asyncapi.json",
@@ -138,6 +139,7 @@ async def test_every_route_but_the_form_and_the_contracts_needs_a_sign_in(visit:
     assert routes - is_open == {
         ("GET", "/"),
         ("GET", "/assets/{asset_id}"),
+        ("GET", "/components"),
         ("GET", "/ends-of-life"),
         ("POST", "/sign-out"),
     }
