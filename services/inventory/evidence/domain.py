@@ -48,15 +48,19 @@ class EvidenceRecord(Resource):
     revoked_at: Instant | None = None
     revoked_reason: str | None = None
 
-    def as_judged(self, person: str) -> Evidence:
-        """What the gate engine sees of it; ``person`` is who has recorded it, under one name."""
+    def as_judged(self, person: str, paper: Document | None) -> Evidence:
+        """What the gate engine sees of it; ``person`` is who has recorded it, under one name.
+
+        ``paper`` is the document as it stands now: one that ends sooner than it did takes its evidence with it.
+        """
+        ends = [end for end in (self.valid_until, end_of(paper) if paper else None) if end is not None]
         return Evidence(
             id=self.id,
             source=self.source,
             what=self.what,
             at=self.at,
             by=person,
-            valid_until=self.valid_until,
+            valid_until=min(ends, default=None),
             revoked=self.revoked_at is not None,
             covers=frozenset(self.covers),
             role=self.role,

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from services.inventory.assets import handlers as assets
 from services.inventory.assets.domain import Asset, System, check_nodes_ended
+from services.inventory.documents.domain import Document
+from services.inventory.documents.handlers import documents_of
 from services.inventory.dossier import handlers as dossiers
+from services.inventory.evidence.domain import EvidenceRecord
 from services.inventory.evidence.handlers import evidence_of
 from services.inventory.lifecycle import gates, store
 from services.inventory.lifecycle.domain import (
@@ -22,6 +26,7 @@ from services.inventory.lifecycle.facts import facts_of
 from services.inventory.people.handlers import persons_behind
 from services.inventory.policies.domain import Policy
 from services.inventory.policies.handlers import newest_policy
+from services.inventory.waivers.domain import Waiver
 from services.inventory.waivers.handlers import approved_of
 from shared.database import Connection
 from shared.events.inventory import AssetRetired, AssetTransitioned, LifecycleState
@@ -29,6 +34,9 @@ from shared.transactions import Transaction, new_id
 
 MOST_NAMED = 100
 """So many pieces of evidence stand in an event beside the longest reason, which may fill 40 of its 48 KiB."""
+
+
+Recorded = Mapping[str, Sequence[EvidenceRecord]]
 
 
 @dataclass(frozen=True)
@@ -113,16 +121,31 @@ async def gates_of(conn: Connection, asset: Asset, now: datetime) -> Gates:
 async def _case_of(conn: Connection, asset: Asset, now: datetime) -> Case:
     recorded = await evidence_of(conn, asset.id)
     waived = await approved_of(conn, asset.id)
-    persons = await persons_behind(conn, {one.recorded_by for records in recorded.values() for one in records})
+    persons = await persons_behind(conn, _actors(recorded, waived))
+    papers = await _papers_of(conn, asset, recorded)
     return Case(
         policy=await newest_policy(conn),
         facts=await facts_of(conn, asset, now),
         evidence={
-            kind: [one.as_judged(persons[one.recorded_by]) for one in records] for kind, records in recorded.items()
+            kind: [one.as_judged(persons[one.recorded_by], papers.get(one.reference or "")) for one in records]
+            for kind, records in recorded.items()
         },
-        waivers={kind: [one.as_judged() for one in waivers] for kind, waivers in waived.items()},
+        waivers={kind: [one.as_judged(persons) for one in waivers] for kind, waivers in waived.items()},
         now=now,
     )
+
+
+def _actors(recorded: Recorded, waived: Mapping[str, Sequence[Waiver]]) -> set[str]:
+    asked = [one for waivers in waived.values() for one in waivers]
+    decided = {one.decided_by for one in asked if one.decided_by}
+    return {one.recorded_by for one in chain(*recorded.values())} | {one.requested_by for one in asked} | decided
+
+
+async def _papers_of(conn: Connection, asset: Asset, recorded: Recorded) -> Mapping[str, Document]:
+    """The documents of the asset as they stand, where any serves as evidence."""
+    if not any(one.source == "document" for one in chain(*recorded.values())):
+        return {}
+    return {paper.id: paper for paper in await documents_of(conn, asset.id)}
 
 
 def _decision(tx: Transaction, asset: Asset, judged: gates.Decision, reason: str) -> Decision:

@@ -1,6 +1,6 @@
 """Rules of waivers: never for sanitization or signatures, never for ever, never approved by who asked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -33,10 +33,10 @@ class Waiver(Resource):
     decided_at: Instant | None = None
     decision_reason: str | None = None
 
-    def as_judged(self) -> gates.Waiver:
-        """What the gate engine sees of it."""
-        approved_by = self.decided_by if self.state == "approved" else None
-        return gates.Waiver(self.id, self.expires_at, self.requested_by, approved_by)
+    def as_judged(self, persons: Mapping[str, str]) -> gates.Waiver:
+        """What the gate engine sees of it; ``persons`` are the people behind the names."""
+        approved_by = persons[self.decided_by] if self.decided_by and self.state == "approved" else None
+        return gates.Waiver(self.id, self.expires_at, persons[self.requested_by], approved_by)
 
 
 def check_request(policy: Policy, kind_id: str, expires_at: datetime, now: datetime) -> None:

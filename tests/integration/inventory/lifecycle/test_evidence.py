@@ -52,6 +52,30 @@ async def test_document_counts_with_the_bytes_that_it_had_and_until_its_last_day
     assert shown["sha256"] == evidence["sha256"] != newer.json()["sha256"]
 
 
+async def test_paper_that_came_to_end_sooner_takes_its_evidence_with_it(steward: Harness) -> None:
+    """Whatever its last day was when it was named, also where a new file says so, and until that is taken back."""
+    system = await register_system(steward)
+    kind = "replacement_plan"
+    for change in ("told", "file"):
+        evidence = await name_document(steward, system, kind, "report")
+        assert await why(steward, system, "retiring", kind) is None
+        url = f"/inventory/v1/documents/{evidence['reference']}"
+        shown = (await steward.admin.get(url)).json()
+        headers, ended = {"If-Match": '"1"'}, {"valid_until": "2020-12-31"}
+        if change == "told":
+            body = {"title": shown["title"], "asset_ids": shown["asset_ids"], **ended}
+            answer = await steward.admin.put(url, json=body, headers=headers)
+        else:
+            files = {"file": ("plan.txt", b"Another plan")}
+            answer = await steward.admin.post(f"{url}/versions", data=ended, files=files, headers=headers)
+        assert answer.is_success, answer.text
+        assert "was valid until 2021-01-01" in str(await why(steward, system, "retiring", kind))
+        assert (await steward.admin.get(f"/inventory/v1/evidence/{evidence['id']}")).json()["valid_until"] is None
+    lasting = (await steward.admin.put(url, json=body | {"valid_until": None}, headers={"If-Match": '"2"'})).status_code
+    assert lasting == 200
+    assert await why(steward, system, "retiring", kind) is None
+
+
 async def test_word_is_enough_only_where_the_policy_takes_it(steward: Harness) -> None:
     """Not for a certificate, and not from somebody of the wrong role."""
     system = await register_system(steward)

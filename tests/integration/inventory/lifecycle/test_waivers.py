@@ -7,12 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
+from services.inventory.assets.handlers import find_asset
+from services.inventory.lifecycle.domain import GateClosed
+from services.inventory.lifecycle.handlers import gates_of, move_asset
 from services.inventory.policies.handlers import BUILT_IN
 from services.inventory.waivers.handlers import decide_waiver, request_waiver
 from shared.errors import Conflict
 from shared.transactions import begin
 from tests.harness import Harness
-from tests.integration.inventory.earning import earn, waive
+from tests.integration.inventory.earning import earn, give, waive
 from tests.integration.inventory.lifecycle.steps import ask_move, gate, why
 from tests.integration.inventory.requests import ASSETS, check_malformed, register_system
 
@@ -93,6 +96,23 @@ async def test_expired_waiver_does_not_count(steward: Harness) -> None:
     with pytest.raises(Conflict):
         async with begin(pool, "inventory", actor="alice") as tx:
             await decide_waiver(tx, late.id, 1, "approved", "my own")
+
+
+async def test_waiver_that_expires_between_two_looks_opens_nothing(steward: Harness) -> None:
+    """The gates were open when they were looked at, and are closed at the instant of its end; so is the move."""
+    system = await register_system(steward)
+    waiver = await waive(steward, system, KIND, days=1)
+    await give(steward, system, "approved_work")
+    pool, end = steward.pools["inventory"], datetime.fromisoformat(waiver["expires_at"])
+    async with pool.acquire() as conn:
+        asset = await find_asset(conn, system["id"])
+        looks = [await gates_of(conn, asset, now) for now in (end - timedelta(microseconds=1), end)]
+    allowed = [one.allowed for look in looks for one in look.next if one.to_state == "maintenance"]
+    assert allowed == [True, False]
+    with pytest.raises(GateClosed, match="Open maintenance window"):
+        async with begin(pool, "inventory", actor="alice", now=end) as tx:
+            await move_asset(tx, system["id"], system["version"], "maintenance", "the work begins")
+    assert (await steward.admin.get(f"{ASSETS}/{system['id']}")).json()["state"] == "in_service"
 
 
 async def test_what_must_be_proved_is_never_waived(steward: Harness) -> None:
