@@ -216,6 +216,19 @@ async def test_long_lists_of_components_have_pages(hospital: Hospital) -> None:
     assert part_of(answer.text, "components").count("Bay ") == 10
 
 
+async def test_long_lists_of_nodes_have_pages(hospital: Hospital) -> None:
+    """As those of components."""
+    system = await register_system(hospital.steward)
+    for n in range(51):
+        await register_node(hospital.steward, system, name=f"Modality {n:02}", port=20_000 + n)
+    shown = part_of(await hospital.page(f"/assets/{system['id']}"), "nodes")
+    assert shown.count("Modality ") == 50
+    more = re.search(r'href="(\?nodes=[^"#]+)#nodes">More nodes', shown)
+    assert more
+    answer = await hospital.visit().get(f"/console/assets/{system['id']}{more[1]}")
+    assert part_of(answer.text, "nodes").count("Modality ") == 1
+
+
 async def test_open_alerts_of_an_asset_and_its_nodes_stand_first(hospital: Hospital) -> None:
     """Those of others do not."""
     system = await register_system(hospital.steward)
