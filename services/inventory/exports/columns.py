@@ -190,5 +190,52 @@ ONLY_TOLD: Mapping[str, Sequence[Column]] = {
         *(Column("size", "48213", "integer"), Column("sha256", "2c26b46b"), Column("made_at", "", "moment")),
         Column("made_by", "alice"),
     ),
+    "recyclers": (
+        *(ID, Column("name", "Greenloop Recycling"), Column("certificates", "[]", "json")),
+        Column("downstream", "Copperworks North", "list"),
+    ),
+    "approved_software": (
+        *(ID, Column("site", "north"), Column("name", "PostgreSQL*"), Column("versions", ">=16, <18")),
+        *(Column("software_type", "application"), Column("asset_type", "server"), Column("note", "")),
+    ),
+    "end_rules": (Column("type", "drive"), Column("rule", '{"max_age_months":48}', "json")),
+    "replacement_orders": (
+        *(ID, Column("site", "north"), Column("asset", AN_ID), Column("name", "Bay 4"), Column("type", "drive")),
+        *(Column("state", "due"), Column("due", "2029-05-14", "day"), Column("order_by", "2029-02-14", "day")),
+        *(Column("ground", "age"), Column("why", ""), Column("reference", "PO-2026-118")),
+        *(Column("waived_until", "2027-03-31", "day"), Column("reason", "")),
+    ),
+    "transitions": (
+        *(ID, Column("site", "north"), Column("asset", AN_ID), Column("from_state", "in_service")),
+        *(Column("to_state", "retiring"), Column("reason", ""), Column("actor", "alice"), Column("at", "", "moment")),
+    ),
+    "evidence": (
+        *(ID, Column("site", "north"), Column("asset", AN_ID), Column("kind", "needs_assessment")),
+        *(Column("source", "document"), Column("what", "needs_assessment"), Column("reference", AN_ID)),
+        *(Column("sha256", "2c26b46b"), Column("statement", ""), Column("role", "operator")),
+        *(Column("covers", AN_ID, "list"), Column("at", "", "moment"), Column("valid_until", "", "moment")),
+        *(Column("policy_version", "1", "integer"), Column("recorded_by", "alice")),
+        *(Column("recorded_at", "", "moment"), Column("revoked_by", "bruno"), Column("revoked_at", "", "moment")),
+        Column("revoked_reason", ""),
+    ),
+    "waivers": (
+        *(ID, Column("site", "north"), Column("asset", AN_ID), Column("kind", "capacity_forecast")),
+        *(Column("state", "approved"), Column("reason", ""), Column("expires_at", "", "moment")),
+        *(Column("requested_by", "alice"), Column("requested_at", "", "moment"), Column("decided_by", "bruno")),
+        *(Column("decided_at", "", "moment"), Column("decision_reason", "")),
+    ),
+    "custody": (
+        *(ID, Column("site", "north"), Column("asset", AN_ID), Column("number", "1", "integer")),
+        *(Column("kind", "picked_up"), Column("from_holder", "IT store"), Column("to_holder", "Greenloop Recycling")),
+        *(Column("at", "", "moment"), Column("place", "Loading dock"), Column("seal", "S-20417")),
+        *(Column("person", "Ada Berg"), Column("recycler", AN_ID), Column("recorded_by", "alice")),
+        Column("recorded_at", "", "moment"),
+    ),
+    "disposals": (
+        *(Column("site", "north"), Column("asset", AN_ID), Column("recycler", "Greenloop Recycling")),
+        *(Column("reference", "GL-118"), Column("type", "drive"), Column("serial", "QB-7781-204")),
+        *(Column("manufacturer", "Seaquest"), Column("model", "SQ 18"), Column("weight_kg", "0.72", "decimal")),
+        *(Column("category", "it_equipment"), Column("recorded_by", "alice"), Column("recorded_at", "", "moment")),
+    ),
 }
-"""What is exported only: what is told of documents."""
+"""What is exported only, and what no list can bring back."""

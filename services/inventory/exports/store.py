@@ -82,6 +82,29 @@ SOURCES: Mapping[str, tuple[str, str]] = {
            FROM documents d JOIN document_versions v ON v.document_id = d.id AND v.version = d.version""",
         _WITH_GROUP.format("site"),
     ),
+    "recyclers": ("SELECT * FROM recyclers", _ALL),
+    "approved_software": ("SELECT *, site_id AS site FROM approved_software", _WITH_GROUP.format("site")),
+    "end_rules": ("SELECT *, type AS id FROM end_rules", _ALL),
+    "replacement_orders": (
+        "SELECT *, site_id AS site, asset_id AS asset FROM replacement_orders",
+        _SEEN.format("site"),
+    ),
+    "transitions": (
+        """SELECT t.*, t.asset_id AS asset, a.site_id AS site FROM transitions t JOIN assets a ON a.id = t.asset_id""",
+        _SEEN.format("site"),
+    ),
+    "evidence": ("SELECT *, site_id AS site, asset_id AS asset FROM evidence", _SEEN.format("site")),
+    "waivers": ("SELECT *, site_id AS site, asset_id AS asset FROM waivers", _SEEN.format("site")),
+    "custody": (
+        "SELECT *, site_id AS site, asset_id AS asset, recycler_id AS recycler FROM custody",
+        _SEEN.format("site"),
+    ),
+    "disposals": (
+        """SELECT l.*, l.asset_id AS id, l.asset_id AS asset, d.site_id AS site, d.recycler, d.reference, d.recorded_by,
+                  d.recorded_at
+           FROM disposal_lines l JOIN disposals d ON d.id = l.disposal_id""",
+        _SEEN.format("site"),
+    ),
 }
 """Of each kind, its rows, and which of them are seen by who sees the sites ``$1`` (null: all)."""
 

@@ -274,7 +274,7 @@ class Hardware:
         self, row: Row, values: Values, old: Values, definitions: Mapping[tuple[str, str], FieldDefinition]
     ) -> Planned | Outcome:
         for name in FIXED:
-            if name in values and values[name] != old[name]:
+            if name in values and values[name] != old[name] and not (self.restoring and name == "state"):
                 rule = f"stays {old[name]}: a state is moved by a transition, all else is for ever"
                 raise Malformed(name, rule, str(old[name]))
         before = {name: old[COLUMN_OF.get(name, name)] for name in CHANGING}

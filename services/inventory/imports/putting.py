@@ -78,6 +78,9 @@ class Putting:
         if old is not None:
             if "id" not in values and kind in BY_SPELLING:
                 del values["name"]
+            if self.restoring:
+                # It tells of where a thing began again, and that may have gone on since.
+                values.pop("state", None)
             return await self._change(kind, row, values, old)
         if "id" not in values or kind == "sites":
             return await self._make(kind, row, values, of_new(row.values), None)
