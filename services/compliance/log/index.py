@@ -1,16 +1,13 @@
 """The index row of an entry: what search finds it by. It is derived from the entry alone, and so can be checked.
 
-Rows are built in the binary form of PostgreSQL's COPY (documentation of COPY, "Binary Format"): each has the same
-width, so rows are compared and written as bytes, thousands at a time.
+Rows are built in the binary form of PostgreSQL's COPY (documentation of COPY, "Binary Format"): thousands are written
+at a time.
 """
 
-from binascii import Error, unhexlify
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from itertools import chain, repeat
-from struct import Struct, unpack
+from struct import Struct
 from typing import Annotated, Protocol
 
 import msgspec
@@ -22,8 +19,6 @@ MENTION_COLUMNS = ("index", "time", "subject", "site")
 EVENT_ROW_BYTES = 80
 _EVENT_ROW = Struct(">6sqiq28sqihihih").pack
 _EVENT_ROW_BEGIN = Struct(">hi").pack(len(EVENT_COLUMNS), 8)
-_EVENT_ROW_PARTS = "6sqiq28sq18s"
-_NUMBERED = Struct(">ihihih")
 _SUBJECT_AND_ACTOR = Struct(">iqiqi").pack
 _MENTION_ROW = Struct(">hiqiqiqih").pack
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -33,7 +28,6 @@ DIGEST_BYTES = 8
 UUID_LENGTH = 36
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_DAY = 86_400_000_000
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -106,42 +100,6 @@ def subject_and_actor(subject: str, actor: str) -> bytes:
     return _SUBJECT_AND_ACTOR(8, digest(subject), 8, digest(actor), 8)
 
 
-def index_rows(
-    first: int, times: Sequence[int], named: Iterable[bytes], correlations: Iterable[int], numbered: Iterable[bytes]
-) -> bytes:
-    """The rows of successive entries side by side, as ``index_row`` makes them, in half the time.
-
-    ``named`` are by ``subject_and_actor``, ``correlations`` by ``correlation_digests``, ``numbered`` by ``numbers_of``.
-    """
-    columns = zip(
-        repeat(_EVENT_ROW_BEGIN),
-        range(first, first + len(times)),
-        repeat(8),
-        times,
-        named,
-        correlations,
-        numbered,
-        strict=False,
-    )
-    return _rows_layout(len(times)).pack(*chain.from_iterable(columns))
-
-
-@lru_cache(256)
-def _rows_layout(count: int) -> Struct:
-    return Struct(f">{count * _EVENT_ROW_PARTS}")
-
-
-def numbers_of(site: int, kind: int, outcome: int) -> bytes:
-    """What a row has behind the correlation, widths included."""
-    return _NUMBERED.pack(2, site, 2, kind, 2, outcome)
-
-
-def site_and_type(numbered: bytes) -> tuple[int, int]:
-    """The site's and the type's number in what ``numbers_of`` made."""
-    _, site, _, kind, _, _ = _NUMBERED.unpack(numbered)
-    return site, kind
-
-
 def mention_rows(index: int, time: int, site: int, told: Told) -> bytes:
     """The rows of ``mentions`` for one entry, in the order of the digests."""
     if told.system_id is None and told.systems is None:
@@ -157,12 +115,6 @@ def named_in(told: Told) -> set[str]:
         ids = [system.get("id") for system in told.systems if isinstance(system, dict)]
         named |= {system_id for system_id in ids if isinstance(system_id, str)}
     return named
-
-
-def all_microseconds(instants: Iterable[datetime]) -> list[int]:
-    """The same as ``microseconds`` of each."""
-    since = [instant - _EPOCH for instant in instants]
-    return [span.days * _DAY + span.seconds * 1_000_000 + span.microseconds for span in since]
 
 
 def microseconds(instant: datetime) -> int:
@@ -195,26 +147,3 @@ def correlation_digest(text: str) -> int:
             return digest(text)
         return value - 2**64 if value >= 2**63 else value
     return digest(text)
-
-
-def correlation_digests(texts: Sequence[str]) -> Sequence[int]:
-    """The same of each; many UUIDs are read at once."""
-    raw = _uuids(texts)
-    if raw is None:
-        return [correlation_digest(text) for text in texts]
-    kept = bytearray(len(raw) // 2)
-    for place, taken in enumerate((0, 1, 2, 3, 4, 5, 14, 15)):
-        kept[place::8] = raw[taken::16]
-    return unpack(f">{len(texts)}q", kept)
-
-
-def _uuids(texts: Sequence[str]) -> bytes | None:
-    """Their 16 bytes each side by side, if all of them are 32 hexadecimal digits with hyphens where UUIDs have them."""
-    joined, hyphens = "".join(texts), "-" * len(texts)
-    if {*map(len, texts)} != {UUID_LENGTH} or any(joined[at::UUID_LENGTH] != hyphens for at in (8, 13, 18, 23)):
-        return None
-    try:
-        raw = unhexlify(joined.encode().translate(None, b"-"))
-    except (Error, UnicodeEncodeError):
-        return None
-    return raw if len(raw) == 16 * len(texts) else None

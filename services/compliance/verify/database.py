@@ -5,6 +5,7 @@ from asyncio import Runner, Task
 from collections.abc import Awaitable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -12,6 +13,7 @@ import asyncpg
 from services.compliance.log.bundle import CHUNK, NotABundle, unpack
 from services.compliance.log.entry import format_time
 from services.compliance.verify import store
+from services.compliance.verify.columns import EVENT, MENTION, RowReader
 from services.compliance.verify.domain import (
     BUNDLE,
     Computed,
@@ -25,7 +27,6 @@ from services.compliance.verify.domain import (
     Rows,
 )
 from services.compliance.verify.pieces import check_width
-from services.compliance.verify.rows import EVENT, MENTION, RowReader
 from services.compliance.verify.sums import (
     check_days,
     check_gaps,
@@ -38,8 +39,11 @@ from services.compliance.verify.sums import (
 from shared.database import CLOSE_SECONDS, connect
 from shared.errors import Unavailable
 
-STEP = 2048
+STEP = 8192
 """How many index rows are asked for at a time."""
+
+_format_again = lru_cache(4)(format_time)
+"""For the chunks of one batch, which have the same time."""
 
 T = TypeVar("T")
 Conn: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -111,25 +115,25 @@ class DatabaseReader:
             return
         chunks = self._ask(store.select_chunks(self._conn, first, end))
         strays = [start for start in chunks if start % CHUNK]
-        mentions = RowReader(self._ask(store.copy_mentions(self._conn, first, end)), MENTION.size)
+        mentions = RowReader(self._ask(store.select_mentions(self._conn, first, end)), MENTION)
         with closing(self._events(first, end)) as steps:
             for begin, stop, events in steps:
                 for start in range(begin, stop, CHUNK):
                     until = min(start + CHUNK, end)
                     body, hashes, recorded_at = self._chunk(start, until, chunks, strays)
-                    recorded = None if recorded_at is None else format_time(recorded_at)
+                    recorded = None if recorded_at is None else _format_again(recorded_at)
                     yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
 
     def _events(self, first: int, end: int) -> Generator[tuple[int, int, RowReader], None, None]:
         """The index rows, so many at a time as a socket holds: PostgreSQL makes the next while these are looked at."""
-        sent = self._send(store.copy_events(self._conn, first, min(first + STEP, end)))
+        sent = self._send(store.select_events(self._conn, first, min(first + STEP, end)))
         try:
             for start in range(first, end, STEP):
                 stop = min(start + STEP, end)
                 rows = self._ask(sent)
                 if stop < end:
-                    sent = self._send(store.copy_events(self._conn, stop, min(stop + STEP, end)))
-                yield start, stop, RowReader(rows, EVENT.size)
+                    sent = self._send(store.select_events(self._conn, stop, min(stop + STEP, end)))
+                yield start, stop, RowReader(rows, EVENT)
         finally:
             self._ask(_ended(sent))
 

@@ -4,18 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from struct import Struct
 
-from services.compliance.log.index import (
-    StoredEvent,
-    all_microseconds,
-    correlation_digests,
-    index_rows,
-    mention_rows,
-    numbers_of,
-    site_and_type,
-    subject_and_actor,
-)
+from services.compliance.log.index import StoredEvent, digest, mention_rows
 from services.compliance.log.outcome import outcome_of
+from services.compliance.verify.columns import MENTION, Columns, all_microseconds, bigints, correlations
 from services.compliance.verify.domain import Faulty, Numbers, Span, Totals
 
 DAY = 86_400_000_000
@@ -26,16 +19,21 @@ Named = tuple[str, str, str, str, object]
 """What an event says that its row has a digest or a number of: subject, actor, site, type, and its data's outcome."""
 
 Parts = tuple[bytes, bytes]
-"""What follows for the row: `subject_and_actor`, and `numbers_of`."""
+"""What its row has for these: the digests of subject and actor; the numbers of site and type, and the outcome."""
+
+_DIGESTS = Struct(">qq")
+_NUMBERED = Struct(">hhh")
+_COPIED_MENTION = Struct(">6x8s4x8s4x8s4x2s")
+"""A row as `mention_rows` makes it for COPY, with the widths of its columns in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The rows of successive events from the ``first`` on, as COPY gives them."""
+    """The columns of the rows of successive events from the ``first`` on."""
 
     first: int
-    events: bytes
-    mentions: bytes
+    events: Columns
+    mentions: Columns
     times: Sequence[int]
     numbered: Sequence[bytes]
 
@@ -48,7 +46,8 @@ class Derived:
         if latest // DAY != day:
             counts = Counter((time // DAY, part) for time, part in zip(self.times, self.numbered, strict=True))
         for (day, part), count in counts.items():
-            totals.days[day, *site_and_type(part)] += count
+            site, kind, _ = _NUMBERED.unpack(part)
+            totals.days[day, site, kind] += count
 
 
 def derive(events: Sequence[StoredEvent], first: int, numbers: Numbers) -> Derived:
@@ -58,18 +57,24 @@ def derive(events: Sequence[StoredEvent], first: int, numbers: Numbers) -> Deriv
     """
     named, numbered = zip(*_parts(events, first, numbers), strict=True)
     times = all_microseconds([event.time for event in events])
-    correlations = correlation_digests([event.correlationid for event in events])
-    rows = index_rows(first, times, named, correlations, numbered)
+    rows = (
+        bigints(range(first, first + len(events))),
+        bigints(times),
+        b"".join(named),
+        correlations([event.correlationid for event in events]),
+        b"".join(numbered),
+    )
     return Derived(first, rows, _mentions(events, first, times, numbered), times, numbered)
 
 
-def _mentions(events: Sequence[StoredEvent], first: int, times: Sequence[int], numbered: Sequence[bytes]) -> bytes:
+def _mentions(events: Sequence[StoredEvent], first: int, times: Sequence[int], numbered: Sequence[bytes]) -> Columns:
     telling = [
         at for at, event in enumerate(events) if event.data.system_id is not None or event.data.systems is not None
     ]
-    return b"".join(
-        [mention_rows(first + at, times[at], site_and_type(numbered[at])[0], events[at].data) for at in telling]
+    rows = b"".join(
+        [mention_rows(first + at, times[at], _NUMBERED.unpack(numbered[at])[0], events[at].data) for at in telling]
     )
+    return tuple(map(b"".join, zip(*_COPIED_MENTION.iter_unpack(rows), strict=True))) or (b"",) * len(MENTION)
 
 
 class _Remembered(dict[Named, Parts]):
@@ -94,8 +99,8 @@ _remembered = lru_cache(2)(_Remembered)
 def _make_parts(named: Named, numbers: Numbers) -> Parts:
     """Raises KeyError for a site or a type without a number."""
     subject, actor, site, kind, outcome = named
-    numbered = numbers_of(numbers.sites[site], numbers.types[kind], outcome_of(kind, outcome))
-    return subject_and_actor(subject, actor), numbered
+    numbered = _NUMBERED.pack(numbers.sites[site], numbers.types[kind], outcome_of(kind, outcome))
+    return _DIGESTS.pack(digest(subject), digest(actor)), numbered
 
 
 def _parts(events: Sequence[StoredEvent], first: int, numbers: Numbers) -> list[Parts]:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from services.compliance.log.tree import TILE
+from services.compliance.verify.columns import Columns
 from shared.errors import StewardError
 
 BUNDLE = TILE
@@ -102,10 +103,10 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a database holds beside a chunk: its index rows, in the binary form of COPY, and when it was recorded."""
+    """What a database holds beside a chunk: the columns of its index rows, and when it was recorded."""
 
-    events: bytes
-    mentions: bytes
+    events: Columns
+    mentions: Columns
     recorded_at: str | None
 
 

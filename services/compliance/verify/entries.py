@@ -145,7 +145,9 @@ def check_order(
 def _runs(told: Sequence[E]) -> Iterator[tuple[Sequence[E], bool]]:
     """Events up to and with each manifest, or whatever else their order is to remember; then those after the last."""
     done = 0
-    for last in [at for at, one in enumerate(told) if one.type in LANDMARKS]:
+    types = [one.type for one in told]
+    ends = () if LANDMARKS.isdisjoint(types) else [at for at, kind in enumerate(types) if kind in LANDMARKS]
+    for last in ends:
         yield told[done : last + 1], True
         done = last + 1
     if done < len(told):
@@ -157,15 +159,16 @@ def _pass_run(headers: Sequence[bytes], told: Sequence[E], order: Order) -> bool
 
     All are compared as one string. None of them holds a line feed, so what is the same is so line by line.
     """
-    sites = {one.siteid for one in told}
+    sites = [one.siteid for one in told]
     stamps = _stamps(headers, order.last_recorded)
-    if stamps is None or not sites <= order.heads.keys():
+    if stamps is None or not {*sites} <= order.heads.keys():
         return False
-    numbers = {site: count(order.heads[site]).__next__ for site in sites}
-    due = [f"{(site := one.siteid)} {numbers[site]()} {stamp}" for one, stamp in zip(told, stamps, strict=False)]
+    numbers = {site: count(order.heads[site]) for site in {*sites}}
+    following = map(next, map(numbers.__getitem__, sites))
+    due = [f"{site} {number} {stamp}" for site, number, stamp in zip(sites, following, stamps, strict=False)]
     if "\n".join(due).encode() != b"\n".join(headers):
         return False
-    grown = {site: number() for site, number in numbers.items()}
+    grown = {site: next(number) for site, number in numbers.items()}
     order.heads |= grown
     order.grown |= grown
     order.last_recorded = recorded_at_of(headers[-1])

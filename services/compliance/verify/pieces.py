@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from services.compliance.log.index import StoredEvent, read_event
 from services.compliance.log.tree import HASH_BYTES, fold, leaf_hashes
+from services.compliance.verify.columns import join
 from services.compliance.verify.derived import Derived, derive
-from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Totals
+from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Rows, Totals
 from services.compliance.verify.entries import (
     UNREADABLE,
     Lines,
@@ -125,13 +126,13 @@ def _check_at_once(pieces: Sequence[Piece], numbers: Numbers | None, seen: Range
 
 def _has_rows(pieces: Sequence[Piece], derived: Derived, headers: Sequence[bytes]) -> bool:
     """Whether what is stored beside the entries with these headers is what follows from them."""
-    events = mentions = b""
+    there: list[Rows] = []
     for piece in pieces:
-        rows, last = piece.rows, headers[piece.end - 1 - pieces[0].first]
-        if rows is None or not last.endswith((rows.recorded_at or "").encode()):
+        last = headers[piece.end - 1 - pieces[0].first]
+        if piece.rows is None or not last.endswith((piece.rows.recorded_at or "").encode()):
             return False
-        events += rows.events
-        mentions += rows.mentions
+        there.append(piece.rows)
+    events, mentions = join([rows.events for rows in there]), join([rows.mentions for rows in there])
     return derived.events == events and derived.mentions == mentions
 
 

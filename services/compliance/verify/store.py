@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.compliance.log.index import COPY_HEADER, COPY_TRAILER
+from asyncpg import Record
+
+from services.compliance.verify.columns import Columns
 from services.compliance.verify.domain import ManifestRow, Noted, PartitionRow
 from shared.database import Connection
 
@@ -60,33 +62,44 @@ async def select_chunks(conn: Connection, first: int, end: int) -> dict[int, Chu
     return {row["start"]: (row["body"], row["hashes"], row["recorded_at"]) for row in rows}
 
 
-async def copy_events(conn: Connection, first: int, end: int) -> bytes:
-    """The index rows of entries from ``first`` up to ``end``, in the binary form of COPY, by index."""
-    return await _copy(
-        conn,
-        f"""SELECT index, time, subject, actor, correlation, site, type, outcome
-            FROM events WHERE index >= {first:d} AND index < {end:d} ORDER BY index""",  # noqa: S608 -- two numbers
+async def select_events(conn: Connection, first: int, end: int) -> Columns:
+    """The columns of the index rows of entries from ``first`` up to ``end``, by index, laid out as EVENT says.
+
+    Where a column holds nothing, which it may not, there stands a time, digest or outcome that no entry has.
+    """
+    row = await conn.fetchrow(
+        r"""SELECT string_agg(int8send(index), ''),
+                   string_agg(coalesce(timestamptz_send(time), '\x8000000000000000'), ''),
+                   string_agg(coalesce(int8send(subject) || int8send(actor), '\x80000000000000008000000000000000'), ''),
+                   string_agg(coalesce(int8send(correlation), '\x8000000000000000'), ''),
+                   string_agg(coalesce(int2send(site) || int2send(type) || int2send(outcome), '\x800080008000'), '')
+            FROM (SELECT * FROM events WHERE index >= $1 AND index < $2 ORDER BY index) AS part""",
+        first,
+        end,
     )
+    return _columns(row)
 
 
-async def copy_mentions(conn: Connection, first: int, end: int) -> bytes:
-    """The mentions of entries from ``first`` up to ``end``, in the binary form of COPY, by index and subject."""
-    return await _copy(
-        conn,
-        f"""SELECT index, time, subject, site FROM mentions WHERE index >= {first:d} AND index < {end:d}
-            ORDER BY index, subject, time, site""",  # noqa: S608 -- two numbers
+async def select_mentions(conn: Connection, first: int, end: int) -> Columns:
+    """The columns of the mentions of entries from ``first`` up to ``end``, by index and subject, as MENTION says.
+
+    Where one holds nothing, there stands a time, digest or site that no entry has.
+    """
+    row = await conn.fetchrow(
+        r"""SELECT string_agg(int8send(index), ''),
+                   string_agg(coalesce(timestamptz_send(time), '\x8000000000000000'), ''),
+                   string_agg(coalesce(int8send(subject), '\x8000000000000000'), ''),
+                   string_agg(coalesce(int2send(site), '\x8000'), '')
+            FROM (SELECT * FROM mentions WHERE index >= $1 AND index < $2
+                  ORDER BY index, subject, time, site) AS part""",
+        first,
+        end,
     )
+    return _columns(row)
 
 
-async def _copy(conn: Connection, query: str) -> bytes:
-    """What is asked without parameters: with any, asyncpg asks three times."""
-    parts: list[bytes] = []
-
-    async def take(part: bytes) -> None:
-        parts.append(part)
-
-    await conn.copy_from_query(query, output=take, format="binary")
-    return b"".join(parts)[len(COPY_HEADER) : -len(COPY_TRAILER)]
+def _columns(row: Record | None) -> Columns:
+    return tuple([column or b"" for column in row or ()])
 
 
 async def select_subtrees(conn: Connection, level: int, first: int, end: int) -> Mapping[int, bytes]:

@@ -100,6 +100,31 @@ async def test_damage_to_a_table_is_told_by_its_kind_and_place(
     assert (fault.kind, fault.first, fault.end) == (kind, first, end), str(fault)
 
 
+@pytest.mark.parametrize("column", ["time", "subject", "actor", "correlation", "site", "type", "outcome"])
+async def test_a_row_that_holds_nothing_in_a_column_is_no_row_of_its_entry(database: str, column: str) -> None:
+    """Neither in the place of the right one nor beside it."""
+    nullable = f"ALTER TABLE events ALTER {column} DROP NOT NULL"
+    fault = await fault_after(
+        database,
+        f"""{nullable}; INSERT INTO events SELECT * FROM events WHERE index = 300;
+            UPDATE events SET {column} = NULL WHERE ctid = (SELECT max(ctid) FROM events WHERE index = 300)""",
+    )
+    assert (fault.kind, fault.first, fault.end) == ("index-extra", 300, 301), str(fault)
+    async with connected(database) as conn:
+        await conn.execute(f"DELETE FROM events WHERE index = 300 AND {column} IS NOT NULL")
+    found = (await verified(database))[0].fault
+    assert found is not None
+    assert (found.kind, found.first, found.end) == ("index", 300, 301), str(found)
+
+
+@pytest.mark.parametrize("column", ["time", "subject", "site"])
+async def test_a_mention_that_holds_nothing_in_a_column_is_none(database: str, column: str) -> None:
+    """Which the table does not allow until its owner does."""
+    nullable = f"ALTER TABLE mentions ALTER {column} DROP NOT NULL"
+    fault = await fault_after(database, f"{nullable}; UPDATE mentions SET {column} = NULL WHERE index = 300")
+    assert (fault.kind, fault.first, fault.end) == ("mention", 300, 301), str(fault)
+
+
 @pytest.mark.parametrize("how", [{}, {"step": 256}, {"step": 256, "workers": 2}])
 async def test_a_sound_log_verifies_in_any_number_of_processes(database: str, how: dict[str, int]) -> None:
     """They all see the same moment, and what they find is joined to the same result."""

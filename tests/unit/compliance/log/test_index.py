@@ -11,20 +11,12 @@ from uuid_utils import uuid7
 
 import services.compliance
 from services.compliance.log.index import (
-    StoredEvent,
     Told,
-    all_microseconds,
     correlation_digest,
-    correlation_digests,
     digest,
-    index_row,
-    index_rows,
     mention_rows,
     microseconds,
-    numbers_of,
     read_event,
-    site_and_type,
-    subject_and_actor,
 )
 from services.compliance.log.outcome import outcome_of
 
@@ -99,51 +91,3 @@ def test_times_are_microseconds_since_2000(naive: datetime, hours: int) -> None:
 def test_how_events_ended(event_type: str, word: object, outcome: int) -> None:
     """In FHIR's four steps."""
     assert outcome_of(event_type, word) == outcome
-
-
-UUIDS = st.uuids().map(str) | st.uuids().map(lambda one: str(one).upper())
-ODD = (
-    st.text(max_size=40)
-    | UUIDS.map(lambda text: text[1:] + "-")
-    | st.text("0123456789abcdef-_+ ", min_size=35, max_size=37)
-)
-
-
-@given(st.lists(UUIDS, min_size=1, max_size=9) | st.lists(UUIDS | ODD, max_size=9))
-def test_correlation_ids_have_the_same_digests_together_as_apart(texts: list[str]) -> None:
-    """UUIDs, what only looks like one, and what makes its neighbours look like one."""
-    assert list(correlation_digests(texts)) == [correlation_digest(text) for text in texts]
-
-
-def test_neighbours_do_not_pass_for_uuids_together() -> None:
-    """The hyphens of all stand where they must, and the first id has a digit too few."""
-    texts = ["01a20112-da77-7083-8514-175cdf238b1", "f01a20112-da77-7083-8514-175cdf238b1f"]
-    assert list(correlation_digests(texts)) == [correlation_digest(text) for text in texts]
-
-
-EVENTS = st.builds(
-    StoredEvent,
-    type=st.sampled_from(["probe.result", "alert.raised"]),
-    subject=st.text(max_size=9),
-    time=st.datetimes(timezones=st.just(UTC)),
-    siteid=st.just("north"),
-    actor=st.text(max_size=9),
-    correlationid=UUIDS | ODD,
-    data=st.builds(Told, outcome=st.sampled_from(["ok", "failed", None, 1, True])),
-)
-
-
-@given(st.lists(EVENTS, min_size=1, max_size=9), st.integers(0, 2**62), st.integers(0, 2**15 - 1))
-def test_rows_are_the_same_together_as_apart(events: list[StoredEvent], first: int, site: int) -> None:
-    """Byte for byte."""
-    times = all_microseconds([event.time for event in events])
-    assert times == [microseconds(event.time) for event in events]
-    numbered = [numbers_of(site, 7, outcome_of(event.type, event.data.outcome)) for event in events]
-    assert {site_and_type(part) for part in numbered} == {(site, 7)}
-    named = [subject_and_actor(event.subject, event.actor) for event in events]
-    correlations = correlation_digests([event.correlationid for event in events])
-    rows = [
-        index_row(index, microseconds(event.time), site, 7, event, event.data)
-        for index, event in enumerate(events, first)
-    ]
-    assert index_rows(first, times, named, correlations, numbered) == b"".join(rows)
