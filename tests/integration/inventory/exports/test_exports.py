@@ -100,9 +100,8 @@ async def tell_of_a_life(admin: httpx.AsyncClient, drive: str) -> None:
     await post(admin, "recyclers", name="@Greenloop", certificates=[certificate])
     rule = {"rule": {"max_age_months": 1}}
     assert (await admin.put(f"{V1}/end-rules/drive", json=rule, headers={"If-Match": '"0"'})).is_success
-    wish = {"kind": "capacity_forecast", "reason": "=later", "expires_at": "2100-01-01T00:00:00Z"}
-    wish["expires_at"] = (datetime.now(UTC) + timedelta(days=2)).isoformat()
-    await post(admin, f"assets/{drive}/waivers", **wish)
+    ends = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    await post(admin, f"assets/{drive}/waivers", kind="capacity_forecast", reason="=later", expires_at=ends)
     await post(admin, f"assets/{drive}/evidence", kind="access_revoked", statement="=all of it")
     moved = {"to": "retiring", "reason": "+worn"}
     stands = (await admin.get(f"{V1}/assets/{drive}")).headers["etag"]
