@@ -33,7 +33,7 @@ PURE_PARTS = {
     *("append", "bundle", "entry", "index", "manifest", "outcome", "proofs", "tiles", "tiling", "tree"),
     *("counters", "known", "orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
-    *("asyncapi", "compatibility", "gates", "reading"),
+    *("asyncapi", "compatibility", "conditions", "gates", "needs", "reading"),
     *("derived", "entries", "manifests", "pieces", "rows", "seals", "stitch", "sums", "tiled"),
     *("checkpoint", "cosignature", "note", "proof_file", "submission"),
     *("cleaning", "perfdata", "statuses"),

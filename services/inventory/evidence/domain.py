@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 from services.inventory.assets.domain import Asset, check_not_ended
 from services.inventory.documents.domain import Document
 from services.inventory.lifecycle.gates import AssetFacts, Evidence
-from services.inventory.policies.domain import EventSource, EvidenceKind, Policy, StatementSource, values_at
+from services.inventory.policies.conditions import values_at
+from services.inventory.policies.domain import EventSource, EvidenceKind, Policy, StatementSource
 from shared.errors import Conflict, Forbidden, Malformed, NotFound
 from shared.events import GROUP, Instant
 from shared.events.inventory import EvidenceChanged

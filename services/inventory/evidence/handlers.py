@@ -32,7 +32,8 @@ from services.inventory.lifecycle.domain import FINAL
 from services.inventory.lifecycle.facts import facts_of
 from services.inventory.people.domain import check_is_person
 from services.inventory.people.handlers import same_person
-from services.inventory.policies.domain import EventSource, EvidenceKind, Policy, values_at
+from services.inventory.policies.conditions import values_at
+from services.inventory.policies.domain import EventSource, EvidenceKind, Policy
 from services.inventory.policies.handlers import newest_policy
 from shared.database import Connection
 from shared.errors import Conflict, NotFound

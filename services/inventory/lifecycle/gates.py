@@ -6,9 +6,10 @@ Evidence that was recorded under an earlier version of the policy is judged by t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from services.inventory.policies.domain import BEFORE_SERVICE, EvidenceKind, Fact, Policy
+from services.inventory.lifecycle.needs import Need, Needs, needs_of_adopted, needs_of_move
+from services.inventory.policies.domain import Fact, Policy
 from shared.events.inventory import LifecycleState
 
 CLOCK_MERCY = timedelta(minutes=5)
@@ -61,8 +62,7 @@ class AssetFacts:
     said: Mapping[Fact, str | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """A kind that is there, and by what: ids of evidence, ``waiver`` and its id, or ``computed``."""
 
     kind: str
@@ -70,8 +70,7 @@ class Met:
     by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """A kind that is not there, how to get it, and why what is there does not do."""
 
     kind: str
@@ -80,8 +79,7 @@ class Missing:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether the asset may move, under which version of the policy."""
 
     to_state: LifecycleState
@@ -100,10 +98,10 @@ def decide(
     now: datetime,
 ) -> Decision:
     """Judges one move by the evidence and waivers of the asset, each by kind."""
-    needs = policy.needs(facts.state, to_state, facts.classes)
+    needs = needs_of_move(policy, facts.state, to_state, facts.classes)
     if needs is None:
         return Decision(to_state, False, policy.version, (), (_no_way(policy, facts.state, to_state),))
-    met, missing = _sorted(policy, needs, facts, evidence, waivers, now)
+    met, missing = _sorted(needs, facts, evidence, waivers, now)
     return Decision(to_state, not missing, policy.version, met, missing)
 
 
@@ -115,114 +113,94 @@ def owed_by_adopted(
     now: datetime,
 ) -> tuple[Missing, ...]:
     """What an asset that was adopted in service lacks of the gates that it never passed."""
-    owed = dict(
-        need
-        for move in policy.moves
-        if move.from_state in BEFORE_SERVICE and move.to_state in policy.owed_by_adopted
-        for need in policy.needs(move.from_state, move.to_state, facts.classes) or ()
-    )
-    return _sorted(policy, tuple(owed.items()), facts, evidence, waivers, now)[1]
+    return _sorted(needs_of_adopted(policy, facts.classes), facts, evidence, waivers, now)[1]
 
 
 def _sorted(
-    policy: Policy,
-    needs: tuple[tuple[str, EvidenceKind], ...],
+    needs: Needs,
     facts: AssetFacts,
     evidence: Mapping[str, Sequence[Evidence]],
     waivers: Mapping[str, Sequence[Waiver]],
     now: datetime,
 ) -> tuple[tuple[Met, ...], tuple[Missing, ...]]:
     met, missing = [], []
-    for kind_id, kind in needs:
-        earlier = _spoken_of(policy, kind, facts, evidence, now)
-        by, why = _judge(kind, facts, evidence.get(kind_id, ()), earlier, now)
-        if why and kind.waivable and (waiver := _waived(waivers.get(kind_id, ()), now)):
+    for need in needs:
+        by, why = _judge(need, facts, evidence, now)
+        if why and need.waivable and (waiver := _waived(waivers.get(need.kind, ()), now)):
             by, why = (f"waiver {waiver.id}",), ""
         if why:
-            missing.append(Missing(kind_id, kind.title, kind.how, why))
+            missing.append(Missing(need.kind, need.title, need.how, why))
         else:
-            met.append(Met(kind_id, kind.title, by))
+            met.append(Met(need.kind, need.title, by))
     return tuple(met), tuple(missing)
 
 
-def _spoken_of(
-    policy: Policy,
-    kind: EvidenceKind,
-    facts: AssetFacts,
-    evidence: Mapping[str, Sequence[Evidence]],
-    now: datetime,
-) -> Sequence[Evidence] | None:
-    """What counts of the evidence that a statement of the kind speaks of; None where it speaks of none."""
-    if kind.statement is None or kind.statement.other_than is None:
-        return None
-    other = policy.evidence[kind.statement.other_than]
-    return [one for one in evidence.get(kind.statement.other_than, ()) if not fault_of(other, one, facts, now)]
+def _judge(
+    need: Need, facts: AssetFacts, evidence: Mapping[str, Sequence[Evidence]], now: datetime
+) -> tuple[tuple[str, ...], str]:
+    """By what the kind is met, or why it is not: nothing is worded that nobody needs to read."""
+    whys = []
+    for fact in need.facts:
+        why = facts.said.get(fact, "it is not known yet")
+        if why is None:
+            return ("computed",), ""
+        whys.append(why)
+    earlier = None if need.other is None else _good(need.other, facts, evidence, now)
+    good = []
+    for one in evidence.get(need.kind, ()):
+        if fault := _fault_of(need, one, facts, now):
+            whys.append(fault)
+        elif earlier is None or one.source != "statement":
+            good.append(one)
+        elif counted := _vouched(one, earlier):
+            good.append(counted)
+        else:
+            whys.append("nobody else had recorded before what it is stated of")
+    if not good:
+        return (), "; ".join(dict.fromkeys(whys)) or "nothing was recorded"
+    if need.each:
+        return _of_each(need.each, facts, good)
+    if need.capacities:
+        return _of_capacities(need.capacities, good)
+    return tuple([one.id for one in good]), ""
 
 
-def vouched(one: Evidence, earlier: Sequence[Evidence]) -> Evidence | None:
+def _good(need: Need, facts: AssetFacts, evidence: Mapping[str, Sequence[Evidence]], now: datetime) -> list[Evidence]:
+    """What counts of the evidence of a kind."""
+    return [one for one in evidence.get(need.kind, ()) if not _fault_of(need, one, facts, now)]
+
+
+def _vouched(one: Evidence, earlier: Sequence[Evidence]) -> Evidence | None:
     """A statement as far as another person had recorded before what it speaks of; None where nobody had."""
     others = [other for other in earlier if other.by != one.by and other.at <= one.at]
     covers = one.covers & frozenset[str]().union(*(other.covers for other in others))
     return replace(one, covers=covers) if others and bool(covers) == bool(one.covers) else None
 
 
-def _judge(
-    kind: EvidenceKind,
-    facts: AssetFacts,
-    given: Sequence[Evidence],
-    earlier: Sequence[Evidence] | None,
-    now: datetime,
-) -> tuple[tuple[str, ...], str]:
-    """By what the kind is met, or why it is not."""
-    whys = []
-    for fact in kind.facts:
-        why = facts.said.get(fact, "it is not known yet")
-        if why is None:
-            return ("computed",), ""
-        whys.append(why)
-    good = []
-    for one in given:
-        if fault := fault_of(kind, one, facts, now):
-            whys.append(fault)
-        elif earlier is None or one.source != "statement":
-            good.append(one)
-        elif counted := vouched(one, earlier):
-            good.append(counted)
-        else:
-            whys.append("nobody else had recorded before what it is stated of")
-    if good:
-        if kind.each:
-            return _of_each(kind.each, facts, good)
-        if kind.capacities:
-            return _of_capacities(kind.capacities, good)
-        return tuple(one.id for one in good), ""
-    return (), "; ".join(dict.fromkeys(whys)) or "nothing was recorded"
-
-
-def fault_of(kind: EvidenceKind, one: Evidence, facts: AssetFacts, now: datetime) -> str:
+def _fault_of(need: Need, one: Evidence, facts: AssetFacts, now: datetime) -> str:
     """Why a piece of evidence does not count now; empty where it does."""
     if one.revoked:
         return "what was recorded is revoked"
-    if one.at > now + CLOCK_MERCY:
+    if one.at > now and one.at > now + CLOCK_MERCY:
         return "what was recorded lies in the future"
     if one.valid_until is not None and now >= one.valid_until:
-        return f"what was recorded was valid until {one.valid_until:%Y-%m-%d %H:%M} UTC"
-    if kind.validity is not None and now - one.at >= kind.validity:
-        return f"what was recorded is older than {kind.validity_days} days"
-    if kind.since_move and facts.state_since is not None and one.at < facts.state_since:
+        return f"what was recorded was valid until {one.valid_until.isoformat(' ', 'minutes')[:16]} UTC"
+    if need.validity is not None and now - one.at >= need.validity:
+        return f"what was recorded is older than {need.validity.days} days"
+    if need.since_move and facts.state_since is not None and one.at < facts.state_since:
         return f"what was recorded is older than the move to {facts.state}"
-    if not _may_serve(kind, one):
+    if not _may_serve(need, one):
         return "the policy does not take what was recorded any more"
     return ""
 
 
-def _may_serve(kind: EvidenceKind, one: Evidence) -> bool:
+def _may_serve(need: Need, one: Evidence) -> bool:
     if one.source == "document":
-        return one.what in kind.documents
+        return one.what in need.documents
     if one.source == "event":
-        return any(source.accepts(one.data) for source in kind.events.get(one.what, ()))
-    stated = kind.statement
-    return stated is not None and one.role == stated.role and (not stated.capacities or one.what in stated.capacities)
+        accepts = need.events.get(one.what)
+        return accepts is not None and accepts(one.data)
+    return one.role == need.role is not None and (not need.capacities or one.what in need.capacities)
 
 
 def _of_each(each: str, facts: AssetFacts, good: list[Evidence]) -> tuple[tuple[str, ...], str]:

@@ -7,10 +7,12 @@ said in ``soundness.py``.
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from services.inventory.policies import conditions
+from services.inventory.policies.conditions import Check
 from shared.events import Instant
 from shared.events.documents import DocumentKind
 from shared.events.inventory import LifecycleState
@@ -60,18 +62,14 @@ class Condition(Body):
     at_least: float | None = None
     differs_from: Path | None = None
 
-    def holds(self, data: Mapping[str, Any]) -> bool:
+    @cached_property
+    def holds(self) -> Check:
         """Whether it is so in the data of an event; what the data does not say is not so."""
-        values = values_at(data, self.field)
         if self.differs_from is not None:
-            said = [value for value in values if value is not None]
-            return bool(said) and not any(value in said for value in values_at(data, self.differs_from))
-        return any(self._accepts(value) for value in values)
-
-    def _accepts(self, value: Any) -> bool:
+            return conditions.differs_from(self.field, self.differs_from)
         if self.at_least is not None:
-            return isinstance(value, int | float) and not isinstance(value, bool) and value >= self.at_least
-        return any(type(value) is type(wanted) and value == wanted for wanted in self.one_of or ())
+            return conditions.at_least(self.field, self.at_least)
+        return conditions.one_of(self.field, self.one_of or ())
 
 
 class DocumentSource(Body):
@@ -100,13 +98,15 @@ class EventSource(Body):
     ended_by: list[Line] = Field(default_factory=list, max_length=10)
     key: Path | None = None
 
-    def selects(self, data: Mapping[str, Any]) -> bool:
+    @cached_property
+    def selects(self) -> Check:
         """Whether an event with this data speaks of the kind at all."""
-        return all(condition.holds(data) for condition in self.where)
+        return conditions.all_of([condition.holds for condition in self.where])
 
-    def accepts(self, data: Mapping[str, Any]) -> bool:
+    @cached_property
+    def accepts(self) -> Check:
         """Whether an event with this data serves."""
-        return self.selects(data) and all(condition.holds(data) for condition in self.passes)
+        return conditions.all_of([condition.holds for condition in (*self.where, *self.passes)])
 
 
 class StatementSource(Body):
@@ -215,23 +215,19 @@ class Policy(Body):
             following[move.from_state] = (*following.get(move.from_state, ()), move.to_state)
         return following
 
-    @cached_property
-    def asked_before(self) -> dict[tuple[str, str, frozenset[str]], tuple[tuple[str, EvidenceKind], ...]]:
-        """What ``needs`` has answered."""
-        return {}
-
     def needs(
         self, from_state: LifecycleState, to_state: LifecycleState, classes: frozenset[str]
     ) -> tuple[tuple[str, EvidenceKind], ...] | None:
         """The kinds that an asset of these classes must show for a move; None where there is no such move."""
-        key = (from_state, to_state, classes)
-        if key not in self.asked_before:
-            move = next((m for m in self.moves if (m.from_state, m.to_state) == (from_state, to_state)), None)
-            if move is None:
-                return None
-            asked = [kind for gate in move.gates if classes.intersection(gate.assets) for kind in gate.needs]
-            self.asked_before[key] = tuple((kind, self.evidence[kind]) for kind in dict.fromkeys(asked))
-        return self.asked_before[key]
+        move = next((m for m in self.moves if (m.from_state, m.to_state) == (from_state, to_state)), None)
+        if move is None:
+            return None
+        asked = [kind for gate in move.gates if classes.intersection(gate.assets) for kind in gate.needs]
+        return tuple((kind, self.evidence[kind]) for kind in dict.fromkeys(asked))
+
+    def __hash__(self) -> int:
+        # Of all its fields, it would be slow, and lists have none.
+        return hash(self.version)
 
 
 class PublishedPolicy(Resource):
@@ -241,15 +237,3 @@ class PublishedPolicy(Resource):
     sha256: str = Field(examples=["2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"])
     published_by: str = Field(examples=["grace"])
     published_at: Instant | None
-
-
-def values_at(data: Mapping[str, Any], path: Path) -> list[Any]:
-    """The values at a path: those of each member where a list lies on it, none where it leads nowhere."""
-    if "." not in path:
-        value = data.get(path, [])
-        return value if isinstance(value, list) else [value]
-    found: list[Any] = [data]
-    for part in path.split("."):
-        lists = [one if isinstance(one, list) else [one] for one in found]
-        found = [inner[part] for many in lists for inner in many if isinstance(inner, Mapping) and part in inner]
-    return [value for one in found for value in (one if isinstance(one, list) else [one])]

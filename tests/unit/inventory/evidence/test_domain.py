@@ -14,7 +14,8 @@ from services.inventory.evidence.domain import (
     takes_back,
     until_of,
 )
-from services.inventory.policies.domain import Condition, EventSource, values_at
+from services.inventory.policies.conditions import values_at
+from services.inventory.policies.domain import Condition, EventSource
 from services.inventory.policies.handlers import BUILT_IN
 from shared.errors import Conflict
 
