@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -50,9 +51,24 @@ def found(row: asyncpg.Record | None, what: str) -> asyncpg.Record:
     return row
 
 
+JSONB_VERSION = b"\x01"
+"""What PostgreSQL puts before the text of a jsonb value, where values are sent as bytes (``jsonb_recv``)."""
+
+
 async def _prepare(conn: "Connection") -> None:
-    for name in ("json", "jsonb"):
-        await conn.set_type_codec(name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+    # As bytes: COPY takes no other form.
+    for name, mark in (("json", b""), ("jsonb", JSONB_VERSION)):
+        encoder, decoder = partial(_encoded, mark), partial(_decoded, len(mark))
+        await conn.set_type_codec(name, encoder=encoder, decoder=decoder, schema="pg_catalog", format="binary")
+
+
+def _encoded(mark: bytes, value: object) -> bytes:
+    """A value as JSON; bytes are JSON already."""
+    return mark + (value if isinstance(value, bytes) else json.dumps(value).encode())
+
+
+def _decoded(mark: int, raw: bytes) -> Any:
+    return json.loads(raw[mark:].decode())
 
 
 async def _keep_session(conn: "Connection") -> None:

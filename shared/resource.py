@@ -14,8 +14,11 @@ FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_MOMENT = datetime(2200, 1, 1, tzinfo=UTC)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+
+
 def _printable(text: str) -> str:
-    if any(ord(char) < 32 and char not in "\n\t" for char in text):
+    if _CONTROL.search(text):
         raise ValueError("must not contain control characters")
     return text
 

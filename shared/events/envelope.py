@@ -4,7 +4,6 @@ The relay adds the ``sequence`` to bytes that are otherwise final when the handl
 the event anew, since the audit log hashes the very bytes that were on the wire.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -114,7 +113,7 @@ def encode_unsequenced(
         header["causationid"] = causation_id
     if traceparent is not None:
         header["traceparent"] = traceparent
-    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    head = msgspec.json.encode(header)
     body = head[:-1] + b',"data":' + data.__pydantic_serializer__.to_json(data) + b"}"
     if len(body) + SEQUENCE_BYTES > MAX_EVENT_BYTES:
         raise TooLarge(

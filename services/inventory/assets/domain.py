@@ -209,8 +209,7 @@ def check_cluster(cluster: str | None, cluster_role: ClusterRole | None) -> None
 
 def full_state(asset: Asset) -> AssetChanged:
     """What ``asset.changed`` tells of the asset."""
-    told = AssetChanged(kind=asset.kind, name=asset.name, state=asset.state, version=asset.version)
-    return told.model_copy(update=_facts(asset))
+    return AssetChanged(kind=asset.kind, name=asset.name, state=asset.state, version=asset.version, **_facts(asset))
 
 
 def _facts(asset: Asset) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 import asyncpg
 
@@ -114,13 +115,8 @@ async def hold_systems(conn: Connection, system_ids: Collection[str]) -> list[Sy
 
 async def insert_components(conn: Connection, components: Sequence[Component]) -> None:
     """Adds assets of the kind component, whose sites there are."""
-    await conn.execute(
-        """INSERT INTO assets (id, kind, site_id, version, name, state, system_id, host)
-           SELECT id, 'component', site_id, version, name, state, system_id, host
-           FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[])
-                AS new (id, site_id, version, name, state, system_id, host)""",
-        *_columns(components, "id", "site_id", "version", "name", "state", "system_id", "host"),
-    )
+    columns = ("id", "kind", "site_id", "version", "name", "state", "system_id", "host")
+    await conn.copy_records_to_table("assets", records=map(attrgetter(*columns), components), columns=columns)
 
 
 async def update_components(conn: Connection, components: Sequence[Component]) -> None:

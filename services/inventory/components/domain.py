@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,9 @@ ONLY_FOR: Mapping[str, frozenset[ComponentType]] = {
     "raid_level": frozenset({"array"}),
     "capacity_bytes": frozenset({"drive", "array", "server", "workstation", "other"}),
 }
+ASKED_AGAIN = 4096
+"""Of how many texts the key is kept: a batch of rows asks for each some ten times."""
+
 _DASHES_AND_SPACES = re.compile(r"[\s\-_‐‑‒–—−\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f]+")
 """What does not tell two numbers apart: how they are broken up, and what nobody sees."""
 
@@ -126,6 +130,7 @@ def key_of(text: str | None) -> str | None:
     return None if text is None else " ".join(_plain(text).split())
 
 
+@lru_cache(ASKED_AGAIN)
 def serial_key(text: str | None) -> str | None:
     """What the spellings of a serial number or a tag have in common: neither case nor what breaks it up matters."""
     if text is None:
@@ -166,6 +171,8 @@ def search_words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
+    if text.isascii():
+        return text.lower().strip()
     # What is folded may compose anew, and what is composed may fold once more (Unicode §3.13, D146).
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold()).casefold()
     return unicodedata.normalize("NFKC", folded).strip()

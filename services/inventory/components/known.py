@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from services.inventory.assets.domain import Component, System, check_not_ended
@@ -77,17 +77,10 @@ class Known:
 
     def judge(self, row: Put) -> Component:
         """The component that a row makes. Raises NotFound, Forbidden, Stale, Malformed, Conflict."""
-        if isinstance(row, NewComponent):
-            made = self._drafted(row)
-            before = None
-        else:
-            before = self._changeable(row)
-            changes = {name: getattr(row.change, name) for name in ComponentChange.model_fields}
-            made = before.model_copy(update={**changes, "version": before.version + 1})
-        values = check_values(
-            self.definitions.get(made.type, []), made.fields, None if before is None else before.fields
-        )
-        made = made.model_copy(update={"fields": values})
+        before, facts = self._drafted(row) if isinstance(row, NewComponent) else self._changeable(row)
+        definitions = self.definitions.get(facts["type"], [])
+        values = check_values(definitions, facts["fields"], None if before is None else before.fields)
+        made = Component(**facts | {"fields": values})
         check_facts(made, self.now.astimezone(ZoneInfo(self.zones[made.site_id])).date())
         self._check_system(made, before)
         self._check_product(made, before)
@@ -105,23 +98,24 @@ class Known:
             for unique in self._uniques(made, made.site_id).values():
                 self.owners[unique][made.id] = made
 
-    def _drafted(self, row: NewComponent) -> Component:
+    def _drafted(self, row: NewComponent) -> tuple[None, dict[str, Any]]:
         draft = row.draft
         self.caller.require("operator", draft.site_id)
         if draft.site_id not in self.zones:
             raise NotFound(f"no site {draft.site_id}")
         if row.id in self.components:
             raise Conflict(f"component {row.id} exists already")
-        return Component(id=row.id, version=1, **dict(draft))
+        return None, vars(draft) | {"id": row.id, "version": 1}
 
-    def _changeable(self, row: ChangedComponent) -> Component:
+    def _changeable(self, row: ChangedComponent) -> tuple[Component, dict[str, Any]]:
         old = self.components.get(row.id)
         if old is None:
             raise NotFound(f"no component {row.id}")
         self.caller.require("operator", old.site_id, f"component {row.id}")
         check_version(f"component {row.id}", old, row.expected_version)
         check_not_ended(old)
-        return old
+        changes = {name: getattr(row.change, name) for name in ComponentChange.model_fields}
+        return old, vars(old) | changes | {"version": old.version + 1}
 
     def _check_system(self, made: Component, before: Component | None) -> None:
         if made.system_id is None or (before and before.system_id == made.system_id):

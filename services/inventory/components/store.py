@@ -116,11 +116,14 @@ async def select_owners(conn: Connection, uniques: Collection[Unique]) -> list[t
     if not uniques:
         return []
     wanted = [[part for part in uniques if part[0] == what] for what in ("serial", "asset_tag")]
+    # Each pair by its index: with statistics of before an import, the planner would read all that is there.
     rows = await conn.fetch(
-        f"""{SELECT} JOIN unnest($1::text[], $2::text[]) AS wanted (maker_key, serial_key)
-                     ON wanted.maker_key = c.maker_key AND wanted.serial_key = c.serial_key WHERE {_LIVE}
-            UNION ALL {SELECT} JOIN unnest($3::text[], $4::text[]) AS wanted (site_id, tag_key)
-                     ON wanted.site_id = c.site_id AND wanted.tag_key = c.tag_key WHERE {_LIVE}""",
+        f"""{SELECT} WHERE c.asset_id = ANY(ARRAY(
+                SELECT one.asset_id FROM unnest($1::text[], $2::text[]) AS w (m, s) CROSS JOIN LATERAL (
+                    SELECT asset_id FROM components c WHERE maker_key = m AND serial_key = s AND {_LIVE} OFFSET 0) one
+                UNION SELECT one.asset_id FROM unnest($3::text[], $4::text[]) AS w (s, k) CROSS JOIN LATERAL (
+                    SELECT asset_id FROM components c WHERE site_id = s AND tag_key = k AND {_LIVE} OFFSET 0) one
+            ))""",  # noqa: S608 -- our own text
         *([part[n] for part in parts] for parts in wanted for n in (1, 2)),
     )
     return [(unique, _component(row)) for row in rows for unique in _kept_uniques(row) if unique in uniques]

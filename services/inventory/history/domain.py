@@ -50,7 +50,7 @@ class Kept(Protocol):
     def version(self) -> int:
         """Counts its changes."""
 
-    def model_dump(self, *, mode: Literal["json"]) -> dict[str, Any]:
+    def model_dump_json(self) -> str:
         """The thing as the API shows it."""
 
 

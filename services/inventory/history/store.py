@@ -31,23 +31,15 @@ class Selection:
 
 async def insert_revisions(tx: Transaction, kind: str, changes: Sequence[tuple[Kept | None, Kept | None]]) -> None:
     """Adds the states that things have come into."""
+    said = (kind, tx.now, tx.actor, tx.reason, tx.correlation_id)
     rows = []
     for before, after in changes:
         thing = only(after, before)
-        state = None if after is None else after.model_dump(mode="json")
+        state = None if after is None else after.model_dump_json().encode()
         version = thing.version if after is not None else thing.version + 1
-        rows.append((new_id(), thing.id, version, thing.site_id, state))
-    await tx.conn.execute(
-        """INSERT INTO revisions (id, thing_id, version, site_id, state, kind, at, actor, reason, correlation_id)
-           SELECT r.*, $6, $7, $8, $9, $10
-           FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::jsonb[]) AS r""",
-        *map(list, zip(*rows, strict=True)),
-        kind,
-        tx.now,
-        tx.actor,
-        tx.reason,
-        tx.correlation_id,
-    )
+        rows.append((new_id(), thing.id, version, thing.site_id, state, *said))
+    columns = ("id", "thing_id", "version", "site_id", "state", "kind", "at", "actor", "reason", "correlation_id")
+    await tx.conn.copy_records_to_table("revisions", records=rows, columns=columns)
 
 
 async def select_revisions(conn: Connection, chosen: Selection, after: str | None, limit: int) -> list[Revision]:

@@ -208,10 +208,11 @@ def at_start(values: Mapping[str, Any]) -> dict[str, Any]:
 def read_row(columns: Sequence[Column], raw: RawRow, usual: Mapping[str, str]) -> Row | Outcome:
     """The values of a row, or what is wrong with its cells."""
     faults = list(raw.faults)
+    faulty = {fault.field for fault in raw.faults}
     values: dict[str, Any] = {}
     for column, cell in zip(columns, raw.cells, strict=True):
         text = cell.strip(" \t\u00a0")
-        if not text or any(fault.field == column.name for fault in raw.faults):
+        if not text or column.name in faulty:
             continue
         try:
             values[column.name] = read_cell(column, text)

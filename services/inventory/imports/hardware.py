@@ -161,13 +161,14 @@ class Hardware:
         values = [row.values for row in rows]
         sites = [(one, one.get("site", "")) for one in values]
         named = {(site, str(one[name])) for one, site in sites for name in ("name", "installed_in") if one.get(name)}
-        marks = ("asset_tag", "installed_in")
-        keyed = {(site, serial_key(one[name]) or "") for one, site in sites for name in marks if one.get(name)}
+        holders = {(site, serial_key(one["installed_in"]) or "") for one, site in sites if one.get("installed_in")}
+        tagged = {(site, serial_key(one["asset_tag"]) or "") for one, site in sites if one.get("asset_tag")} | holders
         ids = {one["id"].lower() for one in values if one.get("id")}
         makers, serials = await self._serials(values)
         taken = await store.select_taken_ids(self.tx.conn, ids) if self.restoring else set()
         directory = Directory(makers, frozenset(taken))
-        for one in await store.select_known(self.tx.conn, list(ids), list(serials), list(named), list(keyed)):
+        marks = (ids, serials, named, tagged, holders)
+        for one in await store.select_known(self.tx.conn, *map(list, marks)):
             key = serials.get((one.maker_key, one.serial_key or ""), one.maker_key)
             directory.add(replace(one, maker_key=key))
         return directory

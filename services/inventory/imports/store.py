@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from services.inventory.imports.domain import Import, Job, Outcome, RowReport, What
 from shared.database import Connection, found
 from shared.grants import Caller
 
 PIECE_BYTES = 256 * 1024
 KEPT = timedelta(days=90)
+_JSON = msgspec.json.Encoder()
 _COUNTS = ("rows_read", "created", "changed", "same", "refused")
 
 
@@ -97,31 +100,19 @@ async def update_progress(conn: Connection, import_id: str, counts: Counts, expe
 
 async def insert_reports(conn: Connection, import_id: str, kind: str, first: int, outcomes: Sequence[Outcome]) -> None:
     """Adds what became of rows, but for those that are as they were."""
-    told = [(first + n, outcome) for n, outcome in enumerate(outcomes) if outcome.what != "same"]
-    if not told:
-        return
-    await conn.execute(
-        """INSERT INTO import_rows (import_id, kind, number, place, what, thing_id, name, told)
-           SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[])""",
-        import_id,
-        kind,
-        [number for number, _ in told],
-        [outcome.place for _, outcome in told],
-        [outcome.what for _, outcome in told],
-        [outcome.thing_id for _, outcome in told],
-        [outcome.name for _, outcome in told],
-        [_told(outcome) for _, outcome in told],
-    )
+    rows = [
+        (import_id, kind, first + n, one.place, one.what, one.thing_id, one.name, _told(one))
+        for n, one in enumerate(outcomes)
+        if one.what != "same"
+    ]
+    columns = ("import_id", "kind", "number", "place", "what", "thing_id", "name", "told")
+    await conn.copy_records_to_table("import_rows", records=rows, columns=columns)
 
 
-def _told(outcome: Outcome) -> dict[str, list[list[Any]]]:
+def _told(outcome: Outcome) -> bytes:
     if outcome.what == "refused":
-        return {"faults": [[fault.field, fault.rule, fault.example] for fault in outcome.faults]}
-    return {"changes": [[name, _plain(before), _plain(after)] for name, before, after in outcome.changes]}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+        return _JSON.encode({"faults": [(fault.field, fault.rule, fault.example) for fault in outcome.faults]})
+    return _JSON.encode({"changes": outcome.changes})
 
 
 async def end_import(conn: Connection, import_id: str, applied: bool, fault: str | None, now: datetime) -> None:
@@ -297,27 +288,30 @@ async def select_known(
     ids: Sequence[str],
     serials: Sequence[tuple[str, str]],
     named: Sequence[tuple[str, str]],
-    keyed: Sequence[tuple[str, str]],
+    tagged: Sequence[tuple[str, str]],
+    numbered: Sequence[tuple[str, str]],
 ) -> list[Known]:
-    """Components by id, and live ones by maker and serial number, by site and name, by site and tag or serial.
+    """Components by id, and live ones by maker and serial number, and by site and name, or tag, or serial number.
 
     A pair that stands for one thing may find several.
     """
-    columns = "a.id, a.site_id, c.type, a.name, c.maker_key, c.serial_key, c.tag_key, c.installed_in"
-    joined = f"SELECT {columns} FROM components c JOIN assets a ON a.id = c.asset_id"  # noqa: S608 -- our own text
-    live = "c.state NOT IN ('closed', 'cancelled')"
+    # Each pair by its index: with the statistics of before the import, the planner would sort all that is there.
     rows = await conn.fetch(
-        f"""{joined} WHERE a.id = ANY($1::text[])
-            UNION {joined} JOIN unnest($2::text[], $3::text[]) AS w (m, s)
-                   ON w.m = c.maker_key AND w.s = c.serial_key WHERE {live}
-            UNION {joined} JOIN unnest($4::text[], $5::text[]) AS w (site, n)
-                   ON w.site = a.site_id AND w.n = a.name WHERE a.kind = 'component' AND {live}
-            UNION {joined} JOIN unnest($6::text[], $7::text[]) AS w (site, k)
-                   ON w.site = c.site_id AND w.k = c.tag_key WHERE {live}
-            UNION {joined} JOIN unnest($6::text[], $7::text[]) AS w (site, k)
-                   ON w.k = c.serial_key AND w.site = c.site_id WHERE {live}""",
+        f"""SELECT a.id, a.site_id, c.type, a.name, c.maker_key, c.serial_key, c.tag_key, c.installed_in
+            FROM components c JOIN assets a ON a.id = c.asset_id WHERE c.asset_id = ANY(ARRAY(
+                SELECT unnest($1::text[])
+                UNION SELECT one.asset_id FROM unnest($2::text[], $3::text[]) AS w (m, s) CROSS JOIN LATERAL (
+                    SELECT asset_id FROM components WHERE maker_key = m AND serial_key = s AND {_LIVE} OFFSET 0) one
+                UNION SELECT one.id FROM unnest($4::text[], $5::text[]) AS w (s, n) CROSS JOIN LATERAL (
+                    SELECT id FROM assets
+                    WHERE kind = 'component' AND site_id = s AND name = n AND {_LIVE} OFFSET 0) one
+                UNION SELECT one.asset_id FROM unnest($6::text[], $7::text[]) AS w (s, k) CROSS JOIN LATERAL (
+                    SELECT asset_id FROM components WHERE site_id = s AND tag_key = k AND {_LIVE} OFFSET 0) one
+                UNION SELECT one.asset_id FROM unnest($8::text[], $9::text[]) AS w (s, k) CROSS JOIN LATERAL (
+                    SELECT asset_id FROM components WHERE serial_key = k AND site_id = s AND {_LIVE} OFFSET 0) one
+            ))""",  # noqa: S608 -- our own text
         list(ids),
-        *(list(part) for pairs in (serials, named, keyed) for part in _split(pairs)),
+        *(list(part) for pairs in (serials, named, tagged, numbered) for part in _split(pairs)),
     )
     return [Known(**dict(row)) for row in rows]
 

@@ -9,7 +9,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 LEGAL_FORMS = frozenset(
     {
@@ -29,6 +29,7 @@ def spelling_of_product(name: str) -> str:
     return _NO_WORD.sub(" ", joined).strip() or plain.strip()
 
 
+@lru_cache(1024)
 def spelling_of_vendor(name: str) -> str:
     """What two spellings of one vendor have in common; the legal form at its end is none of it."""
     words = spelling_of_product(name).split()

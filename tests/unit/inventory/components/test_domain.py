@@ -49,6 +49,13 @@ def test_case_spaces_and_dashes_do_not_tell_serials_apart(text: str, between: st
     assert serial_key(between.join(text).swapcase()) == serial_key(text) == text.lower()
 
 
+@given(st.text([chr(code) for code in range(0x21, 0x7F)], min_size=1, max_size=30))
+def test_width_of_letters_does_not_tell_serials_apart(text: str) -> None:
+    """What is ASCII throughout, and is folded in a shorter way, has the key of its full-width spelling."""
+    wide = "".join(chr(ord(char) + 0xFEE0) for char in text)
+    assert (serial_key(wide), key_of(wide)) == (serial_key(text), key_of(text))
+
+
 @given(st.text(st.characters(max_codepoint=0x24F), min_size=1, max_size=30))
 def test_key_of_a_serial_is_its_own_key(text: str) -> None:
     """In any European spelling."""
