@@ -214,13 +214,14 @@ def _of_each(each: str, facts: AssetFacts, good: list[Evidence]) -> tuple[tuple[
 
 def _of_capacities(capacities: tuple[str, ...], good: list[Evidence]) -> tuple[tuple[str, ...], str]:
     """Whether as many different people have signed, one in each capacity."""
-    by_capacity = {capacity: [one for one in good if one.what == capacity] for capacity in capacities}
-    if lacking := [capacity for capacity, signed in by_capacity.items() if not signed]:
+    signed = [[one for one in good if one.what == capacity] for capacity in capacities]
+    if not all(signed):
+        lacking = [capacity for capacity, of_it in zip(capacities, signed, strict=True) if not of_it]
         return (), f"nobody has signed as {' or '.join(lacking)}"
-    chosen = next(_different(list(by_capacity.values())), None)
+    chosen = next(_different(signed), None)
     if chosen is None:
         return (), f"{' and '.join(capacities)} must be different people"
-    return tuple(one.id for one in chosen), ""
+    return tuple([one.id for one in chosen]), ""
 
 
 def _different(choices: list[list[Evidence]], taken: frozenset[str] = frozenset()) -> Iterator[tuple[Evidence, ...]]:
