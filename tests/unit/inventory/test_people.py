@@ -1,11 +1,14 @@
-"""Which mail addresses a person may have."""
+"""Which mail addresses a person may have, and which names are one person's."""
+
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.inventory.people.domain import Email, Roles, mailbox
+from services.inventory.people.domain import Email, Roles, check_is_person, mailbox, one_name_each
+from shared.errors import Forbidden
 from shared.mail_address import wire_address
 
 email = TypeAdapter(Email)
@@ -83,3 +86,21 @@ def test_roles_are_each_there_once() -> None:
     for wrong in ([], ["nurse"], "admin"):
         with pytest.raises(ValidationError):
             roles.validate_python(wrong)
+
+
+def test_actors_who_share_a_mark_are_one_person() -> None:
+    """Also over others between them; who shares none is somebody else, and nobody is nobody."""
+    marks = {"ada": {"login ada", "mailbox a"}, "key:x": {"login key:x", "login ada.b"}, "bo": {"login bo"}}
+    between = {"ada.b": {"login ada.b", "mailbox a"}}
+    assert one_name_each(marks | between) == {"ada": "ada", "ada.b": "ada", "key:x": "ada", "bo": "bo"}
+    assert len(set(one_name_each(marks).values())) == 3
+    assert one_name_each({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("actor", "is_one"), [("ada", True), ("monkey:x", True), ("key:x", False), ("service:x", False)]
+)
+def test_programs_are_no_people(actor: str, is_one: bool) -> None:
+    """Whoever stands behind them."""
+    with nullcontext() if is_one else pytest.raises(Forbidden):
+        check_is_person(actor)
