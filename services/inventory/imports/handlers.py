@@ -1,7 +1,8 @@
 """Commands on imports: a file is taken in at once, and carried out by the schedule, as a whole or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from tempfile import TemporaryFile
@@ -193,8 +194,9 @@ class _Run:
         while (part := await asyncio.to_thread(next, parts, None)) is not None:
             usual = {name: value for name, value in job.usual.items() if name in _names_of(part)}
             expected = None if job.format == "zip" else part.expected
-            while rows := await asyncio.to_thread(part.next_batch):
-                await self._put_batch(part, rows, usual, putting, hardware, expected)
+            async with aclosing(_batches(part)) as batches:
+                async for rows in batches:
+                    await self._put_batch(part, rows, usual, putting, hardware, expected)
 
     async def _put_batch(
         self,
@@ -227,6 +229,18 @@ class _Run:
         async with self.pool.acquire() as aside, aside.transaction():
             await store.insert_reports(aside, self.job.id, kind, first, outcomes)
             await store.update_progress(aside, self.job.id, self.counts, expected)
+
+
+async def _batches(part: Part) -> AsyncGenerator[list[RawRow], None]:
+    """The rows of a part; each batch is read while the one before is put. Raises BadFile."""
+    upcoming = asyncio.create_task(asyncio.to_thread(part.next_batch))
+    try:
+        while rows := await upcoming:
+            upcoming = asyncio.create_task(asyncio.to_thread(part.next_batch))
+            yield rows
+    finally:
+        # A thread can't be cancelled, and the file must stay open for as long as it reads.
+        await asyncio.gather(upcoming, return_exceptions=True)
 
 
 def _names_of(part: Part) -> set[str]:
