@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 TESTS ?= tests
 SEEDS ?= 30
-WORKERS ?= 3
+WORKERS ?= 4
 
 bin := .venv/bin
 pip := $(bin)/pip --quiet --disable-pip-version-check --no-input install --root-user-action=ignore --only-binary=:all:

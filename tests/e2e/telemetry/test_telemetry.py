@@ -135,7 +135,7 @@ async def test_one_event_can_be_followed_over_services(
         assert (published["service"], published["level"]) == ("inventory", "debug")
         metrics = (await client.get(f"{inventory.url}/metrics")).text
         assert 'steward_events_published_total{service="inventory",type="site.changed"} 1.0' in metrics
-        assert 'route="/sites",service="inventory",status="201"' in metrics
+        assert 'route="/v1/sites",service="inventory",status="201"' in metrics
         metrics = (await client.get(f"{compliance.url}/metrics")).text
         assert 'steward_events_consumed_total{service="compliance",type="site.changed"} 1.0' in metrics
 

@@ -77,7 +77,8 @@ async def dies_at(cut: Cut, proxy: Proxy, processes: Writers, stage: Stage, pool
     await asyncio.gather(drained, dead, return_exceptions=True)
     process.kill()
     process.join()
-    return cut.done.is_set()
+    # Behind a commit all may be read before the cut is done; the writer has seen no answer then either.
+    return cut.counted >= cut.number
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
