@@ -18,8 +18,11 @@ TELL = """
     END $$"""
 
 
-async def until(pool: Pool, query: str, *args: object) -> None:
-    """Waits until the database answers ``query`` with true, at most WAIT_SECONDS."""
+async def until(pool: Pool, query: str, *args: object, sites: str | None = None) -> None:
+    """Waits until the database answers ``query`` with true, at most WAIT_SECONDS.
+
+    ``sites`` are those whose rows of the audit log can be seen, ``*`` all; without them, none.
+    """
     changed = asyncio.Event()
 
     def tell(*_: object) -> None:
@@ -28,8 +31,13 @@ async def until(pool: Pool, query: str, *args: object) -> None:
     async with asyncio.timeout(WAIT_SECONDS), pool.acquire() as conn:
         await conn.add_listener(CHANGED, tell)
         try:
+            # In a statement of its own: within one the planner may look at rows before it calls the function.
+            if sites is not None:
+                await conn.execute("SELECT set_config('steward.sites', $1, false)", sites)
             while not await conn.fetchval(query, *args):
                 await changed.wait()
                 changed.clear()
         finally:
+            if sites is not None:
+                await conn.execute("RESET steward.sites")
             await conn.remove_listener(CHANGED, tell)

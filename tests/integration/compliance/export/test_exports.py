@@ -144,9 +144,8 @@ async def test_an_export_is_in_the_log_itself(log: LiveLog) -> None:
 
 async def accesses(log: LiveLog, site_id: str) -> list[dict[str, Any]]:
     """The events of who has read the log, once there is one."""
-    seen = """SELECT EXISTS (SELECT FROM (SELECT set_config('steward.sites', '*', true)) s, events
-              WHERE type = (SELECT number FROM types WHERE type = 'log.accessed'))"""
-    await until(log.steward.pools["compliance"], seen)
+    seen = "SELECT EXISTS (SELECT FROM events WHERE type = (SELECT number FROM types WHERE type = 'log.accessed'))"
+    await until(log.steward.pools["compliance"], seen, sites="*")
     found = await log.auditor.get("/compliance/v1/events", params={"type": "log.accessed", "site_id": site_id})
     return [item["event"] for item in found.json()["items"]]
 

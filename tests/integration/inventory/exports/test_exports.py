@@ -32,65 +32,82 @@ async def post(client: httpx.AsyncClient, path: str, **body: Any) -> dict[str, A
 async def furnish(steward: Harness) -> dict[str, str]:
     """One of everything, with facts that a spreadsheet or a careless reader would spoil; ids of some."""
     async with steward.admin as admin:
-        region = await post(admin, "groups", name="@West; \"quoted\", 'region'")
-        await post(admin, "groups", name="-", parent_id=region["id"])
-        site = (await admin.get(f"{V1}/sites/north")).json()
-        place = {"latitude": -54.5, "longitude": 9.25, "group_id": region["id"], "address": "=1+2, Harbour Road"}
-        body = {"name": site["name"], "time_zone": site["time_zone"], **place}
-        assert (await admin.put(f"{V1}/sites/north", json=body, headers={"If-Match": '"1"'})).is_success
-        vendor = await post(admin, "vendors", name="Nørdlicht | Söhne", aliases=["A|B", "C\\D", "-"])
-        sold = {"vendor_id": vendor["id"], "name": "+Archive", "type": "system", "support": SUPPORT}
-        product = await post(admin, "products", **sold)
-        await post(admin, "product-versions", product_id=product["id"], number="5.0", support={"state": "unknown"})
-        number = {"component_type": "server", "name": "units", "label": "Units", "kind": "number"}
-        await post(admin, "fields", **number)
-        await post(admin, "fields", **number | {"name": "moved", "kind": "date"})
-        runs = {"vendor": "V", "product": "P", "version": "007"}
-        system = await post(admin, "systems", site_id="north", name="North archive", software=runs)
-        staging = {"environment": "staging", "mirrors": system["id"]}
-        await post(admin, "systems", site_id="north", name="Staging", software=runs, **staging)
-        node = {"system_id": system["id"], "ae_title": "=PACS", "host": "10.0.0.1", "port": 104, "role": "archive"}
-        first = await post(admin, "nodes", name="Storage", cluster="c", cluster_role="member", **node)
-        second = await post(admin, "nodes", name="'Storage", **node | {"port": 105})
-        server = await post(
-            admin,
-            "components",
-            site_id="north",
-            type="server",
-            name="Same name",
-            serial="0012",
-            purchase_date="2024-03-04",
-            system_id=system["id"],
-            capacity_bytes=2**62,
-            fields={"units": 4.5, "moved": "2025-01-02"},
-        )
-        twin = {"site_id": "north", "type": "drive", "name": "Same name", "installed_in": server["id"]}
-        await post(admin, "components", **twin)
-        drive = await post(admin, "components", **twin, asset_tag="-7", product_id=product["id"])
-        ends = {"from_id": first["id"], "to_id": second["id"]}
-        await post(admin, "links", kind="dicom", services=["storage", "query"], note="=x", **ends)
-        for label in ("N-1", "N-2"):
-            cable = {"from_port": label, "to_port": label, "label": label, "length_m": 3.5}
-            await post(admin, "links", kind="connected_to", from_id=server["id"], to_id=system["id"], cable=cable)
-        level = {"name": "Desk", "phone": "+31 20", "hours": "24/7", "time_zone": "UTC", "response_minutes": 60}
-        agreed = {
-            "site_id": "north",
-            "kind": "support",
-            "vendor_id": vendor["id"],
-            "number": "=1",
-            "escalation": [level],
-        }
-        days = {"starts": "2026-01-01", "ends": "2100-12-31", "asset_ids": [system["id"], server["id"]]}
-        await post(admin, "contracts", **agreed, **days)
-        lasting = {"starts": "2026-01-01", "review_on": "2100-12-31", "contact": {"name": "A", "email": "a@b.example"}}
-        await post(admin, "contracts", **agreed | {"site_id": "group"}, **lasting)
-        skilled = {"name": "A", "level": "trained", "since": "2025-04-01"}
-        person = {"email": "ada@north.example.org", "roles": ["admin", "clinician"], "phone": "+49 30 555 01-23"}
-        await post(admin, "people", site_id="north", name="Ada", **person, competences=[skilled], login="=ada")
-        await post(admin, f"assets/{drive['id']}/usage", counter="power_on_hours", value=31245.25)
-        await uploaded(admin, asset_ids=drive["id"])
-        await tell_of_a_life(admin, drive["id"])
-        return {"system": system["id"], "drive": drive["id"]}
+        vendor, product = await furnish_group(admin)
+        system, server, drive = await furnish_assets(admin, product)
+        await furnish_papers(admin, vendor, [system, server])
+        await post(admin, f"assets/{drive}/usage", counter="power_on_hours", value=31245.25)
+        await uploaded(admin, asset_ids=drive)
+        await tell_of_a_life(admin, drive)
+        return {"system": system, "drive": drive}
+
+
+async def furnish_group(admin: httpx.AsyncClient) -> tuple[str, str]:
+    """Groups, a site, a vendor with its product, custom fields; the ids of vendor and product."""
+    region = await post(admin, "groups", name="@West; \"quoted\", 'region'")
+    await post(admin, "groups", name="-", parent_id=region["id"])
+    site = (await admin.get(f"{V1}/sites/north")).json()
+    place = {"latitude": -54.5, "longitude": 9.25, "group_id": region["id"], "address": "=1+2, Harbour Road"}
+    body = {"name": site["name"], "time_zone": site["time_zone"], **place}
+    assert (await admin.put(f"{V1}/sites/north", json=body, headers={"If-Match": '"1"'})).is_success
+    vendor = await post(admin, "vendors", name="Nørdlicht | Söhne", aliases=["A|B", "C\\D", "-"])
+    sold = {"vendor_id": vendor["id"], "name": "+Archive", "type": "system", "support": SUPPORT}
+    product = await post(admin, "products", **sold)
+    await post(admin, "product-versions", product_id=product["id"], number="5.0", support={"state": "unknown"})
+    number = {"component_type": "server", "name": "units", "label": "Units", "kind": "number"}
+    await post(admin, "fields", **number)
+    await post(admin, "fields", **number | {"name": "moved", "kind": "date"})
+    return vendor["id"], product["id"]
+
+
+async def furnish_assets(admin: httpx.AsyncClient, product: str) -> tuple[str, str, str]:
+    """Systems, nodes, components and links; the ids of a system, its server and a drive."""
+    runs = {"vendor": "V", "product": "P", "version": "007"}
+    system = await post(admin, "systems", site_id="north", name="North archive", software=runs)
+    staging = {"environment": "staging", "mirrors": system["id"]}
+    await post(admin, "systems", site_id="north", name="Staging", software=runs, **staging)
+    node = {"system_id": system["id"], "ae_title": "=PACS", "host": "10.0.0.1", "port": 104, "role": "archive"}
+    first = await post(admin, "nodes", name="Storage", cluster="c", cluster_role="member", **node)
+    second = await post(admin, "nodes", name="'Storage", **node | {"port": 105})
+    server = await post(
+        admin,
+        "components",
+        site_id="north",
+        type="server",
+        name="Same name",
+        serial="0012",
+        purchase_date="2024-03-04",
+        system_id=system["id"],
+        capacity_bytes=2**62,
+        fields={"units": 4.5, "moved": "2025-01-02"},
+    )
+    twin = {"site_id": "north", "type": "drive", "name": "Same name", "installed_in": server["id"]}
+    await post(admin, "components", **twin)
+    drive = await post(admin, "components", **twin, asset_tag="-7", product_id=product)
+    ends = {"from_id": first["id"], "to_id": second["id"]}
+    await post(admin, "links", kind="dicom", services=["storage", "query"], note="=x", **ends)
+    for label in ("N-1", "N-2"):
+        cable = {"from_port": label, "to_port": label, "label": label, "length_m": 3.5}
+        await post(admin, "links", kind="connected_to", from_id=server["id"], to_id=system["id"], cable=cable)
+    return system["id"], server["id"], drive["id"]
+
+
+async def furnish_papers(admin: httpx.AsyncClient, vendor: str, assets: list[str]) -> None:
+    """Contracts and a person."""
+    level = {"name": "Desk", "phone": "+31 20", "hours": "24/7", "time_zone": "UTC", "response_minutes": 60}
+    agreed = {
+        "site_id": "north",
+        "kind": "support",
+        "vendor_id": vendor,
+        "number": "=1",
+        "escalation": [level],
+    }
+    days = {"starts": "2026-01-01", "ends": "2100-12-31", "asset_ids": assets}
+    await post(admin, "contracts", **agreed, **days)
+    lasting = {"starts": "2026-01-01", "review_on": "2100-12-31", "contact": {"name": "A", "email": "a@b.example"}}
+    await post(admin, "contracts", **agreed | {"site_id": "group"}, **lasting)
+    skilled = {"name": "A", "level": "trained", "since": "2025-04-01"}
+    person = {"email": "ada@north.example.org", "roles": ["admin", "clinician"], "phone": "+49 30 555 01-23"}
+    await post(admin, "people", site_id="north", name="Ada", **person, competences=[skilled], login="=ada")
 
 
 async def tell_of_a_life(admin: httpx.AsyncClient, drive: str) -> None:

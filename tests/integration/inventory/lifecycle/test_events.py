@@ -169,6 +169,47 @@ async def test_maintenance_ends_with_a_suite_that_ran_after_the_change(steward: 
     assert (await ask_move(steward, system, "in_service")).status_code == 200
 
 
+VERIFIED = BackupVerified(
+    verification_id=new_id(),
+    set_id=new_id(),
+    scope="archive",
+    snapshot_id="4bf92f35",
+    level="L4",
+    outcome="passed",
+    detail="",
+    verified_at=NOW,
+    data_through=NOW,
+    rule="met",
+    rule_reasons=[],
+    report=DIGEST,
+)
+DRILLED = RestoreDrilled(
+    drill_id=new_id(),
+    scenario="fire",
+    scope="database",
+    snapshot_id="4bf92f35",
+    outcome="passed",
+    detail="",
+    rto_seconds=60,
+    took_seconds=30,
+    rpo_seconds=60,
+    lost_seconds=0,
+    drilled_at=NOW,
+    report=DIGEST,
+)
+TRAINED = TrainingCompleted(
+    training_id=new_id(),
+    course="Archive One",
+    person_id=new_id(),
+    result="passed",
+    completed_at=NOW,
+    valid_until=None,
+    trained=8,
+    needed=10,
+    share=80.0,
+)
+
+
 async def test_go_live_is_met_by_backups_drills_and_training(steward: Harness, backup: Voice, speak: Speak) -> None:
     """Each by its own event; a training below the target and a backup that breaks the rule take the gate back."""
     system = await register_system(steward)
@@ -177,34 +218,6 @@ async def test_go_live_is_met_by_backups_drills_and_training(steward: Harness, b
         shown = (await steward.admin.get(f"{ASSETS}/{system['id']}/gates")).json()
         return {one["kind"] for one in shown["debt"]}
 
-    verified = BackupVerified(
-        verification_id=new_id(),
-        set_id=new_id(),
-        scope="archive",
-        snapshot_id="4bf92f35",
-        level="L4",
-        outcome="passed",
-        detail="",
-        verified_at=NOW,
-        data_through=NOW,
-        rule="met",
-        rule_reasons=[],
-        report=DIGEST,
-    )
-    drilled = RestoreDrilled(
-        drill_id=new_id(),
-        scenario="fire",
-        scope="database",
-        snapshot_id="4bf92f35",
-        outcome="passed",
-        detail="",
-        rto_seconds=60,
-        took_seconds=30,
-        rpo_seconds=60,
-        lost_seconds=0,
-        drilled_at=NOW,
-        report=DIGEST,
-    )
     migrated = MigrationVerified(
         migration_id=new_id(),
         destination_system_id=system["id"],
@@ -220,31 +233,20 @@ async def test_go_live_is_met_by_backups_drills_and_training(steward: Harness, b
     old = await register_system(steward, name="Old archive")
     kinds = {"rule_of_copies", "restore_drill", "migration_reconciled", "training_target"}
     assert kinds <= await owed()
-    await backup.say(verified, drilled, subject=system["id"], site_id="north")
+    await backup.say(VERIFIED, DRILLED, subject=system["id"], site_id="north")
     await backup.say(migrated, subject=old["id"], site_id="north")
     for kind in ("rule_of_copies", "restore_drill", "migration_reconciled", "retrievable_copy"):
         await until_evidence(steward, system, kind)
     await until_evidence(steward, old, "migration_manifest")
-    trained = TrainingCompleted(
-        training_id=new_id(),
-        course="Archive One",
-        person_id=new_id(),
-        result="passed",
-        completed_at=NOW,
-        valid_until=None,
-        trained=8,
-        needed=10,
-        share=80.0,
-    )
     async with speak("compliance") as voice:
-        await voice.say(trained, subject=system["id"], site_id="north")
+        await voice.say(TRAINED, subject=system["id"], site_id="north")
         await heard(steward, "training.completed")
         assert await owed() & kinds == {"training_target"}
-        enough = trained.model_copy(update={"trained": 9, "share": 90.0})
+        enough = TRAINED.model_copy(update={"trained": 9, "share": 90.0})
         await voice.say(enough, subject=system["id"], site_id="north")
         await until_evidence(steward, system, "training_target")
         assert not await owed() & kinds
-    worse = verified.model_copy(update={"rule": "unmet", "rule_reasons": ["no copy is off site"]})
+    worse = VERIFIED.model_copy(update={"rule": "unmet", "rule_reasons": ["no copy is off site"]})
     await backup.say(worse, subject=system["id"], site_id="north")
     await until_evidence(steward, system, "rule_of_copies", "revoked")
     assert await owed() & kinds == {"rule_of_copies"}
