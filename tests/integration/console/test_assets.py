@@ -208,12 +208,7 @@ async def test_long_lists_of_components_have_pages(hospital: Hospital) -> None:
         {"site_id": "north", "type": "drive", "name": f"Bay {n:02}", "system_id": system["id"]} for n in range(1, 61)
     ]
     await hospital.add("components/bulk", {"rows": rows})
-    shown = part_of(await hospital.page(f"/assets/{system['id']}"), "components")
-    assert shown.count("Bay ") == 50
-    more = re.search(r'href="(\?components=[^"#]+)#components">More components', shown)
-    assert more
-    answer = await hospital.visit().get(f"/console/assets/{system['id']}{more[1]}")
-    assert part_of(answer.text, "components").count("Bay ") == 10
+    assert await shown_by_page(hospital, system["id"], "components", "Bay ") == [50, 10]
 
 
 async def test_long_lists_of_nodes_have_pages(hospital: Hospital) -> None:
@@ -221,12 +216,16 @@ async def test_long_lists_of_nodes_have_pages(hospital: Hospital) -> None:
     system = await register_system(hospital.steward)
     for n in range(51):
         await register_node(hospital.steward, system, name=f"Modality {n:02}", port=20_000 + n)
-    shown = part_of(await hospital.page(f"/assets/{system['id']}"), "nodes")
-    assert shown.count("Modality ") == 50
-    more = re.search(r'href="(\?nodes=[^"#]+)#nodes">More nodes', shown)
+    assert await shown_by_page(hospital, system["id"], "nodes", "Modality ") == [50, 1]
+
+
+async def shown_by_page(hospital: Hospital, asset_id: str, part: str, text: str) -> list[int]:
+    """How often a text stands in a part of an asset's page, and in the one that its link leads to."""
+    shown = part_of(await hospital.page(f"/assets/{asset_id}"), part)
+    more = re.search(rf'href="(\?{part}=[^"#]+)#{part}">More {part}', shown)
     assert more
-    answer = await hospital.visit().get(f"/console/assets/{system['id']}{more[1]}")
-    assert part_of(answer.text, "nodes").count("Modality ") == 1
+    answer = await hospital.visit().get(f"/console/assets/{asset_id}{more[1]}")
+    return [shown.count(text), part_of(answer.text, part).count(text)]
 
 
 async def test_open_alerts_of_an_asset_and_its_nodes_stand_first(hospital: Hospital) -> None:
