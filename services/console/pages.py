@@ -7,7 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.console.overview import times
+from services.console import times
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

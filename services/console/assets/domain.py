@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from services.console.answers import One, Part, troubles_of
 from services.console.overview.domain import Alert, Site, Software
-from services.console.overview.times import zone_of
+from services.console.times import zone_of
 
 LIFE = (
     *("proposed", "planned", "procured", "staged", "commissioning", "in_service"),

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from services.console.answers import Part, troubles_of
 from services.console.assets.domain import End
 from services.console.overview.domain import Site
-from services.console.overview.times import zone_of
+from services.console.times import zone_of
 
 MOST_SITES = 4
 """Named for one budget year."""

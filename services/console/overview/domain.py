@@ -7,7 +7,7 @@ from datetime import date, datetime, tzinfo
 from pydantic import AwareDatetime, BaseModel
 
 from services.console.answers import Part, troubles_of
-from services.console.overview.times import zone_of
+from services.console.times import zone_of
 from shared.resource import UUID
 
 ENDED = frozenset({"closed", "cancelled"})

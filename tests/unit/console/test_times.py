@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.console.overview import times
+from services.console import times
 
 NOW = datetime(2026, 3, 1, 21, 14, tzinfo=UTC)
 
