@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 from services.compliance.checkpoints import handlers as checkpoints
 from services.compliance.checkpoints.proof_file import ProofFile, build_proof_file
 from services.compliance.log import handlers
+from services.compliance.log.domain import StoredTiles
 from services.compliance.log.entry import parse_entry
-from services.compliance.log.proofs import Plan, consistency_spans, inclusion_spans, plan_inclusions
+from services.compliance.log.proofs import Plan, climb, consistency_spans, inclusion_spans, plan_inclusions
 from services.compliance.log.tiles import Bundle, NotATile, Tile, is_in_tree, parse_path
 from services.compliance.search.handlers import Given, given_in, record_access
 from shared.database import Connection
@@ -30,6 +31,7 @@ FOR_EVER = "private, max-age=31536000, immutable"
 NOW_ONLY = "private, no-cache"
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
+UNPUBLISHED = "no checkpoint of the log was published yet"
 
 Base64 = Annotated[str, Field(examples=["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])]
 Place = Annotated[int, Query(ge=0, le=MAX_INDEX)]
@@ -122,12 +124,15 @@ async def prove_inclusion(
     call: Annotated[Call, requires("auditor")], index: Place, size: Place | None = None
 ) -> InclusionProof:
     """Proves that an entry is in the log; ``size`` is that of the newest checkpoint, if none is given."""
-    async with call.read() as conn:
-        size = await _published("size", size, conn)
-        if index >= size:
-            raise Malformed("index", f"must be below the size, which is {size}", "0")
-        plan = Plan(size, [inclusion_spans(index, size), [(index, index + 1), (0, size)]])
-        hashes, [leaf, root] = plan.solve(await handlers.read_tiles(conn, plan.tiles))
+    async with call.context.pool.acquire() as conn:
+        stored = await handlers.read_proof_tiles(conn, [index], size)
+    size = _published("size", size, stored)
+    if index >= size:
+        raise Malformed("index", f"must be below the size, which is {size}", "0")
+    spans = inclusion_spans(index, size)
+    plan = Plan(size, [[(index, index + 1)], spans])
+    [leaf], hashes = plan.solve(stored.pick(plan.tiles))
+    root = climb(index, spans, leaf, hashes)
     return InclusionProof(
         index=index, size=size, leaf_hash=_encode(leaf), root=_encode(root), hashes=[*map(_encode, hashes)]
     )
@@ -138,12 +143,13 @@ async def prove_consistency(
     call: Annotated[Call, requires("auditor")], old: Place, new: Place | None = None
 ) -> ConsistencyProof:
     """Proves that the log has only grown; ``new`` is the size of the newest checkpoint, if none is given."""
-    async with call.read() as conn:
-        new = await _published("new", new, conn)
-        if old > new:
-            raise Malformed("old", f"must be at most the new size, which is {new}", "0")
-        plan = Plan(new, [consistency_spans(old, new), [(0, old), (0, new)]])
-        hashes, [old_root, new_root] = plan.solve(await handlers.read_tiles(conn, plan.tiles))
+    async with call.context.pool.acquire() as conn:
+        stored = await handlers.read_proof_tiles(conn, [old - 1] if old else [], new)
+    new = _published("new", new, stored)
+    if old > new:
+        raise Malformed("old", f"must be at most the new size, which is {new}", "0")
+    plan = Plan(new, [consistency_spans(old, new), [(0, old), (0, new)]])
+    hashes, [old_root, new_root] = plan.solve(stored.pick(plan.tiles))
     return ConsistencyProof(
         old=old, new=new, old_root=_encode(old_root), new_root=_encode(new_root), hashes=[*map(_encode, hashes)]
     )
@@ -166,7 +172,8 @@ async def hand_out_proof_file(
         if checkpoint is None:
             raise NotFound(f"no checkpoint of the log reaches entry {index} yet")
         plan = plan_inclusions([index], checkpoint.size)
-        [proof] = plan.solve(await handlers.read_tiles(conn, plan.tiles))
+        stored = await handlers.read_proof_tiles(conn, [index], checkpoint.size)
+        [proof] = plan.solve(stored.pick(plan.tiles))
     file = build_proof_file(ProofFile(index, tuple(proof), checkpoint.note.encode()))
     named = {"Content-Disposition": f'attachment; filename="{index}.tlog-proof"', "Cache-Control": NOW_ONLY}
     return Response(file, media_type=TEXT, headers=named)
@@ -185,16 +192,18 @@ async def _latest(conn: Connection) -> tuple[int, str]:
     """Size and note of the newest checkpoint. Raises NotFound before the first."""
     latest = await checkpoints.read_latest(conn)
     if latest is None:
-        raise NotFound("no checkpoint of the log was published yet")
+        raise NotFound(UNPUBLISHED)
     return latest.size, latest.note
 
 
-async def _published(field: str, wanted: int | None, conn: Connection) -> int:
-    """The size that is asked for. Raises Malformed beyond what is published."""
-    size, _ = await _latest(conn)
-    if wanted is not None and wanted > size:
-        raise Malformed(field, f"must be at most {size}, the size of the newest checkpoint", str(size))
-    return size if wanted is None else wanted
+def _published(field: str, wanted: int | None, stored: StoredTiles) -> int:
+    """The size that is asked for. Raises Malformed beyond what is published, NotFound where nothing is."""
+    newest = stored.published
+    if newest is None:
+        raise NotFound(UNPUBLISHED)
+    if wanted is not None and wanted > newest:
+        raise Malformed(field, f"must be at most {newest}, the size of the newest checkpoint", str(newest))
+    return newest if wanted is None else wanted
 
 
 async def _tile(call: Call, tile: Tile) -> bytes:

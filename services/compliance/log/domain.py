@@ -9,7 +9,8 @@ import msgspec
 
 from services.compliance.log.bundle import CHUNK, split_entries, unpack
 from services.compliance.log.index import Told
-from services.compliance.log.tree import Edge, Subtree
+from services.compliance.log.tiles import Tile
+from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
 from shared.errors import StewardError
 from shared.events.envelope import Envelope
 
@@ -58,6 +59,25 @@ class Pruned:
     end: int
     pruned_at: datetime
     location: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTiles:
+    """Hashes of tiles by level and number, as far as the log has grown, and the newest checkpoint's size, if known."""
+
+    hashes: Mapping[tuple[int, int], bytes]
+    published: int | None = None
+
+    def pick(self, tiles: Iterable[Tile]) -> dict[Tile, bytes]:
+        """Each tile in its width. Raises Damaged where hashes are missing."""
+        found = {tile: self.hashes.get((tile.level, tile.number), b"")[: tile.byte_count] for tile in tiles}
+        for tile, body in found.items():
+            if len(body) != tile.byte_count:
+                lacking = tile.width - len(body) // HASH_BYTES
+                raise Damaged(
+                    f"{lacking} of the {tile.width} hashes of {tile.path} are missing; run `steward log verify`"
+                )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +149,13 @@ def check_present(indices: Iterable[int], found: Collection[int]) -> None:
     """Raises Damaged for the first entry of ``indices`` that was not found."""
     if lost := [index for index in indices if index not in found]:
         raise Damaged(f"entry {min(lost)} is missing; run `steward log verify`")
+
+
+def join_chunks(chunks: Mapping[int, bytes]) -> dict[tuple[int, int], bytes]:
+    """Tiles of level 0 from the hashes of chunks by their first index; a tile ends before the first chunk it lacks."""
+    tiles: dict[tuple[int, int], bytes] = defaultdict(bytes)
+    for start in sorted(chunks):
+        tile = tiles[0, start // TILE]
+        if len(tile) == start % TILE * HASH_BYTES:
+            tiles[0, start // TILE] = tile + chunks[start]
+    return tiles

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from services.compliance.log import store
 from services.compliance.log.append import refill
 from services.compliance.log.bundle import join_entries
-from services.compliance.log.domain import Damaged, Pruned
+from services.compliance.log.domain import Damaged, Pruned, StoredTiles
 from services.compliance.log.entry import NotAnEntry
 from services.compliance.log.tiles import Bundle, Tile
 from shared.database import Connection
@@ -41,6 +41,14 @@ async def read_pruned(conn: Connection) -> list[Pruned]:
 async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:
     """The hashes of each tile. Raises Damaged where some are missing. The log must have grown that far."""
     return await store.select_tiles(conn, tiles)
+
+
+async def read_proof_tiles(conn: Connection, indices: Collection[int], size: int | None = None) -> StoredTiles:
+    """What inclusion proofs of these entries in the tree of ``size``, or of the newest checkpoint, are made of.
+
+    For a consistency proof from an older size, its last entry is the one to name. One round trip, no transaction.
+    """
+    return await store.select_tiles_of_proofs(conn, indices, size)
 
 
 async def restore_entries(conn: Connection, partition: int, start: int, entries: Sequence[bytes]) -> Days:

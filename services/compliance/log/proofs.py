@@ -111,13 +111,18 @@ def subtrees_of(span: Span) -> Iterator[PerfectSubtree]:
         start += 1 << level
 
 
-def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
-    """Returns when the leaf hash is shown to stand at ``index`` in the tree of that root; raises NotProved."""
-    spans = _expected(lambda: inclusion_spans(index, size), proof, [leaf, root])
+def climb(index: int, spans: Sequence[Span], leaf: bytes, proof: Sequence[bytes]) -> bytes:
+    """The root that the leaf at ``index`` leads to, by the hashes over the spans of its inclusion proof."""
     computed = leaf
     for (start, _), node in zip(spans, proof, strict=True):
         computed = node_hash(computed, node) if start > index else node_hash(node, computed)
-    if computed != root:
+    return computed
+
+
+def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
+    """Returns when the leaf hash is shown to stand at ``index`` in the tree of that root; raises NotProved."""
+    spans = _expected(lambda: inclusion_spans(index, size), proof, [leaf, root])
+    if climb(index, spans, leaf, proof) != root:
         raise NotProved(f"with this proof, the leaf at {index} leads to another root of {size} entries")
 
 
@@ -128,14 +133,14 @@ def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: 
         old = EMPTY_ROOT
         new = new_root if new_size else EMPTY_ROOT
     else:
-        old, new = _climb(old_size, old_root, spans, proof)
+        old, new = _climb_both(old_size, old_root, spans, proof)
     if old != old_root:
         raise NotProved(f"the old tree of {old_size} entries has another root than the proof leads to")
     if new != new_root:
         raise NotProved(f"the tree of {new_size} entries does not begin with the {old_size} entries of the old root")
 
 
-def _climb(old_size: int, old_root: bytes, spans: Sequence[Span], proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+def _climb_both(old_size: int, old_root: bytes, spans: Sequence[Span], proof: Sequence[bytes]) -> tuple[bytes, bytes]:
     """The roots of both trees. The old root itself is where the climb begins, if its tree is one perfect subtree."""
     old = new = old_root
     for (start, end), node in zip(spans, proof, strict=True):

@@ -14,7 +14,9 @@ from services.compliance.log.domain import (
     Pruned,
     Site,
     State,
+    StoredTiles,
     check_present,
+    join_chunks,
     pick_entries,
 )
 from services.compliance.log.index import (
@@ -27,7 +29,7 @@ from services.compliance.log.index import (
     digest,
 )
 from services.compliance.log.tiles import Tile
-from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
+from services.compliance.log.tree import TILE, Edge, Subtree
 from shared.database import Connection
 from shared.errors import Gone, Replaced
 
@@ -290,12 +292,19 @@ async def select_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, 
     hashes = await _select_leaf_tiles(conn, leaves) if leaves else {}
     if above:
         hashes |= await _select_tiles_above(conn, above)
-    found = {tile: hashes[tile.level, tile.number][: tile.byte_count] for tile in tiles}
-    for tile, body in found.items():
-        if len(body) != tile.byte_count:
-            missing = tile.width - len(body) // HASH_BYTES
-            raise Damaged(f"{missing} of the {tile.width} hashes of {tile.path} are missing; run `steward log verify`")
-    return found
+    return StoredTiles(hashes).pick(tiles)
+
+
+async def select_tiles_of_proofs(conn: Connection, indices: Collection[int], size: int | None) -> StoredTiles:
+    """The tiles that proofs from these leaves to the root of ``size`` entries are made of, in one query.
+
+    Without a size, of the newest checkpoint's tree. The query sees one moment; it needs no transaction.
+    """
+    row = await conn.fetchrow("SELECT * FROM tiles_of_proofs($1, $2)", list(indices), size)
+    assert row is not None  # noqa: S101 -- a function that returns no set has a row
+    published, starts, leaves, levels, numbers, tiles = row
+    above = dict(zip(zip(levels, numbers, strict=True), tiles, strict=True))
+    return StoredTiles(join_chunks(dict(zip(starts, leaves, strict=True))) | above, published)
 
 
 async def _select_leaf_tiles(conn: Connection, numbers: Sequence[int]) -> dict[tuple[int, int], bytes]:
