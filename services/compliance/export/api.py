@@ -17,7 +17,7 @@ from services.compliance.export.evidence import Claim
 from services.compliance.export.fhir_errors import FhirRoute
 from services.compliance.export.formats import CSV, DICOM, NDJSON, fhir_bundle, written
 from services.compliance.export.iti81 import CODINGS, parse_search
-from services.compliance.search.api import Filters
+from services.compliance.search.api import Filtered, Filters
 from services.compliance.search.domain import Cursor, Span
 from services.compliance.search.domain import Query as Sought
 from services.compliance.search.handlers import Given, given_in, record_access
@@ -109,7 +109,7 @@ class Exporter:
         given: Asked,
         request: Request,
         format: Literal["ndjson", "csv", "fhir", "dicom", "evidence"],
-        filters: Annotated[Filters, Depends()],
+        filters: Filtered,
     ) -> StreamingResponse:
         """All events that have what is asked for, the oldest first, up to now; or the evidence of a site and a period.
 

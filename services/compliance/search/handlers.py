@@ -38,7 +38,7 @@ from shared.events.compliance import LogAccessed
 from shared.http import Call
 from shared.http.call import RouteContext
 from shared.telemetry import log
-from shared.transactions import begin
+from shared.transactions import Transaction, flush_outbox, utc_now
 
 SUBJECT = "log"
 
@@ -52,12 +52,14 @@ LONG_AT_ONCE = 3
 PATIENCE_SECONDS = 30.0
 
 _turns: WeakKeyDictionary[RouteContext, asyncio.Semaphore] = WeakKeyDictionary()
+_known_sites: WeakKeyDictionary[RouteContext, set[str]] = WeakKeyDictionary()
 
 Given = Sequence[tuple[str, str]]
 """Parameters as they stand in the request: pairs of name and value, in which a name may come again."""
 
 
-def given_in(request: Request) -> Given:
+# A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
+async def given_in(request: Request) -> Given:
     """All parameters of a request's address. For routes: ``given: Annotated[Given, Depends(given_in)]``."""
     return [*((name, str(value)) for name, value in request.path_params.items()), *request.query_params.multi_items()]
 
@@ -71,13 +73,24 @@ async def record_access(call: Call, what: str, given: Given, site_id: str | None
     """
     parameters, is_cut = tell_parameters(given)
     context = call.context
-    async with begin(context.pool, context.service, actor=call.caller.name, correlation_id=call.correlation_id) as tx:
-        is_known = site_id is not None and await store.has_site(tx.conn, site_id)
+    async with context.pool.acquire() as conn:
+        is_known = site_id is not None and await _has_site(context, conn, site_id)
+        tx = Transaction(conn, context.service, utc_now(), call.caller.name, call.correlation_id)
         tx.record(
             LogAccessed(what=what, parameters=parameters, is_cut=is_cut),
             subject=SUBJECT,
             site_id=site_id if site_id is not None and is_known else GROUP,
         )
+        # One statement commits by itself: to begin and to end a transaction are round trips of their own.
+        await flush_outbox(tx)
+
+
+async def _has_site(context: RouteContext, conn: Connection, site_id: str) -> bool:
+    """Whether the log knows the site. It forgets none, so each is asked for once."""
+    known = _known_sites.setdefault(context, set())
+    if site_id not in known and await store.has_site(conn, site_id):
+        known.add(site_id)
+    return site_id in known
 
 
 @asynccontextmanager

@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from asyncpg.connection import LoggedQuery
 
+from services.compliance.search.handlers import record_access
+from shared.database import close_pool, open_pool
 from shared.events import GROUP
 from tests.conftest import execute
 from tests.harness import Harness
 from tests.integration.compliance.publishing import AUDITOR, COMPLIANCE
-from tests.integration.compliance.search.chance import SYSTEMS, fill
+from tests.integration.compliance.search.chance import SYSTEMS, call_of, fill
 from tests.integration.compliance.search.test_flows import FLOW, URL, step
-from tests.integration.conftest import Run
+from tests.integration.conftest import Run, login
 from tests.news import until
 
 EVENTS = "/compliance/v1/events"
@@ -114,3 +117,24 @@ async def test_long_parameters_are_cut(steward: Harness) -> None:
     assert event.data.is_cut
     assert event.data.parameters["not_type"][0] == long[0]
     assert len(event.raw) < 48 * 1024
+
+
+async def test_access_is_recorded_in_one_round_trip(database: str) -> None:
+    """In one statement, which commits by itself, once the site is known; a site that is not is asked for each time."""
+    await fill(database, [[step(1, None, "north")]])
+    statements: list[str] = []
+
+    def note(query: LoggedQuery) -> None:
+        statements.append(query.query.split()[0])
+
+    pool = await open_pool(login(database, "steward_compliance"), schema="compliance", application="test", max_size=1)
+    call = call_of(pool, *AUDITOR)
+    await record_access(call, "query", [], "north")
+    async with pool.acquire() as conn:
+        conn.add_query_logger(note)
+    for site_id in ("north", None, "nowhere", "nowhere"):
+        await record_access(call, "query", [], site_id)
+    assert statements == ["WITH", "WITH", "SELECT", "WITH", "SELECT", "WITH"]
+    sites = await pool.fetch("SELECT convert_from(body, 'UTF8')::jsonb->>'siteid' FROM outbox ORDER BY id")
+    await close_pool(pool)
+    assert [site for (site,) in sites] == ["north", "north", GROUP, GROUP, GROUP]
