@@ -28,10 +28,14 @@ class PerfectSubtree(NamedTuple):
     level: int
     number: int
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Level and number of the tile whose hashes this subtree is over."""
+        return self.level // TILE_BITS, self.number >> TILE_BITS - self.level % TILE_BITS
+
     def tile(self, size: int) -> Tile:
         """The tile, as a tree of ``size`` leaves has it, whose hashes this subtree is over."""
-        level = self.level // TILE_BITS
-        number = self.number >> TILE_BITS - self.level % TILE_BITS
+        level, number = self.place
         return Tile(level, number, min(TILE_WIDTH, (size >> TILE_BITS * level) - number * TILE_WIDTH))
 
 
@@ -51,7 +55,8 @@ class Plan:
     @property
     def tiles(self) -> set[Tile]:
         """The tiles to read; each holds hashes that the answers are made of."""
-        return {subtree.tile(self.size) for subtree in self.subtrees}
+        one_each = {subtree.place: subtree for subtree in self.subtrees}
+        return {subtree.tile(self.size) for subtree in one_each.values()}
 
     def solve(self, tiles: Mapping[Tile, bytes]) -> list[Proof]:
         """The answers, from the bytes of the tiles. Raises NotATile when one is missing or has another width."""
@@ -183,6 +188,7 @@ class _Hashes:
     def __init__(self, size: int, tiles: Mapping[Tile, bytes]) -> None:
         self._size = size
         self._tiles = tiles
+        self._bodies: dict[tuple[int, int], bytes] = {}
         self._hashes: dict[Span, bytes] = {}
 
     def over(self, span: Span) -> bytes:
@@ -195,10 +201,15 @@ class _Hashes:
 
     def _below(self, subtree: PerfectSubtree) -> bytes:
         """The hashes of the tile that the subtree is over."""
-        tile = subtree.tile(self._size)
+        body = self._bodies.get(subtree.place)
+        if body is None:
+            body = self._bodies[subtree.place] = self._body(subtree.tile(self._size))
+        width = HASH_BYTES << subtree.level % TILE_BITS
+        at = subtree.number * width % TILE_BYTES
+        return body[at : at + width]
+
+    def _body(self, tile: Tile) -> bytes:
         if tile not in self._tiles:
             raise NotATile(f"{tile.path} is missing")
         check_tile(tile, self._tiles[tile])
-        width = HASH_BYTES << subtree.level % TILE_BITS
-        at = subtree.number * width % TILE_BYTES
-        return self._tiles[tile][at : at + width]
+        return self._tiles[tile]
