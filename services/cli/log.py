@@ -16,6 +16,7 @@ from services.cli.rest import known
 from shared.errors import Unavailable, WrongSetting
 
 if TYPE_CHECKING:
+    from services.compliance.export.evidence import Evidence
     from services.compliance.verify.domain import Report, Source
     from services.compliance.verify.seals import Trust
 
@@ -122,10 +123,23 @@ def _verify_evidence(path: Path, trust: "Trust") -> None:
     if isinstance(found, Refuted):
         click.echo(f"NOT VERIFIED: {found.detail}")
         sys.exit(1)
+    for line in _left_open(found, trust):
+        click.echo(f"note: {line}", err=True)
     click.echo(
         f"verified: {found.entries} entries of {found.claim.site_id}, recorded from {found.claim.start.isoformat()} "
         f"to {found.complete_until.isoformat()} and complete, in the log {found.origin} of {found.size} entries"
     )
+
+
+def _left_open(found: "Evidence", trust: "Trust") -> Iterator[str]:
+    """What a package that was verified does not show."""
+    if not trust.needed:
+        yield "no witness was asked for: nobody but the log says that everyone is shown the same one"
+    if found.complete_until < found.claim.end:
+        yield (
+            f"it was signed before the period was over, which goes to {found.claim.end.isoformat()}: "
+            f"what was recorded from {found.complete_until.isoformat()} on is not in it"
+        )
 
 
 def _source(url: str | None, directory: Path | None, database: str | None, *, sealed: bool) -> "Source":

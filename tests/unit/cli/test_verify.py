@@ -11,6 +11,7 @@ from services.cli.log import log
 from services.compliance.export.evidence import Claim
 from shared.errors import StewardError
 from tests.unit.compliance.export.sealed_log import KEY as PACKAGE_KEY
+from tests.unit.compliance.export.sealed_log import WITNESS as PACKAGE_WITNESS
 from tests.unit.compliance.export.sealed_log import SealedLog, minute
 from tests.unit.compliance.verify.grown import KEY, OTHER, WITNESS, Grown, files_of, grown
 
@@ -123,6 +124,29 @@ def test_a_package_is_told_with_its_site_and_period(tmp_path: Path) -> None:
     assert found.stdout.startswith("verified: 5 entries of north, recorded from ")
     path.write_bytes(raw[:-30])
     assert told("--evidence", path, "--key", PACKAGE_KEY.verifier).exit_code == 1
+
+
+def test_a_package_that_was_signed_before_its_period_was_over_says_what_is_not_in_it(tmp_path: Path) -> None:
+    """The verdict is of what was signed, so who hands over an old checkpoint can't pass it off as the whole period."""
+    sealed = SealedLog()
+    sealed.append("north", minute(1))
+    sealed.seal(minute(20))
+    path = tmp_path / "evidence.zip"
+    for until, is_over in ((20, True), (21, False)):
+        path.write_bytes(asyncio.run(sealed.package(Claim("north", minute(0), minute(until)))))
+        found = told("--evidence", path, "--key", PACKAGE_KEY.verifier, "--witness", PACKAGE_WITNESS.verifier)
+        assert found.exit_code == 0, found.output
+        assert ("2026-01-01T00:20:00+00:00 on is not in it" not in found.stderr) is is_over
+
+
+def test_a_package_without_a_witness_says_so(tmp_path: Path) -> None:
+    """As a whole log does."""
+    sealed = SealedLog()
+    sealed.append("north", minute(1))
+    sealed.seal(minute(20))
+    path = tmp_path / "evidence.zip"
+    path.write_bytes(asyncio.run(sealed.package(Claim("north", minute(0), minute(20)))))
+    assert "no witness was asked for" in told("--evidence", path, "--key", PACKAGE_KEY.verifier).stderr
 
 
 async def test_the_command_verifies_in_several_processes_and_ends(tmp_path: Path) -> None:

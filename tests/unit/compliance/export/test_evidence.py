@@ -1,10 +1,7 @@
 """Packages of evidence: what a whole one shows, and that no part of it can be changed, left out or put in."""
 
-import base64
-import contextlib
 import io
 import json
-import os
 import random
 import tracemalloc
 from collections.abc import Sequence
@@ -18,8 +15,6 @@ from services.compliance.checkpoints.cosignature import CosignatureKey
 from services.compliance.checkpoints.note import SignerKey
 from services.compliance.export.evidence import Claim, Evidence, cover
 from services.compliance.export.package import LOG, MEMBERS, SITE, Refuted, log_lines, pack, verify_evidence
-from services.compliance.export.readme import BY_HAND
-from services.compliance.log.tree import fold, leaf_hashes
 from tests.unit.compliance.export.sealed_log import KEY, ORIGIN, WITNESS, SealedLog, minute
 
 SITES = ("north", "south", "group")
@@ -279,25 +274,6 @@ async def test_an_endless_line_is_refused_before_it_fills_memory(path: Path) -> 
     files = members(await sealed_log(20).package(Claim("north", minute(5), minute(15))))
     assert isinstance(verify(path, packed(files | {LOG: b" " * (1 << 22)})), Refuted)
     assert isinstance(verify(path, packed(files | {"checkpoint": b" " * (1 << 22)})), Refuted)
-
-
-async def test_the_program_in_the_readme_computes_the_signed_root(tmp_path: Path) -> None:
-    """Whoever trusts no verifier can check with thirty lines of his own."""
-    log = sealed_log(70)
-    files = members(await log.package(Claim("north", minute(10), minute(40))))
-    text = files["README.txt"].decode().replace("\r\n", "\n")
-    assert "".join(f"    {line}\n" for line in BY_HAND.splitlines()) in text
-    (tmp_path / LOG).write_bytes(files[LOG])
-    told = io.StringIO()
-    here = Path.cwd()
-    try:
-        os.chdir(tmp_path)
-        with contextlib.redirect_stdout(told), pytest.warns(ResourceWarning):
-            exec(BY_HAND, {})  # noqa: S102 -- it is ours, and this is what it is for
-    finally:
-        os.chdir(here)
-    assert told.getvalue().strip() == files["checkpoint"].decode().split("\n")[2]
-    assert base64.b64decode(told.getvalue()) == fold(leaf_hashes(log.entries))
 
 
 async def test_an_entry_that_goes_back_in_time_is_refused(path: Path) -> None:
