@@ -4,9 +4,11 @@ Rows are built in the binary form of PostgreSQL's COPY (documentation of COPY, "
 at a time.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
+from itertools import count, repeat
 from struct import Struct
 from typing import Annotated, Protocol
 
@@ -17,9 +19,10 @@ from services.compliance.log.outcome import outcome_of
 EVENT_COLUMNS = ("index", "time", "subject", "actor", "correlation", "site", "type", "outcome")
 MENTION_COLUMNS = ("index", "time", "subject", "site")
 EVENT_ROW_BYTES = 80
-_EVENT_ROW = Struct(">6sqiq28sqihihih").pack
+_EVENT_ROW = Struct(">6sqiq28sq18s").pack
 _EVENT_ROW_BEGIN = Struct(">hi").pack(len(EVENT_COLUMNS), 8)
 _SUBJECT_AND_ACTOR = Struct(">iqiqi").pack
+_NUMBERED = Struct(">ihihih").pack
 _MENTION_ROW = Struct(">hiqiqiqih").pack
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
@@ -78,20 +81,21 @@ read_told = msgspec.json.Decoder(Told).decode
 
 def index_row(index: int, time: int, site: int, kind: int, envelope: Envelope, told: Told) -> bytes:
     """The entry's row of ``events``, whose columns are EVENT_COLUMNS; ``time`` is that of the event in µs."""
-    return _EVENT_ROW(
-        _EVENT_ROW_BEGIN,
-        index,
-        8,
-        time,
-        subject_and_actor(envelope.subject, envelope.actor),
-        correlation_digest(envelope.correlationid),
-        2,
-        site,
-        2,
-        kind,
-        2,
-        outcome_of(envelope.type, told.outcome),
-    )
+    numbers = numbered(site, kind, outcome_of(envelope.type, told.outcome))
+    names = subject_and_actor(envelope.subject, envelope.actor)
+    return _EVENT_ROW(_EVENT_ROW_BEGIN, index, 8, time, names, correlation_digest(envelope.correlationid), numbers)
+
+
+def index_rows(
+    first: int, times: Iterable[int], names: Iterable[bytes], correlations: Iterable[int], numbers: Iterable[bytes]
+) -> Iterator[bytes]:
+    """The rows of successive entries from index ``first`` on, made of their parts."""
+    return map(_EVENT_ROW, repeat(_EVENT_ROW_BEGIN), count(first), repeat(8), times, names, correlations, numbers)
+
+
+def numbered(site: int, kind: int, outcome: int) -> bytes:
+    """What a row has behind the correlation, widths included."""
+    return _NUMBERED(2, site, 2, kind, 2, outcome)
 
 
 @lru_cache(65_536)

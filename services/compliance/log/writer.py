@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 
@@ -22,7 +23,7 @@ from services.compliance.log import store
 from services.compliance.log.append import MAX_SITES, Growing, grow
 from services.compliance.log.domain import Arrival, Growth, Manifest, State
 from services.compliance.log.entry import parse_entry
-from services.compliance.log.reading import read_arrival
+from services.compliance.log.reading import read_arrival, read_arrivals
 from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
 from shared.database import Connection, Pool, connect
@@ -37,7 +38,6 @@ from shared.transactions import Transaction, begin, flush_outbox, new_id, utc_no
 SERVICE = "compliance"
 BATCH = 16_384
 PIECE = 256
-EARLIEST = datetime.min.replace(tzinfo=UTC)
 LEASE_SECONDS = 5.0
 RENEWALS = 3
 LOOKS = 10
@@ -97,38 +97,40 @@ class _Reading:
         """Reads the messages of a partition and returns the position behind them. Raises Replaced."""
         if batch.lost is not None:
             self.lost.append(Lost(batch.topic, batch.partition, *batch.lost))
-        sequences, latest = dict(old.sequences), EARLIEST
+        if batch.messages and old.next_offset is not None and (offset := batch.messages[0][0]) < old.next_offset:
+            raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was appended by another writer")
+        sequences, fresh = dict(old.sequences), list[Arrival]()
         for start in range(0, len(batch.messages), PIECE):
-            for offset, raw in batch.messages[start : start + PIECE]:
-                if old.next_offset is not None and offset < old.next_offset:
-                    raise Replaced(f"{batch.topic}/{batch.partition}: {offset} was appended by another writer")
-                arrival = self._read_one(batch, offset, raw, sequences)
-                if arrival is not None:
-                    latest = max(latest, arrival.envelope.time)
-                    self.arrivals.append((latest, arrival))
+            fresh += self._read_piece(batch, batch.messages[start : start + PIECE], sequences)
             # Between its answers PostgreSQL waits for this process: it is to work on the batch before meanwhile.
             await asyncio.sleep(0)
+        self.arrivals += zip(accumulate([arrival.envelope.time for arrival in fresh], max), fresh, strict=True)
         return Position(batch.end, sequences)
 
-    def _read_one(self, batch: Batch, offset: int, raw: bytes, sequences: dict[str, int]) -> Arrival | None:
-        try:
-            arrival = read_arrival(raw, topic=batch.topic, now=self.now)
-            self._admit(arrival.envelope.siteid)
-        except Unreadable as exc:
-            self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(exc)))
-            return None
-        source, sequence = arrival.envelope.source, int(arrival.envelope.sequence)
-        if sequence <= sequences.get(source, 0):
-            self.repeated += 1
-            return None
-        sequences[source] = sequence
-        return arrival
+    def _read_piece(
+        self, batch: Batch, messages: Sequence[tuple[int, bytes]], sequences: dict[str, int]
+    ) -> list[Arrival]:
+        """The events among these messages that are no repeats."""
+        fresh = []
+        read = read_arrivals([raw for _, raw in messages], topic=batch.topic, now=self.now)
+        for (offset, raw), one in zip(messages, read, strict=True):
+            fault = one if isinstance(one, Unreadable) else self._admit(one.envelope.siteid)
+            if fault is not None or isinstance(one, Unreadable):
+                self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(fault)))
+            elif (sequence := int(one.envelope.sequence)) > sequences.get(one.envelope.source, 0):
+                sequences[one.envelope.source] = sequence
+                fresh.append(one)
+            else:
+                self.repeated += 1
+        return fresh
 
-    def _admit(self, site_id: str) -> None:
+    def _admit(self, site_id: str) -> Unreadable | None:
+        """Why no event of this site is taken, if none is."""
         if site_id not in self.sites:
             if len(self.sites) >= MAX_SITES:
-                raise Unreadable(f"siteid: {site_id!r} is one too many; the log has entries of {MAX_SITES} sites")
+                return Unreadable(f"siteid: {site_id!r} is one too many; the log has entries of {MAX_SITES} sites")
             self.sites.add(site_id)
+        return None
 
     async def grow(self) -> None:
         """Adds the arrivals in the order of their events' times, as far as each partition's own order lets.
@@ -137,8 +139,7 @@ class _Reading:
         """
         self.arrivals.sort(key=itemgetter(0))
         for start in range(0, len(self.arrivals), PIECE):
-            for _, arrival in self.arrivals[start : start + PIECE]:
-                self.growing.add(arrival.raw, arrival.envelope, arrival.told)
+            self.growing.add_arrivals([arrival for _, arrival in self.arrivals[start : start + PIECE]])
             self.growing.pack()
             await asyncio.sleep(0)
 

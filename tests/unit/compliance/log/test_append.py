@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -12,15 +13,25 @@ from hypothesis import strategies as st
 
 from services.compliance.log.append import grow, tail_hashes
 from services.compliance.log.bundle import CHUNK, split_entries, unpack
-from services.compliance.log.domain import Arrival, Growth, State
+from services.compliance.log.domain import Arrival, Growth, Indexed, State
 from services.compliance.log.entry import parse_entry
-from services.compliance.log.index import EVENT_ROW_BYTES, Told, correlation_digest, digest, microseconds
+from services.compliance.log.index import (
+    EVENT_ROW_BYTES,
+    Told,
+    correlation_digest,
+    digest,
+    index_row,
+    mention_rows,
+    microseconds,
+)
 from services.compliance.log.tree import leaf_hashes
 from shared.events.envelope import Envelope
 from tests.unit.compliance.log.test_tree import defined_root
 
 NOW = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
 SITES = ("north", "south", "group")
+TYPES = ("site.changed", "probe.result", "alert.raised")
+TELLING = (Told(), Told(outcome="failed"), Told(outcome=["failed"], system_id="system-1"), Told(systems=[{"id": "x"}]))
 
 
 def arrival(number: int, site_id: str = "north", event_type: str = "site.changed", told: Told | None = None) -> Arrival:
@@ -121,6 +132,26 @@ def test_a_manifest_closes_the_batch_and_counts_all_sites_and_itself() -> None:
     assert growth.manifest is not None
     assert (growth.manifest.size, growth.manifest.lines) == (7, lines)
     assert growth.manifest.root == growth.after.edge.root
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 200_000), st.sampled_from(SITES), st.sampled_from(TYPES), st.sampled_from(TELLING))
+    )
+)
+def test_index_rows_made_together_are_those_made_one_by_one(drawn: list[tuple[int, str, str, Told]]) -> None:
+    """Of events of many days, sites, types and outcomes, such as are no text too."""
+    arrivals = [arrival(*one) for one in drawn]
+    growth = grow(State(), arrivals, NOW)
+    rows, mentions, times, days = [], [], [], Counter[tuple[int, int, int]]()
+    for index, (_, envelope, told) in enumerate(map(msgspec.structs.astuple, arrivals)):
+        time, site = microseconds(envelope.time), growth.after.sites[envelope.siteid].number
+        kind = growth.after.types[envelope.type]
+        rows.append(index_row(index, time, site, kind, envelope, told))
+        mentions.append(mention_rows(index, time, site, told))
+        times.append(time)
+        days[time // 86_400_000_000, site, kind] += 1
+    assert growth.indexed == Indexed(rows, mentions, times, days)
 
 
 def test_the_index_row_says_what_the_event_says() -> None:

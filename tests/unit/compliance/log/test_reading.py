@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.compliance.log.index import Told, read_told
-from services.compliance.log.reading import MAX_DEPTH, quick_reader, read_arrival
+from services.compliance.log.reading import MAX_DEPTH, quick_reader, read_arrival, read_arrivals
 from shared.errors import Unreadable
 from shared.events import CONTRACTS, EventData
 from shared.events.envelope import Envelope, check_envelope, read_envelope
@@ -102,6 +102,45 @@ def test_bytes_that_are_no_utf_8_are_unreadable(change: bytes) -> None:
     raw = json.dumps(sample_of(ProbeResult) | {"unknown": "?"}).encode().replace(b"?", change)
     with pytest.raises(Unreadable, match="utf-8"):
         read_arrival(raw, topic="probe.result", now=NOW)
+
+
+@pytest.mark.parametrize("topic", QUICK)
+@pytest.mark.parametrize("change", [b"\xff", b"\xc3(", b"\xed\xa0\x80"])
+def test_nothing_is_read_quickly_that_is_no_utf_8(topic: str, change: bytes) -> None:
+    """Wherever it stands: in any text, and in any name."""
+    raw = json.dumps(sample_of(CONTRACTS[topic])).encode()
+    for at in [at for at, byte in enumerate(raw) if chr(byte).isalnum()]:
+        broken = raw[:at] + change + raw[at + 1 :]
+        with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
+            QUICK[topic](broken)
+
+
+FAULTS: list[dict[str, object]] = [
+    {"type": "site.changed"},
+    {"source": "/services/Probes"},
+    {"siteid": "North"},
+    {"sequence": "1"},
+    {"sequence": "\u0661" * 20},
+    {"time": "1969-12-31T23:59:59Z"},
+    {"time": "2026-03-31T00:00:00Z"},
+    {"data": {}},
+    {"unknown": "\u00e9"},
+    {},
+]
+
+
+@given(st.lists(st.sampled_from(FAULTS), min_size=1, max_size=5))
+def test_messages_are_judged_together_as_they_are_one_by_one(faults: list[dict[str, object]]) -> None:
+    """What is wrong with one changes nothing for the others."""
+    raws = [json.dumps(sample_of(ProbeResult) | {"time": "2026-03-29T00:00:00Z"} | fault).encode() for fault in faults]
+    for raw, judged in zip(raws, read_arrivals(raws, topic="probe.result", now=NOW), strict=True):
+        try:
+            alone = read_arrival(raw, topic="probe.result", now=NOW)
+        except Unreadable as exc:
+            assert isinstance(judged, Unreadable)
+            assert str(judged) == str(exc)
+        else:
+            assert judged == alone
 
 
 @pytest.mark.parametrize("name", ["outcome", "system_id", "systems", "unknown"])
