@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.compliance.log.bundle import CHUNK, split_entries, unpack
+from services.compliance.log.bundle import CHUNK, LENGTH_BYTES, NotABundle, unpack
 from services.compliance.log.index import Told
 from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
@@ -126,22 +126,40 @@ class Growth:
     manifest: Manifest | None
 
 
-def pick_entries(indices: Collection[int], chunks: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
+def pick_entries(indices: Iterable[int], chunks: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
     """Of the entries of ``indices`` those in the chunks, each of which is its first index and its stored body.
 
-    Chunks are unpacked one after the other, and of each only what is wanted is kept. Raises Damaged where one can't be
-    unpacked.
+    Chunks are unpacked one after the other, and of each only what is wanted is cut out. Raises Damaged where that can't
+    be done.
     """
     wanted: dict[int, list[int]] = defaultdict(list)
-    for index in indices:
+    for index in sorted({*indices}):
         wanted[index - index % CHUNK].append(index)
     found: dict[int, bytes] = {}
     for start, body in chunks:
         try:
-            entries = split_entries(unpack(body))
-        except ValueError as exc:
+            found |= _cut_out(unpack(body), start, wanted[start])
+        except (ValueError, IndexError) as exc:
             raise Damaged(f"entries can't be read; run `steward log verify`: {exc}") from exc
-        found |= {index: entries[index - start] for index in wanted[start] if index - start < len(entries)}
+    return found
+
+
+def _cut_out(body: bytes, place: int, indices: Sequence[int]) -> dict[int, bytes]:
+    """The entries of rising ``indices`` in a body whose first has the index ``place``; it may end before the last."""
+    found: dict[int, bytes] = {}
+    at, end = 0, len(body)
+    for index in indices:
+        while place < index and at < end:
+            at += LENGTH_BYTES + (body[at] << 8 | body[at + 1])
+            place += 1
+        if at >= end:
+            break
+        start = at + LENGTH_BYTES
+        at = start + int.from_bytes(body[at:start])
+        if not start < at <= end:
+            raise NotABundle(f"entry {index} is empty or cut off")
+        found[index] = body[start:at]
+        place += 1
     return found
 
 
