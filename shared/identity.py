@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from shared.grants import Caller, Grant, parse_grants
 KEY_PREFIX = "stw_"
 JWKS_SECONDS = 300.0
 JWKS_RETRY_SECONDS = 1.0
+MOST_REMEMBERED = 1_000
+"""How many tokens are remembered, by their digests, before all are forgotten."""
+
 RESERVED_SUBJECTS = ("service:", "key:")
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
 
@@ -70,6 +73,16 @@ class Keys:
             self._asked = time.monotonic()
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Whose token it is, until when, and the very key that has shown it: one that was read anew is another."""
+
+    caller: Caller
+    expires_at: float
+    key_id: str
+    key: jwt.PyJWK
+
+
 @dataclass(frozen=True)
 class Identity:
     """Recognizes callers: the issuer's tokens, and the API keys that this service was told of."""
@@ -78,6 +91,7 @@ class Identity:
     audience: str
     keys: Keys
     pool: Pool | None = None
+    _verified: dict[str, Verified] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def recognize(self, authorization: str | None) -> Caller:
         """The caller behind an Authorization header. Raises Unauthenticated with what is wrong with it."""
@@ -89,9 +103,20 @@ class Identity:
         return await self._by_jwt(token)
 
     async def _by_jwt(self, token: str) -> Caller:
+        """The caller behind a token. Its signature is checked once as long as the issuer's keys were not read anew."""
+        known = self._verified.get(digest(token))
+        if known is not None and time.time() < known.expires_at and await self.keys.find(known.key_id) is known.key:
+            return known.caller
+        verified = await self._verify(token)
+        if len(self._verified) >= MOST_REMEMBERED:
+            self._verified.clear()
+        self._verified[digest(token)] = verified
+        return verified.caller
+
+    async def _verify(self, token: str) -> Verified:
         try:
-            header = jwt.get_unverified_header(token)
-            key = await self.keys.find(str(header.get("kid", "")))
+            key_id = str(jwt.get_unverified_header(token).get("kid", ""))
+            key = await self.keys.find(key_id)
             claims = jwt.decode(
                 token,
                 key,
@@ -103,7 +128,8 @@ class Identity:
             )
         except jwt.PyJWTError as exc:
             raise Unauthenticated(f"the token is not accepted: {exc}") from exc
-        return Caller(check_subject(str(claims["sub"])), parse_grants(claims))
+        caller = Caller(check_subject(str(claims["sub"])), parse_grants(claims))
+        return Verified(caller, float(claims["exp"]), key_id, key)
 
     async def _by_api_key(self, token: str) -> Caller:
         if self.pool is None:

@@ -149,6 +149,71 @@ async def test_a_rotated_key_is_found(tmp_path: Path, issuer: Issuer, monkeypatc
     assert (await identity.recognize(f"Bearer {issuer.token('alice', GRANTS)}")).name == "alice"
 
 
+async def test_a_token_is_verified_once(issuer: Issuer, identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was believed is believed again without looking at its signature; another token has its own."""
+    decoded: list[str] = []
+    decode = jwt.decode
+
+    def noted(token: str, *args: Any, **options: Any) -> Any:
+        decoded.append(token)
+        return decode(token, *args, **options)
+
+    monkeypatch.setattr("jwt.decode", noted)
+    tokens = [signed(issuer, sub=name, grants=GRANTS) for name in ("alice", "ben")]
+    for token in tokens * 3:
+        assert (await identity.recognize(f"Bearer {token}")).sites("auditor") == frozenset({"north"})
+    forged = tokens[0][:-8] + "A" * 8
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await identity.recognize(f"Bearer {forged}")
+    assert decoded == [*tokens, forged, forged]
+
+
+async def test_a_token_that_was_believed_ends_with_its_time(
+    issuer: Issuer, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is verified again from its end on, and then refused as any other."""
+    end = datetime.now(UTC) + timedelta(hours=1)
+    token = signed(issuer, exp=end)
+    await identity.recognize(f"Bearer {token}")
+    monkeypatch.setattr("time.time", lambda: end.timestamp())
+    monkeypatch.setattr("jwt.decode", refuse)
+    with pytest.raises(Unauthenticated, match="expired"):
+        await identity.recognize(f"Bearer {token}")
+
+
+def refuse(*_: Any, **__: Any) -> Any:
+    """What the library says of a token that has ended."""
+    raise jwt.ExpiredSignatureError("it has expired")
+
+
+async def test_a_token_that_was_believed_ends_with_its_key(
+    tmp_path: Path, issuer: Issuer, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the issuer publishes another key under the same name, or none, it is refused."""
+    token = issuer.token("alice", GRANTS)
+    await identity.recognize(f"Bearer {token}")
+    monkeypatch.setattr("shared.identity.JWKS_SECONDS", 0.0)
+    monkeypatch.setattr("shared.identity.JWKS_RETRY_SECONDS", 0.0)
+    await identity.recognize(f"Bearer {token}")
+    issuer.jwks_file.write_bytes(Issuer(tmp_path / "other").jwks_file.read_bytes())
+    with pytest.raises(Unauthenticated, match="Signature verification failed"):
+        await identity.recognize(f"Bearer {token}")
+    issuer.jwks_file.write_text('{"keys": []}')
+    with pytest.raises(Unauthenticated):
+        await identity.recognize(f"Bearer {token}")
+
+
+async def test_tokens_without_end_are_not_all_remembered(
+    issuer: Issuer, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers who get a new token for each request do not fill the memory."""
+    monkeypatch.setattr("shared.identity.MOST_REMEMBERED", 3)
+    for number in range(10):
+        assert (await identity.recognize(f"Bearer {signed(issuer, sub=f'anna-{number}')}")).name == f"anna-{number}"
+        assert len(identity._verified) <= 3
+
+
 async def test_an_issuer_that_hangs_keeps_nobody_waiting_whose_key_is_known(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
