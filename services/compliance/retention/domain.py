@@ -1,6 +1,6 @@
 """Rules of retention: how long an entry must stay, and what keeps a partition of the log from leaving."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -79,7 +79,16 @@ def days_of(policies: Iterable[Policy], kind: Kind) -> int:
 def check_policy(days: int, reason: str | None) -> None:
     """Raises Malformed when less than six years is asked for without saying why."""
     if days < LEAST_DAYS and not reason:
-        raise Malformed("reason", f"is required for less than {LEAST_DAYS} days", "kept by the RIS for ten years")
+        raise Malformed("reason", f"is required for less than {LEAST_DAYS} days", "a test system without patients")
+
+
+def check_kind(kind: tuple[str | None, str | None], sites: Collection[str], types: Collection[str]) -> None:
+    """Raises Malformed for a site or a type that is not known: what was mistyped would keep nothing, unseen."""
+    site_id, event_type = kind
+    if site_id is not None and site_id not in sites:
+        raise Malformed("site_id", "must be a site that the log has entries of", min(sites, default="north"))
+    if event_type is not None and event_type not in types:
+        raise Malformed("type", "must be a type of event", "probe.result")
 
 
 def due_at(partition: Partition, policies: Sequence[Policy]) -> datetime:

@@ -10,6 +10,7 @@ from services.compliance.retention.domain import (
     PartitionPlan,
     Policy,
     Restoring,
+    check_kind,
     check_policy,
     keeps,
     plan_of,
@@ -17,7 +18,7 @@ from services.compliance.retention.domain import (
 )
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
-from shared.events import GROUP
+from shared.events import CONTRACTS, GROUP
 from shared.events.compliance import HoldChanged, RetentionChanged
 from shared.resource import check_version
 from shared.transactions import Transaction, new_id
@@ -28,6 +29,7 @@ async def add_policy(
 ) -> Policy:
     """Says how long entries stay. Raises Malformed, or Conflict where that was said for this site and type."""
     check_policy(days, reason)
+    await _check_kind(tx.conn, site_id, event_type)
     policy = Policy(id=new_id(), site_id=site_id, type=event_type, days=days, reason=reason, version=1)
     await store.insert_policy(tx.conn, policy)
     _tell_policy(tx, policy, policy.days)
@@ -70,7 +72,8 @@ async def place_hold(
     to_time: datetime | None,
     reason: str,
 ) -> Hold:
-    """Keeps entries until the hold is released, whatever the policies say."""
+    """Keeps entries until the hold is released, whatever the policies say. Raises Malformed."""
+    await _check_kind(tx.conn, site_id, event_type)
     hold = Hold(
         id=new_id(),
         site_id=site_id,
@@ -86,6 +89,12 @@ async def place_hold(
     await store.insert_hold(tx.conn, hold)
     _tell_hold(tx, hold, reason)
     return hold
+
+
+async def _check_kind(conn: Connection, site_id: str | None, event_type: str | None) -> None:
+    """Types that no entry has yet are known by their contracts."""
+    types = {*CONTRACTS, *await store.select_types(conn)}
+    check_kind((site_id, event_type), await store.select_sites(conn), types)
 
 
 async def release_hold(tx: Transaction, hold_id: str, expected_version: int, reason: str) -> Hold:
@@ -151,8 +160,10 @@ async def ask_to_prune(tx: Transaction, numbers: Sequence[int], archive: str | N
 
 
 async def ask_to_restore(tx: Transaction, number: int, days: int, archive: str | None) -> Restoring:
-    """Has a pruned partition brought back for some days. Raises Conflict."""
+    """Has a pruned partition brought back for some days. Raises NotFound, Conflict."""
     _check_archive(archive)
+    if not await store.has_partition(tx.conn, number):
+        raise NotFound(f"no partition {number}")
     until = tx.now + timedelta(days=days)
     if not await store.update_restoring(tx.conn, number, until, tx.correlation_id):
         raise Conflict(f"partition {number} was not pruned, so there is nothing to restore")

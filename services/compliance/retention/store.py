@@ -28,6 +28,21 @@ class Archive:
     fault: str | None
 
 
+async def select_sites(conn: Connection) -> set[str]:
+    """All sites of which the log has, or had, entries."""
+    return {row["site_id"] for row in await conn.fetch("SELECT site_id FROM sites")}
+
+
+async def select_types(conn: Connection) -> set[str]:
+    """All types of entries that the log has, or had."""
+    return {row["type"] for row in await conn.fetch("SELECT type FROM types")}
+
+
+async def has_partition(conn: Connection, number: int) -> bool:
+    """Whether the log has ever come as far."""
+    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM partitions WHERE number = $1)", number))
+
+
 async def insert_policy(conn: Connection, policy: Policy) -> None:
     """Adds a policy. Raises Conflict where there is one for that site and type."""
     added = await conn.fetchval(

@@ -62,6 +62,38 @@ async def test_the_plan_says_what_keeps_each_partition(aged: Aged) -> None:
         assert (await admin.post(f"{URL}/prune", json={"partitions": [99]})).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("holds", {"site_id": "nroth", "reason": "case 5"}, "site_id"),
+        ("holds", {"type": "probe.results", "reason": "case 5"}, "type"),
+        ("policies", {"site_id": "nroth", "days": 5000}, "site_id"),
+        ("policies", {"type": "probe.results", "days": 5000}, "type"),
+    ],
+)
+async def test_what_names_no_site_and_no_type_is_refused(
+    aged: Aged, path: str, body: dict[str, Any], field: str
+) -> None:
+    """A hold that was mistyped would keep nothing, and nobody would see it before the entries are gone."""
+    async with aged() as steward:
+        refused = await steward.admin.post(f"{URL}/{path}", json=body)
+        assert refused.status_code == 422, refused.text
+        assert [fault["field"] for fault in refused.json()["errors"]] == [field]
+        assert (await steward.admin.get(f"{URL}/{path}")).json() == []
+        placed = {"site_id": "north", "type": "backup.failed", "reason": "none failed until now", "days": 5000}
+        if path == "holds":
+            placed.pop("days")
+        assert (await steward.admin.post(f"{URL}/{path}", json=placed)).status_code == 201
+
+
+async def test_a_partition_that_there_is_not_is_not_restored(aged: Aged) -> None:
+    """As it is not pruned: 404. One that is there and was not pruned is a conflict."""
+    async with aged() as steward:
+        for number, status in ((99, 404), (0, 409)):
+            refused = await steward.admin.post(f"{URL}/restore", json={"partition": number, "days": 30})
+            assert refused.status_code == status, refused.text
+
+
 async def test_a_hold_keeps_a_partition_until_it_is_released(aged: Aged, database: str, folder: Path) -> None:
     """Also one that is placed after the prune was asked for; the database itself refuses as well."""
     async with aged() as steward:
