@@ -1,15 +1,27 @@
-"""An entry as DICOM audit message: the XML of PS3.15 §A.5.1, elements in the schema's order, without a namespace."""
+"""An entry as DICOM audit message: the XML of PS3.15 §A.5.1, elements in the schema's order, without a namespace.
+
+A message that DICOM defines keeps the rules of its table in §A.5.3; what fits none of them has an event of Steward's.
+"""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
-from services.compliance.export.domain import AuditObject, AuditRecord, Code, Participant
-from services.compliance.export.mapping import DCM, STEWARD
+from services.compliance.export.domain import Action, AuditObject, AuditRecord, Code, Participant
+from services.compliance.export.mapping import APPLICATION_ACTIVITY, AUDIT_LOG_USED, DCM, SECURITY_ALERT, STEWARD
 
 APPLICATION = Code(DCM, "110150", "Application")
 PERSON = Code(STEWARD, "person", "person")
 APPLICATION_SERVER = "4"
+ACTIVITY = Code(STEWARD, "activity", "Activity")
+"""What DICOM has no message for; its Application Activity tells of programs that start and end (PS3.15 §A.5.3.1)."""
+
+URI = Code("RFC-3881", "12", "URI")
+AUDIT_LOG_NAME = "Security Audit Log"
+ALERTS_ACTION: Action = "E"
+STAGES: Mapping[Action, str] = {"C": "1", "U": "3", "D": "14"}
+"""The stage in its life that an object came to: made, amended, logically deleted."""
+
 IN_ATTRIBUTES = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 
 OPENING = '<?xml version="1.0" encoding="UTF-8"?>\n<AuditMessages>\n'
@@ -30,12 +42,13 @@ def audit_message(record: AuditRecord) -> str:
 
 
 def _event(record: AuditRecord) -> str:
+    event = ACTIVITY if record.event == APPLICATION_ACTIVITY else record.event
     attributes = [
-        ("EventActionCode", record.action),
+        ("EventActionCode", ALERTS_ACTION if event == SECURITY_ALERT else record.action),
         ("EventDateTime", record.time.isoformat().replace("+00:00", "Z")),
         ("EventOutcomeIndicator", str(record.outcome)),
     ]
-    children = [_coded("EventID", record.event), *[_coded("EventTypeCode", kind) for kind in record.kinds]]
+    children = [_coded("EventID", event), *[_coded("EventTypeCode", kind) for kind in record.kinds]]
     if record.reason is not None:
         children.append(f"<EventOutcomeDescription>{escape(record.reason)}</EventOutcomeDescription>")
     return _element("EventIdentification", attributes, children)
@@ -54,14 +67,20 @@ def _source(record: AuditRecord) -> str:
 
 
 def _object(record: AuditRecord) -> str:
+    """What the event is about. The log's own identity is fixed where it was read (PS3.15 §A.5.3.2)."""
     subject = record.subject
+    kind, name, identity = subject.kind, subject.id, subject.id
+    if record.event == AUDIT_LOG_USED:
+        kind, name, identity = URI, AUDIT_LOG_NAME, f"urn:steward:{subject.id}"
     attributes = [
-        ("ParticipantObjectID", subject.id),
+        ("ParticipantObjectID", identity),
         ("ParticipantObjectTypeCode", str(subject.type)),
         ("ParticipantObjectTypeCodeRole", str(subject.role)),
     ]
-    name = f"<ParticipantObjectName>{escape(subject.id)}</ParticipantObjectName>"
-    children = [_coded("ParticipantObjectIDTypeCode", subject.kind), name, *_details(record, subject)]
+    if record.event == SECURITY_ALERT and record.action in STAGES:
+        attributes.append(("ParticipantObjectDataLifeCycle", STAGES[record.action]))
+    named = f"<ParticipantObjectName>{escape(name)}</ParticipantObjectName>"
+    children = [_coded("ParticipantObjectIDTypeCode", kind), named, *_details(record, subject)]
     return _element("ParticipantObjectIdentification", attributes, children)
 
 

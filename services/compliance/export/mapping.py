@@ -146,7 +146,7 @@ ROWS: Mapping[str, Row] = {
     "hold.changed": Row("audit-log", "U", details=("state", "log_type", "of_subject"), role=SECURITY_RESOURCE),
     "log.archived": Row("audit-log", "R", AUDIT_LOG_USED, details=PARTITION, role=SECURITY_RESOURCE),
     "log.pruned": Row("audit-log", "D", SECURITY_ALERT, details=PARTITION, role=SECURITY_RESOURCE),
-    "log.restored": Row("audit-log", "C", AUDIT_LOG_USED, details=PARTITION, role=SECURITY_RESOURCE),
+    "log.restored": Row("audit-log", "C", details=PARTITION, role=SECURITY_RESOURCE),
     "log.accessed": Row("audit-log", "R", AUDIT_LOG_USED, details=("what",), role=SECURITY_RESOURCE),
 }
 FALLBACK = Row("subject", "E")

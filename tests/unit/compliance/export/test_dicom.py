@@ -1,4 +1,4 @@
-"""DICOM audit messages, held against the schema of PS3.15 §A.5.1.1."""
+"""DICOM audit messages, held against the schema of PS3.15 §A.5.1.1 and the rules of §A.5.3."""
 
 from base64 import b64decode
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_every_sample_keeps_the_schema(path: Path) -> None:
     ("found", "put"),
     [
         ("<EventID ", "<EventId "),
-        ('csd-code="110100"', 'code="110100"'),
+        ('csd-code="activity"', 'code="activity"'),
         (' originalText="Application"', ""),
         ('EventOutcomeIndicator="8"', 'EventOutcomeIndicator="1"'),
         ("UserIsRequestor", "userIsRequestor"),
@@ -51,6 +51,38 @@ def test_elements_in_another_order_are_refused() -> None:
     message.append(message[0])
     message.remove(message[0])
     assert any("the order is" in fault for fault in faults(message))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_every_sample_keeps_the_rules_of_its_kind_of_message(path: Path) -> None:
+    """PS3.15 §A.5.3: an event that DICOM defines has that event's action, types and object; no other claims to be one.
+
+    Application Activity (§A.5.3.1) is the start or end of a program, Audit Log Used (§A.5.3.2) a reading of the log.
+    """
+    message = parsed(audit_message(audit_record(shown(path.read_bytes()))))
+    event, subject = message[0], message.find("ParticipantObjectIdentification")
+    assert subject is not None
+    code, system = event[0].attrib["csd-code"], event[0].attrib["codeSystemName"]
+    if system != "DCM":
+        assert (code, system) == ("activity", "99STEWARD")
+        return
+    assert (code, event.attrib["EventActionCode"]) in {("110101", "R"), ("110113", "E")}
+    if code == "110101":
+        kind = subject[0].attrib
+        assert (kind["csd-code"], kind["codeSystemName"], kind["originalText"]) == ("12", "RFC-3881", "URI")
+        assert subject.attrib["ParticipantObjectID"] == "urn:steward:log"
+        assert subject.attrib["ParticipantObjectTypeCode"] == "2"
+        assert subject.attrib["ParticipantObjectTypeCodeRole"] == "13"
+        assert subject.findtext("ParticipantObjectName") == "Security Audit Log"
+
+
+@pytest.mark.parametrize(("revoked_at", "stage"), [(None, "1"), ("2026-03-01T00:00:00Z", "14")])
+def test_an_alert_says_by_its_object_what_was_done(revoked_at: str | None, stage: str) -> None:
+    """Its action is always E, so whether a key was made or revoked stands in the stage of its life."""
+    message = parsed(audit_message(audit_record(sample("key.changed", data__revoked_at=revoked_at))))
+    subject = message.find("ParticipantObjectIdentification")
+    assert subject is not None
+    assert subject.attrib["ParticipantObjectDataLifeCycle"] == stage
 
 
 def test_what_xml_cannot_hold_is_replaced_and_markup_stays_text() -> None:
