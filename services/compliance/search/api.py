@@ -24,7 +24,7 @@ from services.compliance.search.domain import (
     parse_outcomes,
 )
 from services.compliance.search.flow import Flow, build_tree
-from services.compliance.search.handlers import record_access
+from services.compliance.search.handlers import read_recorded
 from shared.errors import Malformed, NotFound
 from shared.events import SiteId
 from shared.http import Call, Paging, requires
@@ -105,8 +105,8 @@ async def search_events(
     """
     site_id = _own(call, filters.sought.site_id)
     asked = _asked(paging, Span.between(filters.start, filters.end), order, proofs)
-    await record_access(call, "query", given, site_id)
-    page = await handlers.find_page(call, replace(filters.sought, text=text), asked)
+    reading = handlers.find_page(call, replace(filters.sought, text=text), asked)
+    page = await read_recorded(call, "query", given, reading, site_id)
     return Response(page.answer(asked), media_type=JSON)
 
 
@@ -128,8 +128,8 @@ async def count_events(
     query = Query(site_id=_own(call, site_id), types=type or None, not_types=not_type)
     dimensions = _dimensions(by)
     days = Days.of(from_time, to_time)
-    await record_access(call, "counts", given, site_id)
-    items = await handlers.count(call, query, dimensions, days, MAX_COUNTS + 1)
+    reading = handlers.count(call, query, dimensions, days, MAX_COUNTS + 1)
+    items = await read_recorded(call, "counts", given, reading, site_id)
     if len(items) > MAX_COUNTS:
         raise Malformed("by", f"gives more than {MAX_COUNTS} numbers; ask for a shorter time or one site", "type")
     return Counts(items=items, first_day=days.first, last_day=days.last, is_exact=days.is_exact)
@@ -138,8 +138,7 @@ async def count_events(
 @router.get("/events/{index}", response_model=AuditedEvent)
 async def get_event(call: Auditing, given: Given, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]) -> Response:
     """One event by the index of its entry. One of a site that is not yours does not exist."""
-    await record_access(call, "event", given)
-    found = await handlers.find_one(call, index)
+    found = await read_recorded(call, "event", given, handlers.find_one(call, index))
     return Response(msgspec.json.encode(found), media_type=JSON)
 
 
@@ -163,8 +162,8 @@ async def tell_life(
     """
     left_out = not_type if probes or ROUTINE in type else not_type | {ROUTINE}
     asked = _asked(paging, Span.between(from_time, to_time), order, proofs)
-    await record_access(call, "life", given)
-    page = await handlers.find_page(call, Query(about=asset_id, types=type or None, not_types=left_out), asked)
+    reading = handlers.find_page(call, Query(about=asset_id, types=type or None, not_types=left_out), asked)
+    page = await read_recorded(call, "life", given, reading)
     if not page.found.items and len(given) == 1:
         raise NotFound(f"no asset {asset_id}")
     return Response(page.answer(asked), media_type=JSON)
@@ -177,8 +176,7 @@ async def show_flow(call: Auditing, given: Given, correlation_id: Annotated[Text
     A flow of more than 1,000 entries is cut off behind these, and ``is_complete`` says so; the search for its
     ``correlation_id`` gives all.
     """
-    await record_access(call, "flow", given)
-    page = await handlers.find_flow(call, correlation_id)
+    page = await read_recorded(call, "flow", given, handlers.find_flow(call, correlation_id))
     if not page.found.items:
         raise NotFound(f"no flow {correlation_id}")
     flow = {

@@ -2,9 +2,10 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -40,6 +41,8 @@ from shared.http.call import RouteContext
 from shared.telemetry import log
 from shared.transactions import Transaction, flush_outbox, utc_now
 
+R = TypeVar("R")
+
 SUBJECT = "log"
 
 LOOKED_AT_ONCE = 256
@@ -67,7 +70,7 @@ async def given_in(request: Request) -> Given:
 async def record_access(call: Call, what: str, given: Given, site_id: str | None = None) -> None:
     """Makes it durable, as an event ``log.accessed``, that the caller is about to read the log; no result is told.
 
-    To be awaited once the request is found to be allowed, before anything is read, so that no byte of an answer leaves
+    To be awaited once the request is found to be allowed, before the answer begins, so that no byte of it leaves
     unrecorded: ``await record_access(call, "export", given, site_id)``.
     The event belongs to ``site_id``, the site that is asked for, or to the group where that is none the log knows.
     """
@@ -83,6 +86,20 @@ async def record_access(call: Call, what: str, given: Given, site_id: str | None
         )
         # One statement commits by itself: to begin and to end a transaction are round trips of their own.
         await flush_outbox(tx)
+
+
+async def read_recorded(
+    call: Call, what: str, given: Given, reading: Coroutine[Any, Any, R], site_id: str | None = None
+) -> R:
+    """What ``reading`` gives, or raises, once it is durable that the caller has asked (see ``record_access``).
+
+    Both go on at the same time, each over a connection of its own: neither the commit nor the search waits.
+    """
+    recording = asyncio.create_task(record_access(call, what, given, site_id))
+    try:
+        return await reading
+    finally:
+        await recording
 
 
 async def _has_site(context: RouteContext, conn: Connection, site_id: str) -> bool:

@@ -1,7 +1,9 @@
 """Whoever reads the log stands in it, with what was asked, before the first byte of the answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from asyncpg.connection import LoggedQuery
 
@@ -17,6 +19,12 @@ from tests.integration.conftest import Run, login
 from tests.news import until
 
 EVENTS = "/compliance/v1/events"
+
+
+BLOCKED_RECORD = """
+SELECT EXISTS (SELECT FROM pg_stat_activity
+               WHERE usename = 'steward_compliance' AND wait_event_type = 'Lock' AND query LIKE 'WITH added%')
+"""
 
 
 @pytest.fixture
@@ -98,13 +106,39 @@ async def test_what_is_refused_is_no_access(steward: Harness) -> None:
 
 
 async def test_what_can_not_be_recorded_is_not_told(steward: Harness, database: str) -> None:
-    """The record is durable before anything is read."""
+    """The record is durable before the answer begins."""
     auditor = steward.as_("audrey", *AUDITOR)
     await execute(database, "REVOKE INSERT ON compliance.outbox FROM steward_compliance")
     for url in (EVENTS, f"{EVENTS}/0", f"{EVENTS}/counts", f"/compliance/v1/assets/{SYSTEMS[0]}/life", URL):
         answer = await auditor.get(url)
         assert answer.status_code == 500
         assert SYSTEMS[0] not in answer.text
+
+
+async def test_answer_waits_for_its_record(steward: Harness, database: str) -> None:
+    """While the record can't be written, what was found stays here, however long."""
+    auditor = steward.as_("audrey", *AUDITOR)
+    owner = await asyncpg.connect(database)
+    try:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE compliance.outbox IN ACCESS EXCLUSIVE MODE")
+            answer = asyncio.create_task(auditor.get(f"{EVENTS}/0"))
+            await until(steward.pools["compliance"], BLOCKED_RECORD)
+            # A question that is not recorded is answered meanwhile.
+            assert (await auditor.get("/compliance/v1/log/pruned")).status_code == 200
+            assert not answer.done()
+        assert (await answer).status_code == 200
+    finally:
+        await owner.close()
+    await steward.heard.until("log.accessed")
+
+
+async def test_question_that_is_refused_late_is_recorded(steward: Harness) -> None:
+    """An entry that is not there was asked for all the same."""
+    auditor = steward.as_("audrey", *AUDITOR)
+    assert (await auditor.get(f"{EVENTS}/4711")).status_code == 404
+    event = await steward.heard.until("log.accessed")
+    assert event.data.parameters == {"index": ["4711"]}
 
 
 async def test_long_parameters_are_cut(steward: Harness) -> None:
