@@ -113,6 +113,21 @@ class Indexed:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """What a batch adds, neither hashed nor packed. ``sites`` and ``types`` are those that are new or have grown.
+
+    ``lines`` are those of the manifest that is the last of the entries, if one is.
+    """
+
+    entries: Sequence[bytes]
+    recorded_at: datetime | None
+    indexed: Indexed
+    sites: Mapping[str, Site]
+    types: Mapping[str, int]
+    lines: Sequence[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Growth:
     """What a batch adds, and the state after it. ``sites`` and ``types`` are those that are new or have grown."""
 

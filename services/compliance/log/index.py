@@ -27,6 +27,9 @@ _MENTION_ROW = Struct(">hiqiqiqih").pack
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
+DAY = 86_400_000_000
+"""How many microseconds it has."""
+
 DIGEST_BYTES = 8
 UUID_LENGTH = 36
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """The one writer of the log: reads every topic and appends what it reads, each event once, in one commit a batch.
 
-While PostgreSQL takes one batch, the next is read, checked, hashed and packed. Batches grow with the load: each is what
-has arrived while the one before was written, at most BATCH events, and none waits longer than for that.
+While PostgreSQL takes one batch, the next is hashed and packed, and the one behind it is read and checked. Batches grow
+with the load: each is what has arrived while the one before was read, at most BATCH events.
 
 One writer leads, by a lease in the row ``head``; others stand by. Taking over raises the epoch there, which every batch
 must find unchanged, so a writer that was stopped and goes on later appends nothing.
@@ -20,9 +20,10 @@ from typing import NamedTuple, Protocol
 import asyncpg
 
 from services.compliance.log import store
-from services.compliance.log.append import MAX_SITES, Growing, grow
-from services.compliance.log.domain import Arrival, Growth, Manifest, State
+from services.compliance.log.append import grow, seal
+from services.compliance.log.domain import Added, Arrival, Manifest, State
 from services.compliance.log.entry import parse_entry
+from services.compliance.log.growing import MAX_SITES, Growing
 from services.compliance.log.reading import read_arrival, read_arrivals
 from shared import quarantine, telemetry
 from shared.bus import Batch, Bus
@@ -67,11 +68,11 @@ class Lost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one poll gave, ready to be written."""
+    """What one poll gave. It is written once `seal` has made the tree of what it adds."""
 
     now: datetime
     arrivals: Sequence[Arrival]
-    growth: Growth
+    added: Added
     moves: Sequence[Move]
     unread: Sequence[Unread]
     lost: Sequence[Lost]
@@ -140,7 +141,6 @@ class _Reading:
         self.arrivals.sort(key=itemgetter(0))
         for start in range(0, len(self.arrivals), PIECE):
             self.growing.add_arrivals([arrival for _, arrival in self.arrivals[start : start + PIECE]])
-            self.growing.pack()
             await asyncio.sleep(0)
 
 
@@ -234,20 +234,25 @@ async def _stand_by(conn: Connection, holder: str, lease_seconds: float) -> int:
         await asyncio.sleep(pause)
 
 
-@dataclass
 class _Lead:
-    """A writer's time as the one that leads. ``sealed`` is the size up to the last manifest."""
+    """A writer's time as the one that leads. ``sealed`` is the size up to the last manifest.
 
-    writer: Writer
-    conn: Connection
-    epoch: int
-    state: State
-    sealed: int
-    due: float = 0.0
-    positions: dict[PartitionId, Position] = field(default_factory=dict)
+    Of three batches one is read, one is hashed and packed, and one is written, all at once.
+    """
+
+    def __init__(self, writer: Writer, conn: Connection, epoch: int, state: State, sealed: int) -> None:
+        self.writer = writer
+        self.conn = conn
+        self.epoch = epoch
+        self.growing = Growing(state)
+        self.state = state
+        self.sealing = asyncio.Lock()
+        self.sealed = sealed
+        self.due = 0.0
+        self.positions: dict[PartitionId, Position] = {}
 
     async def run(self) -> None:
-        writing = asyncio.create_task(asyncio.sleep(0))
+        before = writing = asyncio.create_task(asyncio.sleep(0))
         try:
             async with self.writer.bus.subscription(
                 SERVICE, sorted(CONTRACTS), self._stored, alone=True
@@ -256,16 +261,18 @@ class _Lead:
                     batches = await subscription.poll(BATCH, self.writer.lease_seconds / RENEWALS)
                     await self._load_positions(batches)
                     step = await self._prepare(batches)
-                    await writing
-                    writing = asyncio.create_task(self._write(step))
+                    # What has failed is heard of at once, also where nothing new arrives.
+                    await (writing if writing.done() else before)
+                    before, writing = writing, asyncio.create_task(self._write(step, writing))
                     # Lets the statement leave before the next batch takes the processor.
                     await asyncio.sleep(0)
         finally:
-            writing.cancel()
-            _, unfinished = await asyncio.wait([writing], timeout=CLOSE_SECONDS)
+            for task in (before, writing):
+                task.cancel()
+            _, unfinished = await asyncio.wait([before, writing], timeout=CLOSE_SECONDS)
             if unfinished:
                 self.conn.terminate()
-            await asyncio.gather(writing, return_exceptions=True)
+            await asyncio.gather(before, writing, return_exceptions=True)
 
     async def _stored(self, partitions: Sequence[PartitionId]) -> Mapping[PartitionId, int]:
         return await stored_offsets(self.writer.pool, partitions)
@@ -278,9 +285,8 @@ class _Lead:
 
     async def _prepare(self, batches: Sequence[Batch]) -> Step:
         """All that can be done without the database. A clock that was set back does not make events look early."""
-        now = self.writer.clock()
-        now = now if self.state.recorded_at is None else max(now, self.state.recorded_at)
-        reading = _Reading(now, Growing(self.state, now), {*self.state.sites, GROUP})
+        now = self.growing.record_at(self.writer.clock())
+        reading = _Reading(now, self.growing, {*self.growing.sites, GROUP})
         moves = []
         for batch in batches:
             where = (batch.topic, batch.partition)
@@ -288,26 +294,29 @@ class _Lead:
             self.positions[where] = await reading.read(batch, old)
             moves.append(Move(*where, old, self.positions[where]))
         await reading.grow()
-        seal = self._is_due(len(reading.arrivals))
-        growth = reading.growing.finish(new_id() if seal else None)
-        self.state = growth.after
-        if seal:
-            self.sealed = growth.after.size
+        added = self.growing.take(new_id() if self._is_due() else None)
+        if added.lines is not None:
+            self.sealed = self.growing.size
         arrivals = [arrival for _, arrival in reading.arrivals]
-        return Step(reading.now, arrivals, growth, moves, reading.unread, reading.lost, reading.repeated)
+        return Step(now, arrivals, added, moves, reading.unread, reading.lost, reading.repeated)
 
-    def _is_due(self, arrived: int) -> bool:
+    def _is_due(self) -> bool:
         """Whether a manifest closes this batch."""
         now = asyncio.get_running_loop().time()
-        if now < self.due or self.state.size + arrived == self.sealed:
+        if now < self.due or self.growing.size == self.sealed:
             return False
         self.due = now + self.writer.checkpoint_every.total_seconds()
         return True
 
-    async def _write(self, step: Step) -> None:
+    async def _write(self, step: Step, before: "asyncio.Task[None]") -> None:
+        """Makes the tree of a batch while the one before is written, then writes it."""
+        async with self.sealing:
+            growth = await asyncio.to_thread(seal, self.state, step.added)
+            self.state = growth.after
+        await before
         tx = Transaction(self.conn, SERVICE, step.now, f"service:{SERVICE}", new_id())
         async with self.conn.transaction():
-            await store.append(self.conn, step.growth, epoch=self.epoch, lease_seconds=self.writer.lease_seconds)
+            await store.append(self.conn, growth, epoch=self.epoch, lease_seconds=self.writer.lease_seconds)
             for unread in step.unread:
                 await quarantine.hold(tx, *unread)
             for lost in step.lost:
@@ -315,8 +324,8 @@ class _Lead:
             await move_positions(self.conn, step.moves)
             await flush_outbox(tx)
         _measure(step)
-        if step.growth.manifest is not None:
-            self.writer.seals.sealed(step.growth.manifest)
+        if growth.manifest is not None:
+            self.writer.seals.sealed(growth.manifest)
 
 
 def _tell_of_loss(tx: Transaction, lost: Lost) -> None:
