@@ -118,13 +118,16 @@ class Exporter:
         if filters.sought.site_id is not None:
             call.caller.require("auditor", filters.sought.site_id)
         claim = claimed(filters) if format == "evidence" else None
+        if filters.start is not None and filters.end is not None and filters.start >= filters.end:
+            raise Malformed("to", "must be later than `from`", "2026-04-01T00:00:00Z")
         await record_access(call, "export", given, filters.sought.site_id)
         if claim is not None:
             package = await handlers.open_evidence(call.read, claim, self._keys)
             return StreamingResponse(await _begun(package), media_type=ZIP, headers=_file(filters, "zip"))
         form = FORMATS.get(format) or fhir_bundle(_base(request, "/export"))
-        span = Span.between(filters.start, filters.end or datetime.now(UTC))
-        pieces = written(form, handlers.found_pages(call, filters.sought, span))
+        start, end = filters.start, filters.end or datetime.now(UTC)
+        pages = handlers.found_pages(call, filters.sought, Span.between(start, end))
+        pieces = written(form, pages, lambda: handlers.find_gaps(call.read, start, end))
         return StreamingResponse(await _begun(pieces), media_type=form.media_type, headers=_file(filters, form.suffix))
 
 

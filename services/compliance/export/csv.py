@@ -1,6 +1,8 @@
 """Entries as a table for a spreadsheet: RFC 4180, UTF-8, a header, and nothing in it that a spreadsheet would run."""
 
-from services.compliance.export.domain import AuditRecord
+from collections.abc import Sequence
+
+from services.compliance.export.domain import AuditRecord, Gap
 
 COLUMNS = (
     *("index", "site_id", "site_sequence", "recorded_at", "time", "type", "subject", "action", "outcome", "actor"),
@@ -29,6 +31,7 @@ def _cell(text: str) -> str:
     return '"' + safe.replace('"', '""') + '"' if NEEDS_QUOTES & set(safe) else safe
 
 
-def closing_row(entries: int) -> str:
-    """The row behind the last of ``entries``; a table without it was cut."""
-    return f"complete,{entries} entries{',' * (len(COLUMNS) - 2)}\r\n"
+def closing_row(entries: int, gaps: Sequence[Gap]) -> str:
+    """The row behind the last of ``entries``, with what was pruned; a table without it was cut."""
+    told = "; ".join(f"entries {gap.first} to {gap.end - 1} were pruned, see {gap.location}" for gap in gaps)
+    return f"complete,{entries} entries,{_cell(told)}{',' * (len(COLUMNS) - 3)}\r\n"

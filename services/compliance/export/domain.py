@@ -5,7 +5,7 @@ PS3.15 §A.5, FHIR R4 AuditEvent); their codes are mostly the same numbers.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,18 +26,28 @@ class ShownEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """The entries from ``first`` up to ``end``, which were pruned, and where their archive is."""
+
+    first: int
+    end: int
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """How an export is written: what opens it, stands for an entry, and closes it.
 
-    ``first`` stands before the first entry, ``between`` before every other. ``close`` is told how many there were;
-    without what it gives, nobody can take a cut export for a whole one.
+    ``first`` stands before the first entry, ``between`` before every other. ``close`` is told how many there were, and
+    what of the time that was asked for had been pruned; without what it gives, nobody can take a cut export for a whole
+    one.
     """
 
     name: str
     media_type: str
     suffix: str
     write: Callable[[ShownEntry], bytes]
-    close: Callable[[int], bytes]
+    close: Callable[[int, Sequence[Gap]], bytes]
     opening: bytes = b""
     first: bytes = b""
     between: bytes = b""

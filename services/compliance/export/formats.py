@@ -1,10 +1,10 @@
 """The formats of an export, by the name that a request gives them. The sealed one is made otherwise: `package.py`."""
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 
 from services.compliance.export import csv, dicom, fhir, ndjson
-from services.compliance.export.domain import Format, ShownEntry
+from services.compliance.export.domain import Format, Gap, ShownEntry
 from services.compliance.export.mapping import audit_record
 
 NDJSON = Format("ndjson", "application/x-ndjson", "ndjson", ndjson.line, ndjson.closing_line)
@@ -13,7 +13,7 @@ CSV = Format(
     media_type="text/csv; charset=utf-8; header=present",
     suffix="csv",
     write=lambda shown: csv.row(audit_record(shown)).encode(),
-    close=lambda count: csv.closing_row(count).encode(),
+    close=lambda count, gaps: csv.closing_row(count, gaps).encode(),
     opening=csv.HEADER.encode(),
 )
 DICOM = Format(
@@ -21,7 +21,7 @@ DICOM = Format(
     media_type="application/xml",
     suffix="xml",
     write=lambda shown: f"{dicom.audit_message(audit_record(shown))}\n".encode(),
-    close=lambda _: dicom.CLOSING.encode(),
+    close=lambda *_: dicom.CLOSING.encode(),
     opening=dicom.OPENING.encode(),
 )
 
@@ -38,15 +38,17 @@ def fhir_bundle(base: str) -> Format:
         media_type=fhir.MEDIA_TYPE,
         suffix="json",
         write=write,
-        close=lambda count: b"]}\n" if count else b"}\n",
+        close=lambda count, _: b"]}\n" if count else b"}\n",
         opening=b'{"resourceType":"Bundle","type":"collection"',
         first=b',"entry":[\n',
         between=b",\n",
     )
 
 
-async def written(form: Format, pages: AsyncIterable[Sequence[ShownEntry]]) -> AsyncIterator[bytes]:
-    """The export, a page at a time. Nothing is given before the first page has been read."""
+async def written(
+    form: Format, pages: AsyncIterable[Sequence[ShownEntry]], gaps: Callable[[], Awaitable[Sequence[Gap]]]
+) -> AsyncIterator[bytes]:
+    """The export, a page at a time. Nothing is given before the first page was read; ``gaps`` is asked last."""
     count = 0
     opening = form.opening
     async for page in pages:
@@ -55,4 +57,4 @@ async def written(form: Format, pages: AsyncIterable[Sequence[ShownEntry]]) -> A
             parts += [form.between if count else form.first, form.write(shown)]
             count += 1
         yield b"".join(parts)
-    yield opening + form.close(count)
+    yield opening + form.close(count, await gaps())

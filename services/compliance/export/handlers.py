@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.compliance.checkpoints.checkpoint import Checkpoint
 from services.compliance.checkpoints.handlers import read_most_cosigned
 from services.compliance.checkpoints.note import parse_note_unverified
 from services.compliance.export import fhir, store
-from services.compliance.export.domain import ShownEntry
+from services.compliance.export.domain import Gap, ShownEntry
 from services.compliance.export.evidence import Claim, Kept, prove_site
 from services.compliance.export.iti81 import Search
 from services.compliance.export.mapping import audit_record
@@ -70,6 +71,12 @@ async def found_pages(call: Call, query: Query, span: Span) -> AsyncIterator[Seq
         rest = found.rest
         if rest is None:
             return
+
+
+async def find_gaps(read: Read, start: datetime | None, end: datetime | None) -> Sequence[Gap]:
+    """What an export of that time can't hold: it was pruned, and only its archive has it."""
+    async with read() as conn:
+        return await store.select_gaps(conn, start, end)
 
 
 async def find_events(call: Call, search: Search, cursor: Cursor | None, limit: int) -> FoundEvents:

@@ -1,12 +1,16 @@
 """Entries as lines of JSON: each is an answer of the audit trail, and the last line says that nothing was left out.
 
-``{"complete":true,"entries":N}`` closes a whole export. A file without it was cut.
+``{"complete":true,"entries":N}`` closes a whole export. A file without it was cut. It names what was pruned, where
+anything was.
 """
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
-from services.compliance.export.domain import ShownEntry
+from services.compliance.export.domain import Gap, ShownEntry
 from services.compliance.log.entry import format_time, parse_entry
 
 LINE_BREAKS = frozenset(b"\r\n")
@@ -31,6 +35,9 @@ def line(shown: ShownEntry) -> bytes:
     return b'%s,"event":%s}\n' % (json.dumps(head, separators=(",", ":")).encode()[:-1], in_one_line)
 
 
-def closing_line(entries: int) -> bytes:
+def closing_line(entries: int, gaps: Sequence[Gap]) -> bytes:
     """The line behind the last of ``entries``."""
-    return b'{"complete":true,"entries":%d}\n' % entries
+    told: dict[str, Any] = {"complete": True, "entries": entries}
+    if gaps:
+        told["pruned"] = [asdict(gap) for gap in gaps]
+    return json.dumps(told, separators=(",", ":")).encode() + b"\n"

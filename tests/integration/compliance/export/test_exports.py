@@ -79,6 +79,33 @@ async def test_an_export_is_narrowed_as_a_search_is(log: LiveLog) -> None:
     assert await lines(log.auditor, outcome="major") == []
 
 
+async def test_an_export_that_ends_before_it_begins_is_refused(log: LiveLog) -> None:
+    """It would be a whole file of nothing."""
+    times = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}
+    for form in ("ndjson", "csv", "fhir", "dicom"):
+        refused = await log.auditor.get(URL, params={"format": form} | times)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "to")
+
+
+async def test_a_whole_export_names_what_was_pruned_of_its_time(log: LiveLog, database: str) -> None:
+    """So nobody takes it for all that ever was; an export of another time says nothing of it."""
+    await log.grow(3)
+    await execute(
+        database,
+        """INSERT INTO compliance.partitions (number, first_time, last_time, pruned_at, location)
+           VALUES (7, '2026-01-01', '2026-01-31', now(), 's3://archive/log')""",
+    )
+    width = await log.steward.pools["compliance"].fetchval("SELECT partition_entries FROM compliance.head")
+    gap = {"first": 7 * width, "end": 8 * width, "location": "s3://archive/log"}
+    january = {"from": "2026-01-31T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
+    february = {"from": "2026-02-01T00:00:00Z", "to": "2026-03-01T00:00:00Z"}
+    for times, told in (({}, [gap]), (january, [gap]), (february, None)):
+        lines = (await export(log.auditor, "ndjson", **times)).text.splitlines()
+        assert json.loads(lines[-1]).get("pruned") == told
+        table = (await export(log.auditor, "csv", **times)).text.splitlines()
+        assert ("were pruned, see s3://archive/log" in table[-1]) is (told is not None)
+
+
 async def test_an_auditor_exports_his_sites_and_no_other(log: LiveLog) -> None:
     """What is not his does not exist, in no format; and a viewer exports nothing."""
     await log.grow(30)

@@ -39,14 +39,14 @@ def test_an_event_of_several_lines_is_one_line_with_its_exact_bytes_beside() -> 
 
 def test_the_closing_line_tells_how_many() -> None:
     """It is no entry: it has no index."""
-    assert json.loads(closing_line(3)) == {"complete": True, "entries": 3}
+    assert json.loads(closing_line(3, [])) == {"complete": True, "entries": 3}
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 def test_a_row_has_a_cell_for_each_column(path: Path) -> None:
     """As Python's own reader of RFC 4180 reads it."""
     record = audit_record(shown(path.read_bytes()))
-    header, cells, closing = csv.reader(io.StringIO(HEADER + row(record) + closing_row(1), newline=""), strict=True)
+    header, cells, closing = csv.reader(io.StringIO(HEADER + row(record) + closing_row(1, []), newline=""), strict=True)
     assert tuple(header) == COLUMNS
     assert len(cells) == len(closing) == len(COLUMNS)
     assert dict(zip(header, cells, strict=True))["leaf_hash"] == record.leaf_hash.hex()
