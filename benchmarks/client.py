@@ -3,9 +3,9 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -22,18 +22,29 @@ class Client:
 
     async def post(self, path: str, body: object, flow: str) -> None:
         """Returns as the answer arrives. Fails unless it says that something was created."""
+        content = json.dumps(body).encode()
+        headers = (f"X-Correlation-Id: {flow}", "Content-Type: application/json", f"Content-Length: {len(content)}")
+        await self._ask("POST", path, headers, content, 201)
+
+    async def get(self, path: str, parameters: Mapping[str, str | int]) -> None:
+        """Returns as the answer arrives. Fails unless it is there."""
+        await self._ask("GET", f"{path}?{urlencode(parameters)}", (), b"", 200)
+
+    async def _ask(self, method: str, path: str, headers: Sequence[str], content: bytes, status: int) -> None:
         # The one unused for longest goes first, or the server would close it before its turn.
         reader, writer = self._idle.popleft() if self._idle else await asyncio.open_connection(*self._address)
-        content = json.dumps(body).encode()
-        head = (
-            f"POST {self._path}{path} HTTP/1.1\r\nHost: steward\r\nAuthorization: Bearer {self._token}\r\n"
-            f"X-Correlation-Id: {flow}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        lines = (
+            f"{method} {self._path}{path} HTTP/1.1",
+            "Host: steward",
+            f"Authorization: Bearer {self._token}",
+            *headers,
+            "\r\n",
         )
-        writer.write(head.encode() + content)
+        writer.write("\r\n".join(lines).encode() + content)
         answer = await reader.readuntil(b"\r\n\r\n")
         length = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         text = await reader.readexactly(int(length.split(b":")[1]))
-        assert answer.startswith(b"HTTP/1.1 201"), answer + text
+        assert answer.startswith(b"HTTP/1.1 %d" % status), answer + text
         self._idle.append((reader, writer))
 
     def close(self) -> None:

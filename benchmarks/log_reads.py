@@ -8,9 +8,9 @@ from statistics import quantiles
 from time import perf_counter
 from typing import cast
 
-import httpx
 from fastapi import Response
 
+from benchmarks.client import client
 from benchmarks.figure import Figure, within
 from benchmarks.ground import House
 from benchmarks.probe_results import SITES
@@ -64,7 +64,8 @@ async def measure(house: House, system: Running) -> list[Figure]:
     caller = Caller("benchmark", frozenset({Grant("auditor", "*")}))
     context = RouteContext("compliance", pool, cast(Identity, None), cast(Reader, None))
     call = Call(context, caller, "flow", Response(), None)
-    async with pool.acquire() as conn, httpx.AsyncClient(base_url=system.services["compliance"].url) as client:
+    asking = client(system.services["compliance"].url, system.token)
+    async with pool.acquire() as conn, asking as http:
         await conn.execute("SET steward.sites = '*'")
         size = await conn.fetchval("SELECT max(size) FROM checkpoints")
         times = await conn.fetch("SELECT min(first_time), max(last_time) FROM partitions")
@@ -84,17 +85,13 @@ async def measure(house: House, system: Running) -> list[Figure]:
         async def prove(number: int) -> None:
             await prove_inclusion(call, random.Random(number).randrange(size))
 
-        async def get(path: str, **parameters: str | int) -> None:
-            answer = await client.get(path, params=parameters, headers={"Authorization": f"Bearer {system.token}"})
-            assert answer.status_code == 200, answer.text
-
         async def get_events(number: int) -> None:
             site, begin, end = periods.of(number)
             period = {"from": begin.isoformat(), "to": end.isoformat()}
-            await get("/v1/events", site_id=site, type=TYPE, limit=PAGE, **period)
+            await http.get("/v1/events", {"site_id": site, "type": TYPE, "limit": PAGE, **period})
 
         async def get_proof(number: int) -> None:
-            await get("/v1/log/proof/inclusion", index=random.Random(number).randrange(size))
+            await http.get("/v1/log/proof/inclusion", {"index": random.Random(number).randrange(size)})
 
         ours, bare = await _p99_ms(search, by_hand, rounds=ROUNDS)
         [proof] = await _p99_ms(prove, rounds=ROUNDS)
