@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli.log import log as command
+from services.cli.log_mirror import log_mirror
 from services.compliance.log.tiles import Bundle, Tile
 from services.compliance.verify.database import DatabaseSource
 from services.compliance.verify.directory import DirectorySource
@@ -60,6 +61,31 @@ async def test_a_pruned_log_verifies_in_its_database_over_rest_and_in_its_archiv
         assert report.fault is None, str(report.fault)
         assert f"of the {report.size} entries, {places} are in this archive" in report.unchecked
         assert report.checkpoints == len(list((folder / "checkpoints").iterdir())) >= 1
+
+
+async def test_a_pruned_log_is_mirrored_with_its_archive(
+    aged: Aged, database: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new copy is a whole one, pruned entries too; without the archive the command says where it is."""
+    async with aged() as steward:
+        await pruned(steward, database, folder, 0, 1)
+        async with served(steward) as source:
+            monkeypatch.setenv("STEWARD_URL", source.url.partition("/compliance")[0])
+            monkeypatch.setenv("STEWARD_TOKEN", steward.issuer.token("audrey", AUDITOR))
+
+            async def mirror(*options: str) -> Result:
+                return await asyncio.to_thread(CliRunner().invoke, log_mirror, [str(tmp_path / "mirror"), *options])
+
+            refused = await mirror()
+            assert refused.exit_code == 1
+            assert f"entry 0 was pruned; name its archive with --archive, which is at file://{folder}" in refused.output
+            assert (await mirror("--archive", str(tmp_path / "nowhere"))).exit_code == 1
+            done = await mirror("--archive", str(folder))
+            assert done.exit_code == 0, done.output
+        report = await verified(DirectorySource(tmp_path / "mirror"))
+        assert report.fault is None, str(report.fault)
+        assert report.size > 2 * WIDTH
+        assert not any("archive" in line for line in report.unchecked)
 
 
 async def test_a_log_verifies_again_after_its_entries_were_restored(aged: Aged, database: str, folder: Path) -> None:
