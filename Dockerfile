@@ -12,6 +12,11 @@ COPY shared shared
 COPY services services
 RUN python -m compileall -q --invalidation-mode unchecked-hash shared services
 
+FROM ${PYTHON} AS loops
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
+COPY services/compliance/log/hashing/loops.c /loops.c
+RUN gcc -O2 -shared -fPIC -o /loops.so /loops.c
+
 FROM ${PYTHON} AS image
 RUN groupadd --system --gid 10001 steward \
     && useradd --system --uid 10001 --gid steward --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin steward \
@@ -20,6 +25,7 @@ RUN groupadd --system --gid 10001 steward \
 COPY --from=packages /opt/steward/python /opt/steward/python
 COPY --from=code /opt/steward/shared /opt/steward/shared
 COPY --from=code /opt/steward/services /opt/steward/services
+COPY --from=loops /loops.so /opt/steward/services/compliance/log/hashing/loops.so
 
 ARG SERVICE
 RUN test -f "/opt/steward/services/${SERVICE:?say which service: --build-arg SERVICE=inventory}/__main__.py"

@@ -14,6 +14,7 @@ bin := .venv/bin
 pip := $(bin)/pip --quiet --disable-pip-version-check --no-input install --root-user-action=ignore --only-binary=:all:
 go := env GOPATH=$(CURDIR)/.parts/go GOCACHE=$(CURDIR)/.parts/go/build GOBIN=$(CURDIR)/.parts/bin \
 	GOFLAGS=-modcacherw GOTOOLCHAIN=local CGO_ENABLED=0 $(bin)/go
+loops := services/compliance/log/hashing/loops
 lock := $(bin)/uv --quiet pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 
@@ -26,7 +27,7 @@ up: ## Set up what is missing, then run all of Steward with a simulated group of
 	@$(MAKE) -j2 .set-up-to-run
 	@exec $(bin)/steward up
 
-test: ## Set up what is missing (Kafka, Orthanc, DCMTK, restic, curl, kustomize, Tessera), then run every test; TESTS=path runs some.
+test: ## Set up what is missing (gcc, Kafka, Orthanc, DCMTK, restic, curl, kustomize, Tessera), then run every test; TESTS=path runs some.
 	@$(MAKE) -j3 .set-up-to-test
 	@$(bin)/pytest -n $(WORKERS) $(TESTS)
 
@@ -53,19 +54,27 @@ lock: .venv/made ## Renew requirements/*.lock from pyproject.toml.
 	@parts/step "requirements/run.lock" $(lock) --upgrade -c requirements/dev.lock -o requirements/run.lock
 
 clean: ## Remove what these targets brought (.venv, .parts, caches); your data in .steward stays.
-	@rm -rf .venv .parts build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .parts $(loops).so build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: .set-up-to-run .set-up-to-test .programs-to-run .programs-to-test .style .types .architecture
+.PHONY: .set-up-to-run .set-up-to-test .programs-to-run .programs-to-test .loops .style .types .architecture
 
-.set-up-to-run: .venv/up .programs-to-run
-.set-up-to-test: .venv/dev .programs-to-test .parts/kafka/lib .parts/bin/kustomize .parts/bin/fsck
+.set-up-to-run: .venv/up .programs-to-run $(if $(shell command -v cc),$(loops).so)
+.set-up-to-test: .venv/dev .programs-to-test .loops .parts/kafka/lib .parts/bin/kustomize .parts/bin/fsck
 
 .programs-to-run:
 	@parts/install curl restic
 
 .programs-to-test:
-	@parts/install curl restic orthanc orthanc-dicomweb dcmtk snmpd monitoring-plugins-basic openjdk-17-jre-headless maven
+	@parts/install gcc libc6-dev curl restic orthanc orthanc-dicomweb dcmtk snmpd monitoring-plugins-basic openjdk-17-jre-headless maven
+
+.loops: .programs-to-test
+	@$(MAKE) $(loops).so
+
+# Whoever runs on the old library keeps it: it is replaced, not overwritten.
+$(loops).so: $(loops).c
+	@parts/step "The audit log's loops" $(CC) -O2 -Wall -Wextra -shared -fPIC -o $@.new $<
+	@mv $@.new $@
 
 .style:
 	@$(bin)/ruff format --check --quiet . || { echo "Not formatted: run $(bin)/ruff format ."; exit 1; }

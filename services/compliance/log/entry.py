@@ -15,8 +15,9 @@ MAX_ENTRY_BYTES = 0xFFFF
 
 MAX_HEADER_BYTES = 128
 MAX_SEQUENCE = 2**63 - 1
+SITE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 HEADER = re.compile(
-    rb"(?P<site>[a-z][a-z0-9-]{0,62}) (?P<sequence>0|[1-9][0-9]{0,18}) "
+    rb"(?P<site>" + SITE.pattern.encode() + rb") (?P<sequence>0|[1-9][0-9]{0,18}) "
     rb"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)"
 )
 

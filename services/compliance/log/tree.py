@@ -3,18 +3,14 @@
 Hashes stand side by side in bytes, as the tiles of C2SP tlog-tiles hold them.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from struct import Struct
 
-HASH_BYTES = 32
-_PAIR = Struct(f"{2 * HASH_BYTES}s")
+from services.compliance.log.hashing import HASH_BYTES as HASH_BYTES
+from services.compliance.log.hashing import fold as fold
+from services.compliance.log.hashing import leaf_hashes as leaf_hashes
+
 EMPTY_ROOT = sha256(b"").digest()
-
-# A copy of a hash that has begun costs less than a new one that OpenSSL has to find the algorithm for.
-_begin_leaf = sha256(b"\x00").copy
-_begin_node = sha256(b"\x01").copy
 
 TILE = 256
 """How many hashes a complete tile has."""
@@ -30,29 +26,6 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node over its two children."""
     return sha256(b"\x01" + left + right).digest()
-
-
-def leaf_hashes(entries: Iterable[bytes]) -> bytes:
-    """The hashes of entries as leaves, side by side."""
-    hashes = []
-    for entry in entries:
-        leaf = _begin_leaf()
-        leaf.update(entry)
-        hashes.append(leaf.digest())
-    return b"".join(hashes)
-
-
-def fold(hashes: bytes) -> bytes:
-    """The root over hashes that stand side by side; only the last may be of a smaller subtree than the others."""
-    while len(hashes) > HASH_BYTES:
-        whole = len(hashes) - len(hashes) % (2 * HASH_BYTES)
-        nodes = []
-        for (pair,) in _PAIR.iter_unpack(hashes[:whole]):
-            node = _begin_node()
-            node.update(pair)
-            nodes.append(node.digest())
-        hashes = b"".join([*nodes, hashes[whole:]])
-    return hashes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ message formats): integers with their first byte first, times in µs since 2000.
 
 from binascii import Error, unhexlify
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
@@ -14,7 +14,6 @@ from struct import Struct, pack
 
 import msgspec
 
-from services.compliance.log.bundle import CHUNK
 from services.compliance.log.index import UUID_LENGTH, correlation_digest, microseconds
 
 Columns = tuple[bytes, ...]
@@ -81,38 +80,33 @@ class _Lanes:
 _lanes = lru_cache(16)(_Lanes)
 
 
-def join(parts: Iterable[Columns]) -> Columns:
-    """The columns of some rows and of those that follow."""
-    return tuple([b"".join(column) for column in zip(*parts, strict=True)])
-
-
 def rows_of(columns: Columns, layout: Layout) -> Iterator[tuple[int, ...]]:
     """The values of each row."""
     parts = [struct.iter_unpack(column) for struct, column in zip(layout, columns, strict=True)]
     return (tuple(chain.from_iterable(row)) for row in zip(*parts, strict=True))
 
 
-class RowReader:
-    """Rows by rising index, taken a few entries at a time."""
+class Table:
+    """Some rows by rising index, cut by entries."""
 
     def __init__(self, columns: Columns, layout: Layout) -> None:
         self._columns = [(column, struct.size) for column, struct in zip(columns, layout, strict=True)]
         self._indexes = columns[0]
-        self._taken = 0
+        self._total = len(self._indexes) // INDEX.size
 
-    def upto(self, end: int) -> Columns:
-        """The rows of entries before ``end`` that were not taken yet."""
-        first, self._taken = self._taken, self._before(end)
-        return tuple([column[first * width : self._taken * width] for column, width in self._columns])
+    def between(self, first: int, end: int) -> Columns:
+        """The columns of the rows of entries from ``first`` up to and without ``end``."""
+        begin, stop = self._before(first), self._before(end)
+        return tuple([column[begin * width : stop * width] for column, width in self._columns])
 
     def _before(self, end: int) -> int:
-        """How many rows are of entries before ``end``; of a chunk, there mostly is one of each entry, or none."""
-        total = len(self._indexes) // INDEX.size
-        for guess in (self._taken + CHUNK, self._taken):
-            is_behind = guess == self._taken or (guess <= total and self._index(guess - 1) < end)
-            if is_behind and (guess == total or self._index(guess) >= end):
-                return guess
-        return bisect_left(range(total), end, lo=self._taken, key=self._index)
+        """How many rows are of entries before ``end``; where each entry has one row, that is soon found."""
+        total = self._total
+        guess = end - self._index(0) if total else 0
+        is_right = 0 <= guess <= total and (guess == 0 or self._index(guess - 1) < end)
+        if is_right and (guess == total or self._index(guess) >= end):
+            return guess
+        return bisect_left(range(total), end, key=self._index)
 
     def _index(self, number: int) -> int:
         index: int

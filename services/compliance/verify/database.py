@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
+import uvloop
 
 from services.compliance.log.bundle import CHUNK, NotABundle, unpack
 from services.compliance.log.entry import format_time
 from services.compliance.verify import store
-from services.compliance.verify.columns import EVENT, MENTION, RowReader
+from services.compliance.verify.columns import EVENT, MENTION, Table
 from services.compliance.verify.domain import (
     BUNDLE,
     Computed,
@@ -58,7 +59,7 @@ class DatabaseSource:
 
     def open(self) -> "DatabaseReader":
         """Begins to read. Raises Unavailable."""
-        runner = Runner()
+        runner = Runner(loop_factory=uvloop.new_event_loop)
         conn: Conn | None = None
         try:
             conn = runner.run(_connect(self.dsn))
@@ -115,16 +116,16 @@ class DatabaseReader:
             return
         chunks = self._ask(store.select_chunks(self._conn, first, end))
         strays = [start for start in chunks if start % CHUNK]
-        mentions = RowReader(self._ask(store.select_mentions(self._conn, first, end)), MENTION)
+        mentions = Table(self._ask(store.select_mentions(self._conn, first, end)), MENTION)
         with closing(self._events(first, end)) as steps:
             for begin, stop, events in steps:
                 for start in range(begin, stop, CHUNK):
                     until = min(start + CHUNK, end)
                     body, hashes, recorded_at = self._chunk(start, until, chunks, strays)
                     recorded = None if recorded_at is None else _format_again(recorded_at)
-                    yield Piece(start, until, body, hashes, Rows(events.upto(until), mentions.upto(until), recorded))
+                    yield Piece(start, until, body, hashes, Rows(events, mentions, recorded))
 
-    def _events(self, first: int, end: int) -> Generator[tuple[int, int, RowReader], None, None]:
+    def _events(self, first: int, end: int) -> Generator[tuple[int, int, Table], None, None]:
         """The index rows, so many at a time as a socket holds: PostgreSQL makes the next while these are looked at."""
         sent = self._send(store.select_events(self._conn, first, min(first + STEP, end)))
         try:
@@ -133,7 +134,7 @@ class DatabaseReader:
                 rows = self._ask(sent)
                 if stop < end:
                     sent = self._send(store.select_events(self._conn, stop, min(stop + STEP, end)))
-                yield start, stop, RowReader(rows, EVENT)
+                yield start, stop, Table(rows, EVENT)
         finally:
             self._ask(_ended(sent))
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from services.compliance.log.tree import TILE
-from services.compliance.verify.columns import Columns
+from services.compliance.verify.columns import Table
 from shared.errors import StewardError
 
 BUNDLE = TILE
@@ -103,10 +103,10 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a database holds beside a chunk: the columns of its index rows, and when it was recorded."""
+    """What a database holds beside a chunk: tables with its index rows, and when it was recorded."""
 
-    events: Columns
-    mentions: Columns
+    events: Table
+    mentions: Table
     recorded_at: str | None
 
 

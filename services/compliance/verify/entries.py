@@ -5,15 +5,16 @@ those that their events' sites are due; only what is not as expected is read by 
 wrong.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count, repeat
+from itertools import count
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from services.compliance.log.entry import Entry, NotAnEntry, format_time, parse_entry
+from services.compliance.log.entry import SITE, Entry, NotAnEntry, format_time, parse_entry
+from services.compliance.log.hashing import TIME_BYTES, Opened
 from services.compliance.verify.domain import Faulty, PruneRecord
 
 MANIFEST = "log.manifest"
@@ -21,7 +22,6 @@ MANIFEST = "log.manifest"
 
 PRUNED = "log.pruned"
 LANDMARKS = frozenset((MANIFEST, PRUNED))
-TIME_LENGTH = len("2026-03-01T00:00:00.000000Z")
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -90,56 +90,62 @@ class Order:
             self.grown = {}
 
 
-def check_entries(
-    entries: Sequence[bytes], first: int, order: Order, read: Callable[[bytes], E], events: list[E]
-) -> None:
-    """Checks entries from index ``first`` on, which follow those seen by ``order``. Raises Faulty.
-
-    The events of those that are sound are added to ``events``, as ``read``.
-    """
-    if not entries:
-        return
-    lines = Lines.of(entries)
-    try:
-        told = list(map(read, lines.events))
-    except UNREADABLE:
-        following = map(read, lines.events)
-        for index, entry in enumerate(entries, first):
-            events.append(_check_entry(index, entry, order, following))
-    else:
-        check_order(entries, lines, told, first, order, events)
-
-
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The headers of entries, and what follows them."""
+    """Successive entries in columns: of their headers the sites, each with its line feed, numbers and times."""
 
-    headers: Sequence[bytes]
+    sites: bytes
+    numbers: Sequence[int]
+    times: bytes
     events: Sequence[bytes]
 
     @classmethod
-    def of(cls, entries: Sequence[bytes]) -> "Lines":
-        """Divides entries, of which there is one at least, at their first line feeds."""
-        headers, _, events = zip(*[entry.partition(b"\n") for entry in entries], strict=True)
-        return cls(headers, events)
+    def of(cls, opened: Opened) -> "Lines":
+        """The entries of a bundle."""
+        return cls(opened.sites, opened.numbers, opened.times, opened.events)
+
+    def some(self, first: int, end: int) -> "Lines":
+        """Those from the ``first`` on, up to and without ``end``."""
+        if end - first == len(self.events):
+            return self
+        sites = b"".join(self.sites.splitlines(keepends=True)[first:end])
+        times = self.times[first * TIME_BYTES : end * TIME_BYTES]
+        return Lines(sites, self.numbers[first:end], times, self.events[first:end])
+
+    def entry(self, number: int) -> bytes:
+        """The bytes of one."""
+        site = self.sites.split(b"\n")[number]
+        return b"%s %d %s\n%s" % (site, self.numbers[number], self.recorded_at(number).encode(), self.events[number])
+
+    def recorded_at(self, number: int) -> str:
+        """When that one was recorded, as it stands in its header."""
+        return self.times[number * TIME_BYTES : (number + 1) * TIME_BYTES].decode("latin-1")
 
 
-def check_order(
-    entries: Sequence[bytes], lines: Lines, told: Sequence[E], first: int, order: Order, events: list[E]
+def check_entries(
+    entries: Sequence[bytes], first: int, order: Order, read: Callable[[bytes], E], events: list[E]
 ) -> None:
-    """Does what `check_entries` does for entries whose events, ``told``, can be read."""
+    """Checks entries from index ``first`` on, one by one, which follow those seen by ``order``. Raises Faulty.
+
+    The events of those that are sound are added to ``events``, as ``read``.
+    """
+    following = (read(entry.partition(b"\n")[2]) for entry in entries)
+    for index, entry in enumerate(entries, first):
+        events.append(_check_entry(index, entry, order, following))
+
+
+def check_order(lines: Lines, told: Sequence[Told], first: int, order: Order) -> None:
+    """Checks the entries from index ``first`` on, whose events are ``told``, at once where they are as they are due."""
     done = 0
     for run, landmark in _runs(told):
-        if not _pass_run(lines.headers[done : done + len(run)], run, order):
+        if not _pass_run(lines.some(done, done + len(run)), run, first + done, order):
             break
         done += len(run)
-        events += run[: len(run) - landmark]
         if landmark:
             order.pass_landmark(run[-1].type, first + done - 1, lines.events[done - 1], run[-1].siteid)
-            events.append(run[-1])
     following = iter(told[done:])
-    for at in range(done, len(entries)):
-        events.append(_check_entry(first + at, entries[at], order, following))
+    for at in range(done, len(told)):
+        _check_entry(first + at, lines.entry(at), order, following)
 
 
 def _runs(told: Sequence[E]) -> Iterator[tuple[Sequence[E], bool]]:
@@ -154,34 +160,34 @@ def _runs(told: Sequence[E]) -> Iterator[tuple[Sequence[E], bool]]:
         yield told[done:], False
 
 
-def _pass_run(headers: Sequence[bytes], told: Sequence[E], order: Order) -> bool:
-    """Whether each header is, byte for byte, the one that is due; if not, ``order`` is as it was.
-
-    All are compared as one string. None of them holds a line feed, so what is the same is so line by line.
-    """
+def _pass_run(lines: Lines, told: Sequence[Told], first: int, order: Order) -> bool:
+    """Whether the header of each is the one that is due; if not, ``order`` is as it was."""
     sites = [one.siteid for one in told]
-    stamps = _stamps(headers, order.last_recorded)
-    if stamps is None or not {*sites} <= order.heads.keys():
+    if "\n".join([*sites, ""]).encode() != lines.sites or not _are_stamps(lines, order.last_recorded):
         return False
-    numbers = {site: count(order.heads[site]) for site in {*sites}}
-    following = map(next, map(numbers.__getitem__, sites))
-    due = [f"{site} {number} {stamp}" for site, number, stamp in zip(sites, following, stamps, strict=False)]
-    if "\n".join(due).encode() != b"\n".join(headers):
+    each = dict.fromkeys(sites)
+    fresh = {site: sites.index(site) for site in each if site not in order.heads}
+    if not all(map(SITE.fullmatch, fresh)):
         return False
-    grown = {site: next(number) for site, number in numbers.items()}
+    starts = {site: (first + at, lines.numbers[at]) for site, at in fresh.items()}
+    due = {site: count(starts[site][1] if site in starts else order.heads[site]) for site in each}
+    if [*map(next, map(due.__getitem__, sites))] != lines.numbers:
+        return False
+    grown = {site: next(number) for site, number in due.items()}
+    order.starts |= starts
     order.heads |= grown
     order.grown |= grown
-    order.last_recorded = recorded_at_of(headers[-1])
+    order.first_recorded = order.first_recorded or lines.recorded_at(0)
+    order.last_recorded = lines.recorded_at(len(told) - 1)
     return True
 
 
-def _stamps(headers: Sequence[bytes], before: str) -> Iterable[str] | None:
-    """When entries were recorded, by their headers; None unless these are times, of which none lies before another."""
-    if headers[-1].endswith(before.encode()):
-        return repeat(before)
-    stamps = [header[-TIME_LENGTH:].decode("latin-1") for header in headers]
-    is_sound = before <= stamps[0] and stamps == sorted(stamps) and all(map(_is_time, set(stamps)))
-    return stamps if is_sound else None
+def _are_stamps(lines: Lines, before: str) -> bool:
+    """Whether entries were recorded at times, of which none lies before another."""
+    if lines.times == before.encode() * len(lines.events):
+        return True
+    stamps = [lines.recorded_at(number) for number in range(len(lines.events))]
+    return before <= stamps[0] and stamps == sorted(stamps) and all(map(_is_time, set(stamps)))
 
 
 def _is_time(text: str) -> bool:

@@ -3,26 +3,27 @@
 Ranges are checked in any order and in any process. Within a range the first fault ends the reading.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
+from services.compliance.log.hashing import LENGTH_BYTES, open_bundle
 from services.compliance.log.index import StoredEvent, read_event
 from services.compliance.log.tree import HASH_BYTES, fold, leaf_hashes
-from services.compliance.verify.columns import join
 from services.compliance.verify.derived import Derived, derive
-from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Rows, Totals
+from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Totals
 from services.compliance.verify.entries import (
     UNREADABLE,
+    E,
     Lines,
     Order,
+    Told,
     check_entries,
     check_order,
     read_glance,
     recorded_at_of,
 )
 from services.compliance.verify.rows import check_rows
-
-LENGTH_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,41 +100,72 @@ def _check_at_once(pieces: Sequence[Piece], numbers: Numbers | None, seen: Range
     Returns False, with ``seen`` as it was, when something is wrong with a piece or a row: what that is, the checks of
     each piece tell. Raises Faulty for what is wrong with the order of entries.
     """
-    if numbers is None or not seen.task.ours or seen.task.gap or numbers.partition_entries % BUNDLE:
+    if not seen.task.ours or seen.task.gap:
         return False
-    entries: list[bytes] = []
-    for piece in pieces:
-        part, damage = divide(piece.body, piece.first, piece.end)
-        if damage is not None or leaf_hashes(part) != piece.hashes:
-            return False
-        entries += part
-    first, lines = pieces[0].first, Lines.of(entries)
-    try:
-        events = list(map(read_event, lines.events))
-        derived = derive(events, first, numbers)
-    except (*UNREADABLE, Faulty):
+    lines = _open(pieces)
+    if lines is None:
         return False
-    if not _has_rows(pieces, derived, lines.headers):
+    if numbers is None:
+        told = _read(lines, read_glance)
+        return told is not None and _pass_entries(lines, told, pieces, seen)
+    events = _read(lines, read_event)
+    derived = None if events is None else _derive(events, pieces, numbers, lines)
+    if events is None or derived is None:
         return False
-    try:
-        check_order(entries, lines, events, first, seen.order, [])
-    except Faulty as exc:
-        seen.reached = max([seen.reached, *(piece.end for piece in pieces if piece.end <= exc.fault.first)])
-        raise
-    derived.add_to(seen.totals, (recorded_at_of(entries[0]), seen.order.last_recorded), numbers)
+    _pass_entries(lines, events, pieces, seen)
+    derived.add_to(seen.totals, (lines.recorded_at(0), seen.order.last_recorded), numbers)
     return True
 
 
-def _has_rows(pieces: Sequence[Piece], derived: Derived, headers: Sequence[bytes]) -> bool:
-    """Whether what is stored beside the entries with these headers is what follows from them."""
-    there: list[Rows] = []
-    for piece in pieces:
-        last = headers[piece.end - 1 - pieces[0].first]
-        if piece.rows is None or not last.endswith((piece.rows.recorded_at or "").encode()):
-            return False
-        there.append(piece.rows)
-    events, mentions = join([rows.events for rows in there]), join([rows.mentions for rows in there])
-    return derived.events == events and derived.mentions == mentions
+def _open(pieces: Sequence[Piece]) -> Lines | None:
+    """The entries of successive pieces; None unless these are whole, and hash to what is stored."""
+    first = pieces[0].first
+    opened = open_bundle(b"".join([piece.body for piece in pieces]), pieces[-1].end - first)
+    if opened is None or opened.hashes != b"".join([piece.hashes for piece in pieces]):
+        return None
+    ends = accumulate([len(piece.body) for piece in pieces])
+    is_each_whole = all(opened.ends[piece.end - first - 1] == end for piece, end in zip(pieces, ends, strict=True))
+    return Lines.of(opened) if is_each_whole else None
+
+
+def _read(lines: Lines, read: Callable[[bytes], E]) -> list[E] | None:
+    """The events; None when one of them can't be read."""
+    try:
+        return list(map(read, lines.events))
+    except UNREADABLE:
+        return None
+
+
+def _pass_entries(lines: Lines, told: Sequence[Told], pieces: Sequence[Piece], seen: Range) -> bool:
+    try:
+        check_order(lines, told, pieces[0].first, seen.order)
+    except Faulty as exc:
+        seen.reached = max([seen.reached, *(piece.end for piece in pieces if piece.end <= exc.fault.first)])
+        raise
+    return True
+
+
+def _derive(events: Sequence[StoredEvent], pieces: Sequence[Piece], numbers: Numbers, lines: Lines) -> Derived | None:
+    """What follows from the events; None unless it is what is stored beside them."""
+    if numbers.partition_entries % BUNDLE:
+        return None
+    try:
+        derived = derive(events, pieces[0].first, numbers)
+    except Faulty:
+        return None
+    return derived if _has_rows(pieces, derived, lines) else None
+
+
+def _has_rows(pieces: Sequence[Piece], derived: Derived, lines: Lines) -> bool:
+    """Whether what is stored beside the entries is what follows from them."""
+    first, end, rows = pieces[0].first, pieces[-1].end, pieces[0].rows
+    if rows is None or (derived.events, derived.mentions) != (
+        rows.events.between(first, end),
+        rows.mentions.between(first, end),
+    ):
+        return False
+    recorded = [(piece.rows and piece.rows.recorded_at, lines.recorded_at(piece.end - 1 - first)) for piece in pieces]
+    return all(there in (None, due) for there, due in recorded)
 
 
 def _close_bundle(first: int, hashes: bytes, seen: Range) -> None:

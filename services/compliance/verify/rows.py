@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from services.compliance.log.index import EVENT_COLUMNS, MENTION_COLUMNS, StoredEvent
-from services.compliance.verify.columns import EVENT, MENTION, Columns, Layout, RowReader, rows_of
+from services.compliance.verify.columns import EVENT, MENTION, Columns, Layout, rows_of
 from services.compliance.verify.derived import derive
 from services.compliance.verify.domain import Faulty, Kind, Numbers, Piece, Totals
 
@@ -19,18 +19,15 @@ def check_rows(
         return
     derived = derive(events, piece.first, numbers)
     end = piece.first + len(events)
-    _compare(derived.events, piece.rows.events, end, EVENT, EVENT_COLUMNS)
-    _compare(derived.mentions, piece.rows.mentions, end, MENTION, MENTION_COLUMNS)
+    _compare(derived.events, piece.rows.events.between(piece.first, end), EVENT, EVENT_COLUMNS)
+    _compare(derived.mentions, piece.rows.mentions.between(piece.first, end), MENTION, MENTION_COLUMNS)
     derived.add_to(totals, recorded, numbers)
 
 
-def _compare(due: Columns, stored: Columns, end: int, layout: Layout, names: Sequence[str]) -> None:
-    """Raises Faulty unless the rows of entries before ``end`` are those that are due."""
-    if due == stored:
-        return
-    there = RowReader(stored, layout).upto(end)
-    if due != there:
-        raise _first_difference(_by_index(due, layout), _by_index(there, layout), names)
+def _compare(due: Columns, stored: Columns, layout: Layout, names: Sequence[str]) -> None:
+    """Raises Faulty unless the rows that are stored are those that are due."""
+    if due != stored:
+        raise _first_difference(_by_index(due, layout), _by_index(stored, layout), names)
 
 
 def _by_index(columns: Columns, layout: Layout) -> dict[int, list[tuple[int, ...]]]:

@@ -5,12 +5,15 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import httpx
 import yaml
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from services.compliance.log.hashing.compiled import LIBRARY, Loops
+from services.compliance.log.tree import leaf_hash
 from services.console.__main__ import build_app
 from services.console.settings import ConsoleSettings
 from services.registry import OWNING_DATA, SERVICES
@@ -38,7 +41,7 @@ def test_every_instruction_is_known_and_stages_are_named_before_they_are_used() 
             stages.append(step.stage)
         if step.name == "COPY" and (source := re.search(r"--from=(\S+)", step.text)):
             assert source[1] in stages[:-1]
-    assert stages == ["packages", "code", "image"]
+    assert stages == ["packages", "code", "loops", "image"]
 
 
 def test_what_is_copied_exists_and_is_sent_to_the_builder() -> None:
@@ -47,7 +50,7 @@ def test_what_is_copied_exists_and_is_sent_to_the_builder() -> None:
         if step.name == "COPY" and "--from" not in step.text:
             source = step.words[0]
             assert (ROOT / source).exists()
-            assert any(fnmatch.fnmatch(source, pattern) for pattern in sent)
+            assert any(fnmatch.fnmatch(source, pattern) or source.startswith(f"{pattern}/") for pattern in sent)
 
 
 def test_every_command_is_valid_shell() -> None:
@@ -95,9 +98,22 @@ def test_the_command_in_the_image_starts_steward_from_any_folder() -> None:
 
 
 def test_only_backup_gets_restic() -> None:
-    (install,) = [text for text in texts("RUN") if "apt-get" in text]
+    (install,) = [
+        step.text for step in instructions() if (step.stage, step.name) == ("image", "RUN") and "apt-get" in step.text
+    ]
     assert install.startswith('if [ "$SERVICE" = backup ]; then')
     assert " restic " in install
+
+
+def test_the_loops_that_are_compiled_for_the_image_are_found_and_right(tmp_path: Path) -> None:
+    """The image's own command, run here, makes a library at the place where Steward looks for it."""
+    (source,) = [step.words[0] for step in instructions() if (step.stage, step.name) == ("loops", "COPY")]
+    (compiling,) = [text for text in texts("RUN") if text.startswith("gcc")]
+    command = compiling.replace(" /loops.c", f" {ROOT / source}").replace("/loops.so", f"{tmp_path}/loops.so")
+    subprocess.run(command, shell=True, check=True)  # noqa: S602 -- our own Dockerfile
+    assert Loops(tmp_path / "loops.so").leaf_hashes([b"PACS"]) == leaf_hash(b"PACS")
+    (place,) = [step.words[-1] for step in instructions() if "--from=loops" in step.text]
+    assert place == str(LIBRARY).replace(str(ROOT), "/opt/steward")
 
 
 async def test_health_is_served_where_orchestrators_ask_for_it() -> None:

@@ -22,7 +22,7 @@ def entries_of(size: int, start: int = 0) -> Iterator[bytes]:
 
 def root_of(size: int) -> bytes:
     """The root over the first entries."""
-    return Edge().grow(leaf_hashes(entries_of(size)))[0].root
+    return Edge().grow(leaf_hashes([*entries_of(size)]))[0].root
 
 
 def write(folder: Path, *sizes: int) -> None:

@@ -1,5 +1,6 @@
 """The columns of index rows: made of many events at once they are what single rows are, and each is taken once."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from struct import pack
 
@@ -13,11 +14,10 @@ from services.compliance.verify.columns import (
     EVENT,
     MENTION,
     Columns,
-    RowReader,
+    Table,
     all_microseconds,
     bigints,
     correlations,
-    join,
     rows_of,
 )
 from services.compliance.verify.derived import derive
@@ -43,23 +43,22 @@ def mention_columns(indexes: list[int]) -> Columns:
     return (bigints(indexes), bigints([0] * len(indexes)), bigints(numbers), pack(f">{len(indexes)}h", *numbers))
 
 
-@given(st.lists(st.integers(-9, 400)).map(sorted), st.lists(st.integers(0, 400)).map(sorted))
-def test_each_row_is_taken_with_its_entry(indexes: list[int], ends: list[int]) -> None:
+@given(st.lists(st.integers(-9, 400)).map(sorted), st.integers(-9, 400), st.integers(0, 400))
+def test_the_rows_of_some_entries_are_cut(indexes: list[int], first: int, width: int) -> None:
     """Whether an entry has one row, none, or many."""
     columns = mention_columns(indexes)
-    rows, reader, before = list(rows_of(columns, MENTION)), RowReader(columns, MENTION), -100
-    for end in ends:
-        assert list(rows_of(reader.upto(end), MENTION)) == [row for row in rows if before <= row[0] < end]
-        before = max(before, end)
+    due = [row for row in rows_of(columns, MENTION) if first <= row[0] < first + width]
+    assert list(rows_of(Table(columns, MENTION).between(first, first + width), MENTION)) == due
 
 
-def test_a_chunk_of_one_row_each_is_taken_at_once() -> None:
-    """Also the last one, and one that another row follows for the same entry."""
-    columns = mention_columns([*range(128), 127, 128])
-    reader = RowReader(columns, MENTION)
-    taken = [reader.upto(end) for end in (64, 128, 192)]
-    assert [len(part[0]) // 8 for part in taken] == [64, 65, 1]
-    assert join(taken) == columns
+@pytest.mark.parametrize("indexes", [range(192), [*range(128), 127, 128], [*range(64), *range(65, 193)]])
+def test_chunks_of_about_one_row_each_are_cut(indexes: Iterable[int]) -> None:
+    """Where each entry has its row, where one has two and another none, where one lacks its own."""
+    there = sorted(indexes)
+    table = Table(mention_columns(there), MENTION)
+    for first in (0, 64, 128):
+        (found, *_) = table.between(first, first + 64)
+        assert found == bigints([index for index in there if first <= index < first + 64])
 
 
 @given(st.lists(UUIDS, min_size=1, max_size=9) | st.lists(UUIDS | ODD, max_size=9))

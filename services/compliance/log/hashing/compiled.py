@@ -1,0 +1,82 @@
+"""The same by loops.c, which asks the OpenSSL that Python itself hashes with: a bundle takes one call and not 511.
+
+Each call lets other threads run. Nothing here decides anything: what is sound, and what its hash is, `plain` says too.
+"""
+
+import _hashlib
+import ctypes
+from array import array
+from collections.abc import Sequence
+from ctypes import CDLL, POINTER, Structure, c_char_p, c_size_t, c_void_p, create_string_buffer
+from itertools import accumulate
+from pathlib import Path
+
+from services.compliance.log.hashing.plain import HASH_BYTES, MAX_SITE_BYTES, TIME_BYTES, Opened
+
+LIBRARY = Path(__file__).with_name("loops.so")
+SHA256 = ("SHA256_Init", "SHA256_Update", "SHA256_Final")
+A_CALL = 256
+"""How many entries are hashed by one call, so that what is copied for it stays in the processor's cache."""
+
+
+class NotCompiled(Exception):
+    """There are no loops that this Python could call; says why."""
+
+
+class _Sha256(Structure):
+    _fields_ = [(name, c_void_p) for name in SHA256]
+
+
+class Loops:
+    """The functions of loops.c. Raises NotCompiled."""
+
+    def __init__(self, library: Path = LIBRARY) -> None:
+        try:
+            openssl, loops = CDLL(_hashlib.__file__), CDLL(str(library))
+            self._sha = _Sha256(*(ctypes.cast(getattr(openssl, name), c_void_p) for name in SHA256))
+            self._hash_leaves, self._fold, self._read = loops.hash_leaves, loops.fold_hashes, loops.read_bundle
+        except (AttributeError, OSError) as exc:
+            raise NotCompiled(str(exc)) from exc
+        sha = POINTER(_Sha256)
+        self._hash_leaves.argtypes = (sha, c_char_p, c_void_p, c_size_t, c_char_p)
+        self._hash_leaves.restype = None
+        self._fold.argtypes = (sha, c_char_p, c_size_t)
+        self._fold.restype = None
+        self._read.argtypes = (
+            *(sha, c_char_p, c_size_t, c_size_t, c_size_t),
+            *(c_char_p, c_char_p, c_void_p, c_char_p, c_void_p),
+        )
+        self._read.restype = c_size_t
+
+    def leaf_hashes(self, entries: Sequence[bytes]) -> bytes:
+        """The hashes of entries as leaves, side by side."""
+        return b"".join([self._some(entries[at : at + A_CALL]) for at in range(0, len(entries), A_CALL)])
+
+    def _some(self, entries: Sequence[bytes]) -> bytes:
+        ends = array("Q", accumulate(map(len, entries)))
+        hashes = create_string_buffer(len(entries) * HASH_BYTES)
+        self._hash_leaves(self._sha, b"".join(entries), ends.buffer_info()[0], len(entries), hashes)
+        return hashes.raw
+
+    def fold(self, hashes: bytes) -> bytes:
+        """The root over hashes that stand side by side; only the last may be of a smaller subtree than the others."""
+        if len(hashes) <= HASH_BYTES:
+            return hashes
+        there = create_string_buffer(hashes, len(hashes))
+        self._fold(self._sha, there, len(hashes) // HASH_BYTES)
+        return there.raw[:HASH_BYTES]
+
+    def open_bundle(self, body: bytes, width: int) -> Opened | None:
+        """Reads a bundle of ``width`` entries; None unless it has so many, whole and with headers as they all are."""
+        hashes, times = create_string_buffer(width * HASH_BYTES), create_string_buffer(width * TIME_BYTES)
+        sites, numbers = create_string_buffer(width * MAX_SITE_BYTES), array("Q", bytes(8 * width))
+        bounds = array("I", bytes(2 * 4 * width))
+        used = self._read(
+            *(self._sha, body, len(body), width, len(sites)),
+            *(hashes, sites, numbers.buffer_info()[0], times, bounds.buffer_info()[0]),
+        )
+        if not used:
+            return None
+        begins, ends = bounds[::2].tolist(), bounds[1::2].tolist()
+        events = [body[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        return Opened(hashes.raw, sites.raw[:used], numbers.tolist(), times.raw, events, ends)
