@@ -13,7 +13,7 @@ from fastapi import Request
 
 from services.compliance.checkpoints.handlers import read_latest
 from services.compliance.log.domain import check_present, pick_entries
-from services.compliance.log.handlers import read_entries, read_entry, read_proof_tiles
+from services.compliance.log.handlers import read_entries, read_entry, read_tiles
 from services.compliance.log.proofs import plan_inclusions
 from services.compliance.search import store
 from services.compliance.search.domain import (
@@ -251,9 +251,8 @@ def _show(
 async def prove(conn: Connection, items: Sequence[Shown], size: int) -> None:
     """Gives each entry its inclusion proof under the checkpoint of that size, or None if it came later."""
     covered = [item for item in items if item.index < size]
-    indices = [item.index for item in covered]
-    plan = plan_inclusions(indices, size)
-    proofs = plan.solve((await read_proof_tiles(conn, indices, size)).pick(plan.tiles)) if indices else []
+    plan = plan_inclusions([item.index for item in covered], size)
+    proofs = plan.solve(await read_tiles(conn, plan.tiles))
     for item in items:
         item.proof = None
     for item, proof in zip(covered, proofs, strict=True):
