@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
-import uvloop
 
 from services.compliance.log.bundle import CHUNK, NotABundle, unpack
 from services.compliance.log.entry import format_time
@@ -59,7 +58,7 @@ class DatabaseSource:
 
     def open(self) -> "DatabaseReader":
         """Begins to read. Raises Unavailable."""
-        runner = Runner(loop_factory=uvloop.new_event_loop)
+        runner = Runner()
         conn: Conn | None = None
         try:
             conn = runner.run(_connect(self.dsn))
