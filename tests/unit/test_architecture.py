@@ -30,7 +30,8 @@ ROLES = {"__init__", "api", "consumer", "schedule", "handlers", "domain", "store
 PURE_PARTS = {
     "answers",
     *("canonical", "container", "disposal", "record"),
-    *("append", "bundle", "entry", "index", "manifest", "outcome", "plain", "proofs", "tiles", "tiling", "tree"),
+    *("append", "bundle", "entry", "growing", "index", "manifest"),
+    *("outcome", "plain", "proofs", "tiles", "tiling", "tree"),
     *("counters", "known", "orthanc", "sheet"),
     *("addresses", "calendar", "text", "times", "windows"),
     *("asyncapi", "compatibility", "conditions", "gates", "needs", "reading"),
