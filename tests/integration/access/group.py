@@ -262,10 +262,10 @@ async def two_hospitals(run: Run, machine: Machine, mail_server: SmtpServer) -> 
         for pool in steward.pools.values():
             await pool.execute(HOLD, HELD)
         key = await _post(root, "/compliance/v1/keys", {"name": "robot", "grants": ["viewer:north"], **_soon()})
-        policy = await _post(root, f"{RETENTION}/policies", {"type": "fix.applied", "days": 5000})
+        policy = await _post(root, f"{RETENTION}/policies", {"type": "patch.applied", "days": 5000})
         region = await _post(root, "/inventory/v1/groups", {"name": "Western region"})
         field = await _post(root, "/inventory/v1/fields", FIELD)
-        hold = await _post(root, f"{RETENTION}/holds", {"type": "fix.applied", "reason": "a case"})
+        hold = await _post(root, f"{RETENTION}/holds", {"type": "patch.applied", "reason": "a case"})
         for site in SITES:
             ids[site] |= {"policy_id": policy["id"], "hold_id": hold["id"], "group_id": region["id"]}
             ids[site] |= {"field_id": field["id"]}
