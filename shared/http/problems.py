@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import asyncpg
 from fastapi import FastAPI, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse, Response
 
 from shared.database import is_transient
 from shared.errors import Malformed, Refused, Unauthenticated, Unavailable
+from shared.events.contract import SITE_ID
 from shared.http.idempotency import AlreadyAnswered
+from shared.resource import UUID
 from shared.telemetry import log
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,6 +30,18 @@ EXAMPLES_BY_RULE: Mapping[str, str] = {
     "json_invalid": '{"name": "value"}',
     "timezone_aware": "2026-03-01T22:00:00Z",
 }
+EXAMPLES_BY_PATTERN: Mapping[str, str] = {
+    SITE_ID: "north",
+    UUID: "0198c0de-0000-7000-8000-000000000001",
+    r"[^\x00-\x1f]+": "text in one line",
+    r"[^\x00-\x1f]*": "text in one line",
+    r"[\x21-\x7e]+": "leave it out",
+}
+"""For fields that show no example of their own: by their pattern without its anchors."""
+
+NEAREST: Mapping[str, int] = {"ge": 0, "le": 0, "gt": 1, "lt": -1}
+"""How far from its bound the nearest whole number is that keeps it."""
+
 ALLOWED = re.compile(r"'([^']+)'")
 """The first of the values that pydantic lists where one of them was expected."""
 
@@ -63,11 +78,17 @@ async def refused(_: Request, exc: Refused) -> Response:
 
 async def malformed(request: Request, exc: RequestValidationError) -> Response:
     """Input that breaks a rule: each field with its rule and an example, the first of them in a sentence."""
-    example = _example_body(request.scope.get("route"))
-    errors = [_fault(fault, example) for fault in exc.errors()]
+    errors = faults_of(request, exc)
     first = errors[0]
     detail = f"{first['field']}: {first['rule']}, for example {first['example']}"
     return problem(422, "Malformed input", detail, errors=errors)
+
+
+def faults_of(request: Request, exc: RequestValidationError) -> list[dict[str, str]]:
+    """Each field that broke a rule, with the rule and an example."""
+    route = request.scope.get("route")
+    body, parameters = _example_body(route), _example_parameters(getattr(route, "dependant", None))
+    return [_fault(fault, body, parameters) for fault in exc.errors()]
 
 
 async def already_answered(request: Request, exc: AlreadyAnswered) -> Response:
@@ -108,14 +129,35 @@ def _example_body(route: Any) -> Any:
     return (shown.get("examples") or [None])[0]
 
 
-def _fault(fault: Mapping[str, Any], body: Any) -> dict[str, str]:
+def _example_parameters(dependant: Dependant | None) -> dict[str, Any]:
+    """The first example that each parameter of a route shows, or that follows from its type."""
+    if dependant is None:
+        return {}
+    found = {}
+    for field in (*dependant.query_params, *dependant.path_params):
+        shown = [*(field.field_info.examples or ()), *_examples_of_type(field.field_info.annotation)]
+        if shown:
+            found[field.alias] = shown[0][0] if isinstance(shown[0], list) else shown[0]
+    for inner in dependant.dependencies:
+        found |= _example_parameters(inner)
+    return found
+
+
+def _examples_of_type(annotation: Any) -> Sequence[Any]:
+    return (
+        get_args(annotation) if get_origin(annotation) is Literal else {int: ["12"], bool: ["true"]}.get(annotation, [])
+    )
+
+
+def _fault(fault: Mapping[str, Any], body: Any, parameters: Mapping[str, Any]) -> dict[str, str]:
     context = fault.get("ctx") or {}
     kind = str(fault["type"])
     where, *place = fault["loc"] if kind != "json_invalid" else ("body",)
     example = context.get("example") or EXAMPLES_BY_RULE.get(kind)
     if example is None and where == "body":
         example = _part_of(body, place)
-    example = example or _example_of(kind, context)
+    example = example or _example_of(kind, context) or (parameters.get(str(place[0])) if place else None)
+    example = example or ("a value" if kind == "missing" else f"a valid {kind.split('_')[0]}")
     return {"field": ".".join(map(str, place)) or str(where), "rule": str(fault["msg"]), "example": str(example)}
 
 
@@ -131,10 +173,16 @@ def _part_of(body: Any, place: Sequence[str | int]) -> str | None:
     return body if isinstance(body, str) or body is None else json.dumps(body)
 
 
-def _example_of(kind: str, context: Mapping[str, Any]) -> str:
+def _example_of(kind: str, context: Mapping[str, Any]) -> str | None:
+    """An example that follows from the rule."""
     if listed := ALLOWED.match(str(context.get("expected", ""))):
         return listed[1]
-    for bound in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern"):
+    for bound, step in NEAREST.items():
         if bound in context:
-            return f"{bound} {context[bound]}"
-    return f"a valid {kind.split('_')[0]}"
+            return str(context[bound] + step if isinstance(context[bound], int) else context[bound])
+    if pattern := context.get("pattern"):
+        return EXAMPLES_BY_PATTERN.get(str(pattern).removeprefix("^").removesuffix("$"))
+    least, most = context.get("min_length"), context.get("max_length")
+    if kind.startswith("string_"):
+        return "x" * least if least else f"one of {most} characters" if most else None
+    return f"{least or most} of them" if least or most else None

@@ -157,7 +157,7 @@ async def search_audit_events(
     """The AuditEvents that meet every parameter, the newest first (IHE ITI-81). ``date`` must be given."""
     if representation not in JSON_NAMES:
         raise Malformed("_format", "must be JSON", fhir.MEDIA_TYPE)
-    place = None if cursor is None else Cursor.parse(cursor)
+    place = None if cursor is None else _place(cursor)
     site_id = asked.search.narrowing.site_id
     if site_id is not None:
         call.caller.require("auditor", site_id)
@@ -169,6 +169,13 @@ async def search_audit_events(
         links["next"] = str(request.url.include_query_params(_cursor=str(found.rest)))
     entries = [fhir.bundle_entry(event, base, found=True) for event in found.events]
     return JSONResponse(fhir.search_set(entries, links), media_type=fhir.MEDIA_TYPE)
+
+
+def _place(cursor: str) -> Cursor:
+    try:
+        return Cursor.parse(cursor)
+    except Malformed as exc:
+        raise Malformed("_cursor", "must be that of a Bundle's link `next`, as it was", "leave it out") from exc
 
 
 @fhir_router.get("/AuditEvent/{index}")

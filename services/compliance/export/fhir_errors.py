@@ -12,7 +12,15 @@ from services.compliance.export.fhir import MEDIA_TYPE, operation_outcome
 from shared.errors import Refused, Unauthenticated
 from shared.http import problems
 
-ISSUES = {400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 409: "conflict", 503: "transient"}
+ISSUES = {
+    400: "invalid",
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    409: "conflict",
+    410: "deleted",
+    503: "transient",
+}
 """FHIR's issue types by status; everything else is an exception."""
 
 MALFORMED = 422
@@ -35,8 +43,8 @@ class FhirRoute(APIRoute):
                 headers = {"WWW-Authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else None
                 return outcome(status, exc.detail, headers)
             except RequestValidationError as exc:
-                fault = exc.errors()[0]
-                return outcome(BAD_REQUEST, f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}")
+                fault = problems.faults_of(request, exc)[0]
+                return outcome(BAD_REQUEST, f"{fault['field']}: {fault['rule']}, for example {fault['example']}")
             except Exception as exc:
                 told = await problems.failed(request, exc)
                 text = "a part of the system does not answer; try again" if told.status_code == 503 else "it failed"

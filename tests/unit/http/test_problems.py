@@ -1,13 +1,14 @@
 """A refusal shows an example that the caller could have sent; a caller who has left gets none, and is no error."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from pydantic import AwareDatetime, ConfigDict, Field
 from starlette.types import Message
 
+from shared.events import SiteId
 from shared.http import Body, problems
 
 EXAMPLE: dict[str, Any] = {"id": "north", "port": 104, "roles": ["admin"], "software": {"version": "4.1.0"}}
@@ -95,6 +96,46 @@ async def test_broken_json_is_a_fault_of_the_body(body: bytes) -> None:
     [error] = await errors_of(body)
     assert error["field"] == "body"
     assert error["example"] == '{"name": "value"}'
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "example"),
+    [
+        ("", "format", "csv"),
+        ("format=xml", "format", "csv"),
+        ("format=csv&limit=0", "limit", "1"),
+        ("format=csv&limit=1000", "limit", "500"),
+        ("format=csv&above=1", "above", "2"),
+        ("format=csv&site_id=North!", "site_id", "north"),
+        ("format=csv&code=x", "code", "A-12"),
+        ("format=csv&text=ab", "text", "xxx"),
+        ("format=csv&text=abcdef", "text", "one of 5 characters"),
+        ("format=csv&types=a&types=b&types=c", "types", "2 of them"),
+        ("format=csv&is_open=maybe", "is_open", "true"),
+    ],
+)
+async def test_the_example_of_a_parameter_can_be_sent(query: str, field: str, example: str) -> None:
+    """It is the one that the parameter shows, or it follows from its type and its rule."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/things")
+    async def find(
+        format: Literal["csv", "ndjson"],
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        above: Annotated[int, Query(gt=1)] = 2,
+        site_id: SiteId | None = None,
+        code: Annotated[str, Query(pattern="^[A-Z]-[0-9]+$", examples=["A-12"])] = "B-1",
+        text: Annotated[str, Query(min_length=3, max_length=5)] = "any",
+        types: Annotated[list[str] | None, Query(max_length=2)] = None,
+        is_open: bool = False,
+    ) -> None:
+        """Takes parameters."""
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://steward") as client:
+        answer = await client.get(f"/things?{query}")
+    [error] = answer.json()["errors"]
+    assert (error["field"], error["example"]) == (field, example)
 
 
 @pytest.mark.parametrize("path", ["/things", "/streams"])

@@ -11,6 +11,7 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from shared.bus.postgres import PostgresBus
+from tests.conftest import execute
 from tests.integration.compliance.log.live import LiveLog, live_log
 from tests.integration.conftest import Run
 
@@ -151,6 +152,21 @@ async def test_a_search_that_breaks_a_rule_is_answered_in_fhir(log: LiveLog) -> 
     for query in BROKEN:
         answer = await log.auditor.get(f"{URL}?{query}")
         assert (answer.status_code, issue(answer)) == (400, "invalid"), query
+        name, _, value = query.rpartition("&")[2].partition("=")
+        told = answer.json()["issue"][0]["diagnostics"]
+        assert told.startswith("date: " if query in ("", "type=rest") else f"{name}: "), told
+        example = told.rpartition(", for example ")[2]
+        assert example not in ("", told, value)
+
+
+async def test_an_entry_that_was_pruned_is_told_as_deleted(log: LiveLog, database: str) -> None:
+    """With the place of its archive."""
+    await execute(database, "UPDATE compliance.partitions SET pruned_at = now(), location = 's3://archive/log'")
+    await execute(database, "DROP TABLE compliance.chunks_0, compliance.events_0, compliance.mentions_0")
+    await execute(database, "UPDATE compliance.head SET size = 64, tail = '', tail_hashes = ''")
+    answer = await log.auditor.get(f"{URL}/3")
+    assert (answer.status_code, issue(answer)) == (410, "deleted"), answer.text
+    assert "s3://archive/log" in answer.json()["issue"][0]["diagnostics"]
 
 
 async def test_who_may_not_search_is_told_in_fhir(log: LiveLog) -> None:
