@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.compliance.checkpoints.note import Note, VerifierKey, decode_base64, encode_base64, open_note
-from services.compliance.log.tree import HASH_BYTES
+from services.compliance.log.hashing import HASH_BYTES
 from shared.errors import StewardError
 
 MAX_SIZE = 2**63 - 1

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.compliance.log.entry import format_time
-from services.compliance.log.tree import EMPTY_ROOT, fold, leaf_hashes
+from services.compliance.log.hashing import fold, leaf_hashes
+from services.compliance.log.tree import EMPTY_ROOT
 from shared.events import GROUP
 
 TYPE = "log.manifest"

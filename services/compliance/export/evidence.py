@@ -17,8 +17,9 @@ from services.compliance.checkpoints.checkpoint import SignedCheckpoint, parse_h
 from services.compliance.checkpoints.manifest import TYPE, site_line
 from services.compliance.checkpoints.note import encode_base64
 from services.compliance.log.entry import Entry, NotAnEntry, format_time, parse_entry
+from services.compliance.log.hashing import HASH_BYTES, fold, leaf_hashes
 from services.compliance.log.proofs import NotProved, PerfectSubtree, inclusion_spans, verify_inclusion
-from services.compliance.log.tree import HASH_BYTES, fold, leaf_hash, leaf_hashes, node_hash
+from services.compliance.log.tree import leaf_hash, node_hash
 from shared.errors import StewardError
 from shared.events import GROUP
 

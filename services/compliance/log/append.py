@@ -10,8 +10,8 @@ from services.compliance.log.bundle import CHUNK, join_entries, pack
 from services.compliance.log.domain import Added, Arrival, Chunk, Growth, Indexed, Manifest, State
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.growing import Growing
+from services.compliance.log.hashing import HASH_BYTES, leaf_hashes
 from services.compliance.log.index import DAY, index_row, mention_rows, microseconds, read_event
-from services.compliance.log.tree import HASH_BYTES, leaf_hashes
 
 
 def grow(state: State, arrivals: Iterable[Arrival], now: datetime, manifest_id: str | None = None) -> Growth:

@@ -8,9 +8,10 @@ from datetime import datetime
 import msgspec
 
 from services.compliance.log.bundle import CHUNK, LENGTH_BYTES, NotABundle, unpack
+from services.compliance.log.hashing import HASH_BYTES
 from services.compliance.log.index import Told
 from services.compliance.log.tiles import Tile
-from services.compliance.log.tree import HASH_BYTES, TILE, Edge, Subtree
+from services.compliance.log.tree import TILE, Edge, Subtree
 from shared.errors import StewardError
 from shared.events.envelope import Envelope
 
@@ -120,7 +121,7 @@ class Added:
     """
 
     entries: Sequence[bytes]
-    recorded_at: datetime | None
+    recorded_at: datetime
     indexed: Indexed
     sites: Mapping[str, Site]
     types: Mapping[str, int]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
+from services.compliance.log.hashing import HASH_BYTES, fold
 from services.compliance.log.tiles import TILE_BITS, TILE_WIDTH, NotATile, Tile, check_tile
-from services.compliance.log.tree import EMPTY_ROOT, HASH_BYTES, TILE_BYTES, fold, node_hash
+from services.compliance.log.tree import EMPTY_ROOT, TILE_BYTES, node_hash
 from shared.errors import StewardError
 
 Proof = list[bytes]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from services.compliance.log.bundle import LENGTH_BYTES, NotABundle, divide
 from services.compliance.log.entry import MAX_ENTRY_BYTES
-from services.compliance.log.tree import HASH_BYTES, TILE
+from services.compliance.log.hashing import HASH_BYTES
+from services.compliance.log.tree import TILE
 from shared.errors import StewardError
 
 TILE_WIDTH = TILE

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.compliance.log.bundle import LENGTH_BYTES
+from services.compliance.log.hashing import fold, leaf_hashes
 from services.compliance.log.tiles import TILE_BITS, TILE_WIDTH, Bundle, NotATile, Tile, edge_of
-from services.compliance.log.tree import Edge, fold, leaf_hashes
+from services.compliance.log.tree import Edge
 
 Resource = tuple[Tile | Bundle, bytes]
 """A bundle or a tile, and its bytes."""

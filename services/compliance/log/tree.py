@@ -6,9 +6,7 @@ Hashes stand side by side in bytes, as the tiles of C2SP tlog-tiles hold them.
 from dataclasses import dataclass
 from hashlib import sha256
 
-from services.compliance.log.hashing import HASH_BYTES as HASH_BYTES
-from services.compliance.log.hashing import fold as fold
-from services.compliance.log.hashing import leaf_hashes as leaf_hashes
+from services.compliance.log.hashing import HASH_BYTES, fold
 
 EMPTY_ROOT = sha256(b"").digest()
 

@@ -16,8 +16,8 @@ from services.compliance.checkpoints.handlers import read_latest
 from services.compliance.log.bundle import BUNDLE
 from services.compliance.log.domain import Damaged
 from services.compliance.log.handlers import count_restored, read_bundle, read_tiles, restore_entries
+from services.compliance.log.hashing import fold, leaf_hashes
 from services.compliance.log.tiles import Bundle, NotATile, edge_of, split_bundle, tiles_of
-from services.compliance.log.tree import fold, leaf_hashes
 from services.compliance.retention import store
 from services.compliance.retention.domain import Partition, keeps
 from services.compliance.retention.store import Archive

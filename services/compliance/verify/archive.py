@@ -6,8 +6,8 @@ Of the entries that are not there, the tree tells no more than the hashes over w
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from services.compliance.log.hashing import HASH_BYTES
 from services.compliance.log.tiles import Bundle, NotATile, Tile, parse_path
-from services.compliance.log.tree import HASH_BYTES
 from services.compliance.verify.domain import BUNDLE, Faulty, Gap, Noted, Piece, Source
 from services.compliance.verify.tiled import Files, TiledReader
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from services.compliance.log.hashing import LENGTH_BYTES, open_bundle
+from services.compliance.log.hashing import HASH_BYTES, LENGTH_BYTES, fold, leaf_hashes, open_bundle
 from services.compliance.log.index import StoredEvent, read_event
-from services.compliance.log.tree import HASH_BYTES, fold, leaf_hashes
 from services.compliance.verify.derived import Derived, derive
 from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Totals
 from services.compliance.verify.entries import (

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from services.compliance.log.tree import EMPTY_ROOT, HASH_BYTES, Edge, Subtree, fold
+from services.compliance.log.hashing import HASH_BYTES, fold
+from services.compliance.log.tree import EMPTY_ROOT, Edge, Subtree
 from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, ManifestRow, PruneRecord, Totals
 from services.compliance.verify.entries import fallen, out_of_sequence
 from services.compliance.verify.manifests import Heads, heads_of

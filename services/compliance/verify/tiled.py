@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from services.compliance.log.hashing import HASH_BYTES
 from services.compliance.log.tiles import Bundle, NotATile, Tile, bundles_of, is_in_tree, parse_path
-from services.compliance.log.tree import HASH_BYTES
 from services.compliance.verify.domain import (
     BUNDLE,
     Computed,

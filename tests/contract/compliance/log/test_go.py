@@ -10,6 +10,7 @@ import pytest
 from services.compliance.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from services.compliance.checkpoints.note import SignerKey, VerifierKey
 from services.compliance.log.directory import DirectoryWriter, TileDirectory
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.proofs import (
     plan_consistency,
     plan_inclusions,
@@ -17,7 +18,7 @@ from services.compliance.log.proofs import (
     verify_consistency,
     verify_inclusion,
 )
-from services.compliance.log.tree import Edge, leaf_hash, leaf_hashes
+from services.compliance.log.tree import Edge, leaf_hash
 from tests.contract.compliance.log.notes import KEY, ORIGIN, checkpoint_of
 from tests.parts import go
 

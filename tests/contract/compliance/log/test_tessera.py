@@ -8,9 +8,10 @@ import pytest
 from services.compliance.checkpoints.checkpoint import open_checkpoint
 from services.compliance.checkpoints.note import VerifierKey
 from services.compliance.log.directory import DirectoryWriter, TileDirectory
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.proofs import plan_inclusions, plan_roots, verify_inclusion
 from services.compliance.log.tiles import Bundle, NotATile, Tile, bundles_of, tiles_of
-from services.compliance.log.tree import Edge, leaf_hash, leaf_hashes
+from services.compliance.log.tree import Edge, leaf_hash
 from tests.contract.compliance.log.notes import KEY, ORIGIN, checkpoint_of
 from tests.contract.compliance.log.serving import served
 from tests.parts.tessera import build_posix_log, fsck

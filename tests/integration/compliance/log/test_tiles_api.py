@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from services.compliance.log.entry import parse_entry
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.proofs import verify_consistency, verify_inclusion
 from services.compliance.log.tiles import Bundle, bundles_of, tiles_of
-from services.compliance.log.tree import leaf_hash, leaf_hashes
+from services.compliance.log.tree import leaf_hash
 from shared.bus.postgres import PostgresBus
 from tests.integration.compliance.log.live import KEY, URL, LiveLog, live_log
 from tests.integration.compliance.publishing import COMPLIANCE

@@ -15,9 +15,9 @@ from moto.server import ThreadedMotoServer
 from services.compliance.checkpoints.checkpoint import open_checkpoint
 from services.compliance.checkpoints.proof_file import verify_proof_file
 from services.compliance.log.handlers import read_tiles
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.proofs import plan_consistency, plan_inclusions, verify_consistency, verify_inclusion
 from services.compliance.log.tiles import Bundle, split_bundle
-from services.compliance.log.tree import leaf_hashes
 from shared.errors import Unavailable
 from shared.events.compliance import HoldChanged
 from tests.conftest import execute

@@ -7,7 +7,7 @@ import pytest
 
 from services.compliance.log.append import grow
 from services.compliance.log.domain import Growth
-from services.compliance.log.tree import fold, leaf_hashes
+from services.compliance.log.hashing import fold, leaf_hashes
 from services.compliance.verify.database import DatabaseSource
 from services.compliance.verify.domain import Report
 from services.compliance.verify.handlers import Verification, verify

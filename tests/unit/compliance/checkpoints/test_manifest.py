@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.compliance.checkpoints.manifest import manifest_event, site_line, site_lines, sites_root
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.proofs import plan_inclusions, verify_inclusion
 from services.compliance.log.tiles import Tile
-from services.compliance.log.tree import EMPTY_ROOT, leaf_hashes
+from services.compliance.log.tree import EMPTY_ROOT
 
 NOW = datetime(2026, 10, 25, 0, 59, 59, 123456, tzinfo=UTC)
 heads = st.dictionaries(st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True), st.integers(1, 2**62), max_size=20)

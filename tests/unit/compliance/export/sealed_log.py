@@ -12,8 +12,9 @@ from services.compliance.checkpoints.note import Signature, SignerKey, build_not
 from services.compliance.export.evidence import Claim, Kept, SiteProof, prove_site
 from services.compliance.export.package import Sealed, log_lines, pack
 from services.compliance.log.entry import Entry, build_entry, parse_entry
+from services.compliance.log.hashing import HASH_BYTES, fold, leaf_hashes
 from services.compliance.log.tiles import Tile, tiles_of
-from services.compliance.log.tree import HASH_BYTES, TILE_BYTES, fold, leaf_hashes
+from services.compliance.log.tree import TILE_BYTES
 from shared.events import GROUP
 
 ORIGIN = "steward.example-hospitals.org/log"

@@ -15,6 +15,7 @@ from services.compliance.log.append import grow, tail_hashes
 from services.compliance.log.bundle import CHUNK, split_entries, unpack
 from services.compliance.log.domain import Arrival, Growth, Indexed, State
 from services.compliance.log.entry import parse_entry
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.index import (
     EVENT_ROW_BYTES,
     Told,
@@ -24,7 +25,6 @@ from services.compliance.log.index import (
     mention_rows,
     microseconds,
 )
-from services.compliance.log.tree import leaf_hashes
 from shared.events.envelope import Envelope
 from tests.unit.compliance.log.test_tree import defined_root
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from services.compliance.log.directory import DirectoryWriter, FileMissing, TileDirectory
+from services.compliance.log.hashing import leaf_hashes
 from services.compliance.log.proofs import plan_roots
 from services.compliance.log.tiles import Bundle, NotATile, Tile, bundles_of, edge_of, tiles_of
 from services.compliance.log.tiling import Tiling, edge_from
-from services.compliance.log.tree import Edge, leaf_hashes
+from services.compliance.log.tree import Edge
 
 SIZES = [0, 1, 255, 256, 257, 512, 600, 65_535, 65_536, 65_537]
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.compliance.log.tree import EMPTY_ROOT, Edge, Subtree, leaf_hashes
+from services.compliance.log.hashing import leaf_hashes
+from services.compliance.log.tree import EMPTY_ROOT, Edge, Subtree
 
 CT_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 CT_ROOTS = [

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.compliance.log.append import grow
 from services.compliance.log.domain import Growth, State
-from services.compliance.log.tree import fold, leaf_hashes
+from services.compliance.log.hashing import fold, leaf_hashes
 from services.compliance.verify.domain import Gap
 from shared.events.compliance import LogPruned
 from tests.unit.compliance.verify.grown import BEGIN, Grown, arrival, arrival_of

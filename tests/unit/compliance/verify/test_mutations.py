@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from services.compliance.log.tree import HASH_BYTES
+from services.compliance.log.hashing import HASH_BYTES
 from services.compliance.verify.handlers import Verification, verify
 from tests.mutations import COUNT, chosen_seed
 from tests.unit.compliance.verify.grown import TRUST, Memory, files_of, grown
