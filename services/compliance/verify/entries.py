@@ -108,7 +108,7 @@ class Lines:
         """Those from the ``first`` on, up to and without ``end``."""
         if end - first == len(self.events):
             return self
-        sites = b"".join(self.sites.splitlines(keepends=True)[first:end])
+        sites = b"".join([b"%s\n" % site for site in self.sites.split(b"\n")[first:end]])
         times = self.times[first * TIME_BYTES : end * TIME_BYTES]
         return Lines(sites, self.numbers[first:end], times, self.events[first:end])
 

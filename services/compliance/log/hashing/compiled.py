@@ -3,11 +3,11 @@
 Each call lets other threads run. Nothing here decides anything: what is sound, and what its hash is, `plain` says too.
 """
 
-import _hashlib
 import ctypes
 from array import array
 from collections.abc import Sequence
 from ctypes import CDLL, POINTER, Structure, c_char_p, c_size_t, c_void_p, create_string_buffer
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Loops:
 
     def __init__(self, library: Path = LIBRARY) -> None:
         try:
-            openssl, loops = CDLL(_hashlib.__file__), CDLL(str(library))
+            openssl, loops = CDLL(_openssl()), CDLL(str(library))
             self._sha = _Sha256(*(ctypes.cast(getattr(openssl, name), c_void_p) for name in SHA256))
             self._hash_leaves, self._fold, self._read = loops.hash_leaves, loops.fold_hashes, loops.read_bundle
         except (AttributeError, OSError) as exc:
@@ -80,3 +80,11 @@ class Loops:
         begins, ends = bounds[::2].tolist(), bounds[1::2].tolist()
         events = [body[begin:end] for begin, end in zip(begins, ends, strict=True)]
         return Opened(hashes.raw, sites.raw[:used], numbers.tolist(), times.raw, events, ends)
+
+
+def _openssl() -> str:
+    """The file that Python's hashlib loads OpenSSL by. Raises OSError."""
+    spec = find_spec("_hashlib")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("this Python has no OpenSSL")
+    return spec.origin
