@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count, islice, repeat
 from struct import unpack
 
@@ -23,6 +23,7 @@ from services.compliance.log.outcome import outcome_of
 from services.compliance.verify.columns import all_microseconds, correlations
 from shared.events import GROUP
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 MAX_SITES = 2**15
 """How many sites the index has numbers for."""
 
@@ -41,10 +42,10 @@ class Growing:
 
     def __init__(self, state: State) -> None:
         self.size = state.size
-        self.recorded_at = state.recorded_at
+        self._now = state.recorded_at or _NEVER
         self._heads = {name: site.next_sequence for name, site in state.sites.items()}
         self._parts = _Parts({name: site.number for name, site in state.sites.items()}, dict(state.types))
-        self._stamp = ""
+        self._stamp = format_time(self._now)
         self._begin()
 
     def _begin(self) -> None:
@@ -64,9 +65,9 @@ class Growing:
 
     def record_at(self, now: datetime) -> datetime:
         """When what is added next is recorded: ``now``, or the last entry's time where the clock has gone back."""
-        self.recorded_at = now if self.recorded_at is None else max(now, self.recorded_at)
-        self._stamp = format_time(self.recorded_at)
-        return self.recorded_at
+        self._now = max(now, self._now)
+        self._stamp = format_time(self._now)
+        return self._now
 
     def add(self, raws: Sequence[bytes], envelopes: Sequence[Envelope], told: Sequence[Told]) -> None:
         """Makes events, of which there is one at least, the next entries, with their index rows."""
@@ -107,11 +108,11 @@ class Growing:
 
     def take(self, manifest_id: str | None = None) -> Added:
         """What was added since the last time. With a ``manifest_id``, a manifest whose event has that id closes it."""
-        lines = self._add_manifest(manifest_id, self.recorded_at) if manifest_id and self.recorded_at else None
+        lines = self._add_manifest(manifest_id) if manifest_id else None
         days = {(day, site, kind): count for (day, (site, kind)), count in self._days.items()}
         added = Added(
             entries=self._entries,
-            recorded_at=self.recorded_at,
+            recorded_at=self._now,
             indexed=Indexed(self._rows, self._mentions, self._times, days),
             sites={name: Site(self._parts.sites[name], self._heads[name]) for name in self._grown},
             types=dict(islice(self._parts.types.items(), self._known_types, None)),
@@ -120,10 +121,10 @@ class Growing:
         self._begin()
         return added
 
-    def _add_manifest(self, event_id: str, now: datetime) -> Sequence[bytes]:
+    def _add_manifest(self, event_id: str) -> Sequence[bytes]:
         """Makes the manifest over all sites the next entry, and gives its lines."""
         heads = self._heads | {GROUP: self._heads.get(GROUP, 0) + 1}
-        raw = manifest_event(heads, event_id=event_id, time=now)
+        raw = manifest_event(heads, event_id=event_id, time=self._now)
         self.add([raw], [read_event(raw)], [Told()])
         return site_lines(heads)
 

@@ -114,10 +114,9 @@ class _Reading:
         """The events among these messages that are no repeats."""
         fresh = []
         read = read_arrivals([raw for _, raw in messages], topic=batch.topic, now=self.now)
-        for (offset, raw), one in zip(messages, read, strict=True):
-            fault = one if isinstance(one, Unreadable) else self._admit(one.envelope.siteid)
-            if fault is not None or isinstance(one, Unreadable):
-                self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(fault)))
+        for (offset, raw), one in zip(messages, map(self._admit, read), strict=True):
+            if isinstance(one, Unreadable):
+                self.unread.append(Unread(batch.topic, batch.partition, offset, raw, str(one)))
             elif (sequence := int(one.envelope.sequence)) > sequences.get(one.envelope.source, 0):
                 sequences[one.envelope.source] = sequence
                 fresh.append(one)
@@ -125,13 +124,13 @@ class _Reading:
                 self.repeated += 1
         return fresh
 
-    def _admit(self, site_id: str) -> Unreadable | None:
-        """Why no event of this site is taken, if none is."""
-        if site_id not in self.sites:
+    def _admit(self, one: Arrival | Unreadable) -> Arrival | Unreadable:
+        """The same, unless it is of one site too many."""
+        if isinstance(one, Arrival) and (site_id := one.envelope.siteid) not in self.sites:
             if len(self.sites) >= MAX_SITES:
                 return Unreadable(f"siteid: {site_id!r} is one too many; the log has entries of {MAX_SITES} sites")
             self.sites.add(site_id)
-        return None
+        return one
 
     async def grow(self) -> None:
         """Adds the arrivals in the order of their events' times, as far as each partition's own order lets.
