@@ -1,10 +1,11 @@
 """One request: who asks, with which key, and the transaction that carries it out."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_origin
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -123,13 +124,15 @@ class RoleRequired:
         change_reason: Annotated[str | None, Header(max_length=800)] = None,
     ) -> Call:
         """Raises Unauthenticated without a valid token, Forbidden without the role at any site, Malformed for a
-        query parameter that the route does not know: a filter that was mistyped must not show everything."""
+        query parameter that the route does not know, or that is given twice and can't be: a filter that was mistyped
+        must not show everything, and of two filters none may be dropped unseen."""
         context: RouteContext = request.app.state.context
         caller = await context.identity.recognize(request.headers.get("authorization"))
         sites = caller.sites(self.role)
         if sites is not None and not sites:
             raise Forbidden(f"this needs the role {self.role}")
-        refuse_unknown(request.query_params, parameters_of(request.scope["route"].dependant))
+        given = [name for name, _ in request.query_params.multi_items()]
+        refuse_others(given, parameters_of(request.scope["route"].dependant))
         key = None
         if request.method == "POST" and idempotency_key is not None:
             path = request.url.path + ("?" + request.url.query if request.url.query else "")
@@ -150,17 +153,26 @@ def parse_reason(header: str) -> str:
         raise Malformed("Change-Reason", "must be one line of 1 to 200 characters in UTF-8", "new battery") from exc
 
 
-def parameters_of(dependant: Dependant) -> set[str]:
-    """The names of all query parameters of a route."""
-    return {field.alias for field in dependant.query_params}.union(*map(parameters_of, dependant.dependencies))
+def parameters_of(dependant: Dependant) -> dict[str, bool]:
+    """All query parameters of a route, and whether one may be given several times."""
+    found = {field.alias: _takes_several(field.field_info.annotation) for field in dependant.query_params}
+    for inner in dependant.dependencies:
+        found |= parameters_of(inner)
+    return found
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
-    """Raises Malformed for the first name that is not known."""
-    for name in given:
+def _takes_several(annotation: Any) -> bool:
+    return any(get_origin(kind) in (list, set, frozenset) for kind in (annotation, *get_args(annotation)))
+
+
+def refuse_others(given: Sequence[str], known: Mapping[str, bool]) -> None:
+    """Raises Malformed for the first name that is not known, or that is there again and may not be."""
+    for name, count in Counter(given).items():
         if name not in known:
             example = f"one of {', '.join(sorted(known))}" if known else "none"
             raise Malformed(name, "is no parameter of this address", example)
+        if count > 1 and not known[name]:
+            raise Malformed(name, "must be given once", f"one {name}, and the others in further requests")
 
 
 def requires(role: Role, reads: int | None = None) -> Any:

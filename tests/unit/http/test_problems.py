@@ -5,11 +5,14 @@ from typing import Annotated, Any, Literal
 import httpx
 import pytest
 from fastapi import FastAPI, Query, Request
+from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, ConfigDict, Field
 from starlette.types import Message
 
+from shared.errors import Malformed
 from shared.events import SiteId
 from shared.http import Body, problems
+from shared.http.call import parameters_of, refuse_others
 
 EXAMPLE: dict[str, Any] = {"id": "north", "port": 104, "roles": ["admin"], "software": {"version": "4.1.0"}}
 
@@ -136,6 +139,41 @@ async def test_the_example_of_a_parameter_can_be_sent(query: str, field: str, ex
         answer = await client.get(f"/things?{query}")
     [error] = answer.json()["errors"]
     assert (error["field"], error["example"]) == (field, example)
+
+
+PARAMETERS = {"site_id": False, "type": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        (["site_id", "site_id"], "site_id"),
+        (["type", "site_id", "x"], "x"),
+        (["type", "site_id", "type", "site_id"], "site_id"),
+    ],
+)
+def test_a_parameter_that_is_unknown_or_given_twice_is_refused(given: list[str], field: str) -> None:
+    """Of two sites the last one would be taken, and who asked for both would not see it."""
+    with pytest.raises(Malformed) as refused:
+        refuse_others(given, PARAMETERS)
+    assert refused.value.extra["errors"][0]["field"] == field
+    refuse_others(["type", "site_id", "type"], PARAMETERS)
+
+
+def test_what_may_be_given_several_times_is_told_by_its_type() -> None:
+    """A list, a set, or none of them."""
+    app = FastAPI()
+
+    @app.get("/things")
+    async def find(
+        site_id: str | None = None,
+        type: Annotated[frozenset[str], Query()] = frozenset(),
+        outcome: Annotated[list[str] | None, Query()] = None,
+    ) -> None:
+        """Takes parameters."""
+
+    route = next(route for route in app.routes if isinstance(route, APIRoute) and route.path == "/things")
+    assert parameters_of(route.dependant) == {"site_id": False, "type": True, "outcome": True}
 
 
 @pytest.mark.parametrize("path", ["/things", "/streams"])
