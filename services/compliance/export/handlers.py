@@ -139,11 +139,9 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
             raise Conflict(f"the log was last signed at {format_time(manifest.recorded_at)}, before the period began")
         period = _Period(claim, best.size, await _first_index(conn, claim, best.size))
         [first] = await _read_page(conn, [period.start]) if period.start < best.size else [None]
+        gaps = await store.select_gaps(conn, None, None)
     if first is None or _is_unbounded(claim, first):
-        raise Conflict(
-            f"the entry of {claim.site_id} before the period is no longer there: restore its archive, or choose a "
-            "period that begins later"
-        )
+        raise Conflict(_missing_before(claim, gaps))
     note = best.note.encode()
     origin = Checkpoint.parse(parse_note_unverified(note).text).origin
     sealed = Sealed(claim, note, origin, best.size, site, keys)
@@ -153,6 +151,14 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
             return await read_tiles(conn, wanted)
 
     return pack(sealed, log_lines(best.size, _pages(read, period), tiles))
+
+
+def _missing_before(claim: Claim, gaps: Sequence[Gap]) -> str:
+    lost = f"the entry of {claim.site_id} before the period is no longer there"
+    if not gaps:
+        return f"{lost}, and nothing was pruned: run `steward log verify`"
+    places = ", ".join(dict.fromkeys(gap.location for gap in gaps))
+    return f"{lost}: restore its archive ({places}), or choose a period that begins later"
 
 
 @asynccontextmanager

@@ -112,7 +112,8 @@ async def test_a_period_whose_beginning_was_pruned_is_refused(log: FilledLog, da
     await fill(log)
     for table in ("chunks", "events", "mentions"):
         await execute(database, f"DROP TABLE compliance.{table}_0")
-    with pytest.raises(Conflict, match="restore its archive"):
+    await execute(database, "UPDATE compliance.partitions SET pruned_at = now(), location = 's3://a' WHERE number = 0")
+    with pytest.raises(Conflict, match=r"restore its archive \(s3://a\)"):
         await package(log, Claim("north", minute(8), minute(14)))
     found = verify(tmp_path, await package(log, Claim("north", minute(12), minute(14))))
     assert isinstance(found, Evidence), found
@@ -128,6 +129,17 @@ async def test_an_index_row_that_is_gone_ends_the_export_in_an_error(log: Filled
     )
     with pytest.raises(Damaged, match="is missing; run `steward log verify`"):
         await package(log, Claim("north", datetime(2026, 1, 1, tzinfo=UTC), minute(100)))
+
+
+async def test_an_entry_that_is_gone_and_was_not_pruned_is_told_as_damage(log: FilledLog, database: str) -> None:
+    """No archive has it, so nobody is sent to look for one."""
+    await fill(log)
+    await execute(
+        database,
+        "DELETE FROM compliance.events WHERE site = (SELECT number FROM compliance.sites WHERE site_id = 'north')",
+    )
+    with pytest.raises(Conflict, match="nothing was pruned: run `steward log verify`"):
+        await package(log, Claim("north", minute(8), minute(14)))
 
 
 async def test_evidence_that_takes_too_long_is_refused_with_advice(
