@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from shared.errors import Conflict, Malformed
-from shared.events import Instant
+from shared.events import GROUP, Instant
 from shared.resource import Resource
 
 LEAST_DAYS = 2192
@@ -86,7 +86,8 @@ def check_kind(kind: tuple[str | None, str | None], sites: Collection[str], type
     """Raises Malformed for a site or a type that is not known: what was mistyped would keep nothing, unseen."""
     site_id, event_type = kind
     if site_id is not None and site_id not in sites:
-        raise Malformed("site_id", "must be a site that the log has entries of", min(sites, default="north"))
+        known = min(set(sites) - {GROUP}, default=GROUP)
+        raise Malformed("site_id", "must be a site that the log has entries of", known)
     if event_type is not None and event_type not in types:
         raise Malformed("type", "must be a type of event", "probe.result")
 

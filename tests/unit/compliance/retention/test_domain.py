@@ -12,6 +12,7 @@ from services.compliance.retention.domain import (
     Hold,
     Partition,
     Policy,
+    check_kind,
     check_policy,
     days_of,
     due_at,
@@ -119,6 +120,16 @@ def test_less_than_six_years_needs_a_reason() -> None:
     check_policy(1, "a test system")
     with pytest.raises(Malformed, match="2192"):
         check_policy(LEAST_DAYS - 1, None)
+
+
+@pytest.mark.parametrize(("sites", "example"), [({"group", "south", "north"}, "north"), ({"group"}, "group")])
+def test_a_site_that_is_not_known_is_refused_with_one_that_is(sites: set[str], example: str) -> None:
+    """A hospital rather than the group, which sorts before most of them."""
+    check_kind((None, None), sites, {"patch.applied"})
+    check_kind(("group", "patch.applied"), sites, {"patch.applied"})
+    with pytest.raises(Malformed) as refused:
+        check_kind(("west", None), sites, {"patch.applied"})
+    assert refused.value.extra["errors"][0]["example"] == example
 
 
 def test_a_hold_is_released_once() -> None:
