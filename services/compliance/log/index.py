@@ -79,6 +79,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 read_event = msgspec.json.Decoder(StoredEvent).decode
+read_events = msgspec.json.Decoder(StoredEvent).decode_lines
 read_told = msgspec.json.Decoder(Told).decode
 
 

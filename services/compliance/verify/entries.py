@@ -53,6 +53,7 @@ class Glance(msgspec.Struct, gc=False):
 
 _decode_record = msgspec.json.Decoder(_Record).decode
 read_glance = msgspec.json.Decoder(Glance).decode
+read_glances = msgspec.json.Decoder(Glance).decode_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Successive entries in columns: of their headers the sites, each with its line feed, numbers and times."""
+    """Successive entries in columns, as `Opened` has them: each site and event is a line."""
 
     sites: bytes
     numbers: Sequence[int]
     times: bytes
-    events: Sequence[bytes]
+    events: bytes
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.numbers)
 
     @classmethod
     def of(cls, opened: Opened) -> "Lines":
@@ -106,16 +111,21 @@ class Lines:
 
     def some(self, first: int, end: int) -> "Lines":
         """Those from the ``first`` on, up to and without ``end``."""
-        if end - first == len(self.events):
+        if end - first == len(self):
             return self
-        sites = b"".join([b"%s\n" % site for site in self.sites.split(b"\n")[first:end]])
-        times = self.times[first * TIME_BYTES : end * TIME_BYTES]
-        return Lines(sites, self.numbers[first:end], times, self.events[first:end])
+        sites, events = (
+            b"".join([b"%s\n" % line for line in lines.split(b"\n")[first:end]]) for lines in (self.sites, self.events)
+        )
+        return Lines(sites, self.numbers[first:end], self.times[first * TIME_BYTES : end * TIME_BYTES], events)
 
     def entry(self, number: int) -> bytes:
         """The bytes of one."""
-        site = self.sites.split(b"\n")[number]
-        return b"%s %d %s\n%s" % (site, self.numbers[number], self.recorded_at(number).encode(), self.events[number])
+        site, time = self.sites.split(b"\n")[number], self.recorded_at(number).encode()
+        return b"%s %d %s\n%s" % (site, self.numbers[number], time, self.event(number))
+
+    def event(self, number: int) -> bytes:
+        """The bytes of one's event."""
+        return self.events.split(b"\n")[number]
 
     def recorded_at(self, number: int) -> str:
         """When that one was recorded, as it stands in its header."""
@@ -142,7 +152,7 @@ def check_order(lines: Lines, told: Sequence[Told], first: int, order: Order) ->
             break
         done += len(run)
         if landmark:
-            order.pass_landmark(run[-1].type, first + done - 1, lines.events[done - 1], run[-1].siteid)
+            order.pass_landmark(run[-1].type, first + done - 1, lines.event(done - 1), run[-1].siteid)
     following = iter(told[done:])
     for at in range(done, len(told)):
         _check_entry(first + at, lines.entry(at), order, following)
@@ -184,9 +194,9 @@ def _pass_run(lines: Lines, told: Sequence[Told], first: int, order: Order) -> b
 
 def _are_stamps(lines: Lines, before: str) -> bool:
     """Whether entries were recorded at times, of which none lies before another."""
-    if lines.times == before.encode() * len(lines.events):
+    if lines.times == before.encode() * len(lines):
         return True
-    stamps = [lines.recorded_at(number) for number in range(len(lines.events))]
+    stamps = [lines.recorded_at(number) for number in range(len(lines))]
     return before <= stamps[0] and stamps == sorted(stamps) and all(map(_is_time, set(stamps)))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from services.compliance.log.hashing import HASH_BYTES, LENGTH_BYTES, fold, leaf_hashes, open_bundle
-from services.compliance.log.index import StoredEvent, read_event
+from services.compliance.log.index import StoredEvent, read_event, read_events
 from services.compliance.verify.derived import Derived, derive
 from services.compliance.verify.domain import BUNDLE, Fault, Faulty, Gap, Kind, Numbers, Piece, Reader, Totals
 from services.compliance.verify.entries import (
@@ -20,6 +20,7 @@ from services.compliance.verify.entries import (
     check_entries,
     check_order,
     read_glance,
+    read_glances,
     recorded_at_of,
 )
 from services.compliance.verify.rows import check_rows
@@ -105,9 +106,9 @@ def _check_at_once(pieces: Sequence[Piece], numbers: Numbers | None, seen: Range
     if lines is None:
         return False
     if numbers is None:
-        told = _read(lines, read_glance)
+        told = _read(lines, read_glances)
         return told is not None and _pass_entries(lines, told, pieces, seen)
-    events = _read(lines, read_event)
+    events = _read(lines, read_events)
     derived = None if events is None else _derive(events, pieces, numbers, lines)
     if events is None or derived is None:
         return False
@@ -127,12 +128,13 @@ def _open(pieces: Sequence[Piece]) -> Lines | None:
     return Lines.of(opened) if is_each_whole else None
 
 
-def _read(lines: Lines, read: Callable[[bytes], E]) -> list[E] | None:
-    """The events; None when one of them can't be read."""
+def _read(lines: Lines, read: Callable[[bytes], list[E]]) -> list[E] | None:
+    """The events; None when one of them can't be read. `Opened` says why so many objects mean one in each line."""
     try:
-        return list(map(read, lines.events))
+        events = read(lines.events)
     except UNREADABLE:
         return None
+    return events if len(events) == len(lines) else None
 
 
 def _pass_entries(lines: Lines, told: Sequence[Told], pieces: Sequence[Piece], seen: Range) -> bool:

@@ -31,7 +31,7 @@ class Hashing(Protocol):
         """The root over hashes that stand side by side; only the last may be of a smaller subtree than the others."""
 
     def open_bundle(self, body: bytes, width: int, /) -> Opened | None:
-        """Reads a bundle of ``width`` entries; None unless it has so many, whole and with headers as they all are."""
+        """Reads a bundle of ``width`` entries; None unless it has so many, whole and written as they all are."""
 
 
 def best() -> Hashing:

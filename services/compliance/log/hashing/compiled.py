@@ -6,7 +6,7 @@ Each call lets other threads run. Nothing here decides anything: what is sound, 
 import ctypes
 from array import array
 from collections.abc import Sequence
-from ctypes import CDLL, POINTER, Structure, c_char_p, c_size_t, c_void_p, create_string_buffer
+from ctypes import CDLL, POINTER, Structure, c_char_p, c_int, c_size_t, c_void_p, create_string_buffer, string_at
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
@@ -43,10 +43,10 @@ class Loops:
         self._fold.argtypes = (sha, c_char_p, c_size_t)
         self._fold.restype = None
         self._read.argtypes = (
-            *(sha, c_char_p, c_size_t, c_size_t, c_size_t),
-            *(c_char_p, c_char_p, c_void_p, c_char_p, c_void_p),
+            *(sha, c_char_p, c_size_t, c_size_t, c_size_t, c_char_p, c_char_p, c_void_p, c_char_p),
+            *(c_void_p, c_char_p, c_void_p),
         )
-        self._read.restype = c_size_t
+        self._read.restype = c_int
 
     def leaf_hashes(self, entries: Sequence[bytes]) -> bytes:
         """The hashes of entries as leaves, side by side."""
@@ -67,19 +67,25 @@ class Loops:
         return there.raw[:HASH_BYTES]
 
     def open_bundle(self, body: bytes, width: int) -> Opened | None:
-        """Reads a bundle of ``width`` entries; None unless it has so many, whole and with headers as they all are."""
+        """Reads a bundle of ``width`` entries; None unless it has so many, whole and written as they all are."""
         hashes, times = create_string_buffer(width * HASH_BYTES), create_string_buffer(width * TIME_BYTES)
-        sites, numbers = create_string_buffer(width * MAX_SITE_BYTES), array("Q", bytes(8 * width))
-        bounds = array("I", bytes(2 * 4 * width))
-        used = self._read(
-            *(self._sha, body, len(body), width, len(sites)),
-            *(hashes, sites, numbers.buffer_info()[0], times, bounds.buffer_info()[0]),
+        sites, events = create_string_buffer(width * MAX_SITE_BYTES), create_string_buffer(len(body))
+        numbers, ends, filled = array("Q", bytes(8 * width)), array("I", bytes(4 * width)), array("Q", [0, 0])
+        is_read = self._read(
+            *(self._sha, body, len(body), width, len(sites), hashes, sites, numbers.buffer_info()[0], times),
+            *(ends.buffer_info()[0], events, filled.buffer_info()[0]),
         )
-        if not used:
+        if not is_read:
             return None
-        begins, ends = bounds[::2].tolist(), bounds[1::2].tolist()
-        events = [body[begin:end] for begin, end in zip(begins, ends, strict=True)]
-        return Opened(hashes.raw, sites.raw[:used], numbers.tolist(), times.raw, events, ends)
+        sites_end, events_end = filled
+        return Opened(
+            hashes=hashes.raw,
+            sites=string_at(sites, sites_end),
+            numbers=numbers.tolist(),
+            times=times.raw,
+            ends=ends.tolist(),
+            events=string_at(events, events_end),
+        )
 
 
 def _openssl() -> str:

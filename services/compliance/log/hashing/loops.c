@@ -60,15 +60,21 @@ static int read_header(const unsigned char *header, size_t length, size_t *site,
     return *site > 0 && is_one_form && length - at == 1 + TIME + 1 && header[at] == ' ';
 }
 
-/* Reads a bundle of `width` entries, each behind its length: the leaf hashes; of the headers the sites, each with a line
-   feed, at most `room` bytes of them, the numbers, and the times side by side; where each event begins and ends.
+/* Whether an event stands in a line of its own: it is an object, as far as its ends tell, without a line feed. */
+static int is_line(const unsigned char *event, size_t length) {
+    return length > 1 && event[0] == '{' && event[length - 1] == '}' && !memchr(event, '\n', length);
+}
 
-   Returns how many bytes the sites have, or 0 when an entry is cut or its header is written otherwise, when there are
-   more or fewer entries, or when there is too little room. */
-size_t read_bundle(const struct sha256 *sha, const unsigned char *body, size_t size, size_t width, size_t room,
-                   unsigned char *hashes, unsigned char *sites, uint64_t *numbers, unsigned char *times,
-                   uint32_t *events) {
-    size_t at = 0, used = 0;
+/* Reads a bundle of `width` entries, each behind its length: the leaf hashes; of the headers the sites, each with a line
+   feed, at most `room` bytes of them, the numbers, and the times side by side; where each entry ends; the events, each
+   with a line feed, which take less room than the bundle. `filled` says how many bytes of sites and of events there are.
+
+   Returns 0 when an entry is cut or written otherwise, when there are more or fewer entries, or when there is too little
+   room. */
+int read_bundle(const struct sha256 *sha, const unsigned char *body, size_t size, size_t width, size_t room,
+             unsigned char *hashes, unsigned char *sites, uint64_t *numbers, unsigned char *times, uint32_t *ends,
+                unsigned char *events, uint64_t *filled) {
+    size_t at = 0, sites_end = 0, events_end = 0;
     for (size_t entry = 0; entry < width; entry++) {
         if (size - at < LENGTH)
             return 0;
@@ -78,16 +84,22 @@ size_t read_bundle(const struct sha256 *sha, const unsigned char *body, size_t s
             return 0;
         const unsigned char *raw = body + at, *feed = memchr(raw, '\n', length);
         size_t header = feed ? (size_t)(feed - raw) + 1 : 0;
-        if (!header || !read_header(raw, header, &site, numbers + entry) || room - used <= site)
+        if (!header || !read_header(raw, header, &site, numbers + entry) || room - sites_end <= site)
+            return 0;
+        if (!is_line(raw + header, length - header))
             return 0;
         digest(sha, LEAF, raw, length, hashes + entry * HASH);
-        memcpy(sites + used, raw, site);
-        used += site;
-        sites[used++] = '\n';
+        memcpy(sites + sites_end, raw, site);
+        sites_end += site;
+        sites[sites_end++] = '\n';
         memcpy(times + entry * TIME, feed - TIME, TIME);
-        events[2 * entry] = (uint32_t)(at + header);
-        events[2 * entry + 1] = (uint32_t)(at + length);
+        memcpy(events + events_end, raw + header, length - header);
+        events_end += length - header;
+        events[events_end++] = '\n';
         at += length;
+        ends[entry] = (uint32_t)at;
     }
-    return at == size ? used : 0;
+    filled[0] = sites_end;
+    filled[1] = events_end;
+    return at == size;
 }

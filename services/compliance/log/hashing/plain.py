@@ -13,20 +13,24 @@ MAX_SITE_BYTES = 64
 
 TIME_BYTES = 27
 
-HEADER = re.compile(rb"([^ \n]+) (0|[1-9][0-9]{0,17}) ([^\n]{%d})\n" % TIME_BYTES)
-"""Of an entry. It is only taken apart here: whether the site, its number and the time are sound, verification asks."""
+LINE = re.compile(rb"([^ \n]+) (0|[1-9][0-9]{0,17}) ([^\n]{%d})\n(\{[^\n]*\})" % TIME_BYTES)
+"""An entry as they all are. It is only taken apart here: what is sound, verification asks."""
 
 
 class Opened(NamedTuple):
-    """The entries of a bundle in columns: leaf hashes and times side by side, each site with a line feed."""
+    """The entries of a bundle in columns: leaf hashes and times side by side, each site and event with a line feed.
+
+    ``ends`` says where each entry ends in the bundle. Each event is a line that begins and ends with a brace. In JSON,
+    no string has a line feed, and none stands between ``}`` and ``{`` but where one object ends and the next begins:
+    where the lines hold as many objects as there are lines, each line is one.
+    """
 
     hashes: bytes
     sites: bytes
-    numbers: list[int]
+    numbers: Sequence[int]
     times: bytes
-    events: list[bytes]
     ends: Sequence[int]
-    """Where each entry ends in the bundle."""
+    events: bytes
 
 
 _PAIR = Struct(f"{2 * HASH_BYTES}s")
@@ -60,7 +64,7 @@ def fold(hashes: bytes) -> bytes:
 
 
 def open_bundle(body: bytes, width: int) -> Opened | None:
-    """Reads a bundle of ``width`` entries; None unless it has so many, whole and with headers as they all are."""
+    """Reads a bundle of ``width`` entries; None unless it has so many, whole and written as they all are."""
     entries: list[bytes] = []
     ends: list[int] = []
     at = 0
@@ -69,10 +73,9 @@ def open_bundle(body: bytes, width: int) -> Opened | None:
         at = begin + int.from_bytes(body[at:begin])
         entries.append(body[begin:at])
         ends.append(at)
-    headers = [header for header in map(HEADER.match, entries) if header]
-    sites = b"".join([header[1] + b"\n" for header in headers])
-    if at != len(body) or not 0 < len(entries) == len(headers) == width or len(sites) > width * MAX_SITE_BYTES:
+    lines = [line for line in map(LINE.fullmatch, entries) if line]
+    sites = b"".join([line[1] + b"\n" for line in lines])
+    if at != len(body) or not len(entries) == len(lines) == width or len(sites) > width * MAX_SITE_BYTES:
         return None
-    numbers, times = [int(header[2]) for header in headers], b"".join([header[3] for header in headers])
-    events = [header.string[header.end() :] for header in headers]
-    return Opened(leaf_hashes(entries), sites, numbers, times, events, ends)
+    numbers, times = [int(line[2]) for line in lines], b"".join([line[3] for line in lines])
+    return Opened(leaf_hashes(entries), sites, numbers, times, ends, b"".join([line[4] + b"\n" for line in lines]))

@@ -25,7 +25,8 @@ def some(count: int) -> Iterator[tuple[bytes, int]]:
 def _entry(random: Random) -> bytes:
     site = random.choice(["north", "a", "s" * 63, "north", "north"])
     number = random.choice([0, 1, 9, 10, 10**17, 10**18 - 1])
-    raw = f"{site} {number} {TIME}\n".encode() + random.randbytes(random.choice([0, 1, 54, 300]))
+    data = random.randbytes(random.choice([0, 1, 54, 300])).replace(b"\n", b"")
+    raw = b"%s\n{%s}" % (f"{site} {number} {TIME}".encode(), data)
     return len(raw).to_bytes(2) + raw
 
 

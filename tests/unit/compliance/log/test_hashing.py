@@ -3,9 +3,11 @@
 import subprocess
 import sys
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -50,17 +52,15 @@ def test_both_fold_to_the_same_root(count: int, seed: int) -> None:
 
 @WAYS
 def test_a_bundle_is_taken_apart(way: Hashing) -> None:
-    entries = [entry_of("north", 7, b'{"a":1}'), entry_of("south-2", 0, b"\n"), entry_of("north", 10**18 - 1, b"")]
+    entries = [entry_of("north", 7, b'{"a":1}'), entry_of("south-2", 0, b"{}"), entry_of("north", 10**18 - 1, b"{\0}")]
     opened = way.open_bundle(join_entries(entries), 3)
     assert opened is not None
     assert opened.hashes == way.leaf_hashes(entries)
     assert opened.sites == b"north\nsouth-2\nnorth\n"
     assert opened.numbers == [7, 0, 10**18 - 1]
     assert opened.times.decode() == TIME * 3
-    assert opened.events == [b'{"a":1}', b"\n", b""]
-    assert [end - begin for begin, end in zip([0, *opened.ends], opened.ends, strict=False)] == [
-        2 + len(entry) for entry in entries
-    ]
+    assert opened.events == b'{"a":1}\n{}\n{\0}\n'
+    assert opened.ends == list(accumulate(2 + len(entry) for entry in entries))
 
 
 @WAYS
@@ -80,6 +80,12 @@ def test_a_bundle_is_taken_apart(way: Hashing) -> None:
         f"north 1\n{TIME}\n{{}}".encode(),
         f"north\n 1 {TIME}\n{{}}".encode(),
         entry_of("n" * 200, 1, b"{}"),
+        entry_of("north", 1, b""),
+        entry_of("north", 1, b"{"),
+        entry_of("north", 1, b"[]"),
+        entry_of("north", 1, b" {}"),
+        entry_of("north", 1, b"{} "),
+        entry_of("north", 1, b'{"a":\n1}'),
     ],
 )
 def test_what_is_written_otherwise_is_left_to_the_exact_parser(way: Hashing, entry: bytes) -> None:
@@ -89,6 +95,26 @@ def test_what_is_written_otherwise_is_left_to_the_exact_parser(way: Hashing, ent
         assert way.open_bundle(body, len(entries)) is None
 
 
+PARTS_OF_JSON = st.lists(
+    st.sampled_from(["{", "}", "[", "]", '"', ":", ",", "\\", "a", "1", " ", '"a":{}', "}{", "{}"])
+)
+
+
+@given(st.lists(PARTS_OF_JSON.map("".join), min_size=1, max_size=4))
+@example(["}{", '"a":{}', ""])
+@example(['"a":[{', "}]"])
+@example(['"a":"', '"'])
+def test_as_many_objects_as_lines_are_one_in_each(texts: list[str]) -> None:
+    """So all events of a bundle may be decoded at once: what `Opened` says of lines that end in braces."""
+    lines = [f"{{{text}}}".encode() for text in texts]
+    try:
+        at_once = msgspec.json.Decoder().decode_lines(b"\n".join(lines))
+    except msgspec.DecodeError:
+        return
+    if len(at_once) == len(lines):
+        assert at_once == [msgspec.json.decode(line) for line in lines]
+
+
 @WAYS
 def test_a_bundle_of_another_width_is_refused(way: Hashing) -> None:
     body = join_entries([entry_of("north", number, b"{}") for number in range(5)])
@@ -96,7 +122,6 @@ def test_a_bundle_of_another_width_is_refused(way: Hashing) -> None:
     assert not any(way.open_bundle(body, width) for width in (0, 1, 4, 6, 256))
     assert not any(way.open_bundle(body[:cut], 5) for cut in range(len(body)))
     assert way.open_bundle(body + b"\0", 5) is None
-    assert way.open_bundle(b"", 0) is None
 
 
 def test_both_say_the_same_of_damaged_bundles() -> None:
