@@ -40,7 +40,7 @@ class ComplianceSettings(ServiceSettings):
         examples=["/var/lib/steward/published/checkpoint"],
     )
     log_checkpoint_interval: float = Field(
-        10.0, gt=0, description="seconds between two checkpoints of the audit log while it grows", examples=[60]
+        10.0, gt=0, le=300, description="seconds between two checkpoints of the audit log while it grows", examples=[60]
     )
     log_archive: str | None = Field(
         None,

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
 
 import msgspec
 
 from services.compliance.log.tree import EMPTY_ROOT
 from services.compliance.verify.domain import BUNDLE, Computed, Fault, Faulty, Noted, Reader, Report, Source
+from services.compliance.verify.entries import recorded_at_of
 from services.compliance.verify.manifests import Heads
-from services.compliance.verify.pieces import Task
+from services.compliance.verify.pieces import Task, divide
 from services.compliance.verify.seals import Claim, Trust, open_claim
 from services.compliance.verify.state import State
 from services.compliance.verify.stitch import Due, Stitched
@@ -17,6 +20,9 @@ from services.compliance.verify.workers import check_ranges
 
 RANGE = 64 * BUNDLE
 """So many entries are checked at a time by one process."""
+
+UNSEALED = timedelta(minutes=10)
+"""So long entries may be recorded without a checkpoint above them, which is due every few seconds."""
 
 Progress = Callable[[int, int], None]
 """Is told how many entries were verified, and of how many."""
@@ -82,6 +88,31 @@ class _Run:
             self._take_snapshot()
             wanted.progress(stitched.size, stitched.total)
         self._reader.check(self._computed())
+        self._check_sealed()
+
+    def _check_sealed(self) -> None:
+        """That the entries above the newest checkpoint are but the last minutes' of the log."""
+        size = self._stitched.size
+        if not self._wanted.trust.keys or size <= self._sealed:
+            return
+        since, last = self._unsealed_since, self._stitched.recorded_at
+        if datetime.fromisoformat(last) - datetime.fromisoformat(since) > UNSEALED:
+            detail = f"there is no checkpoint of more than {self._sealed}, and these were recorded from {since} to {last}"
+            raise Faulty("checkpoint", self._sealed, size, detail)
+
+    @property
+    def _sealed(self) -> int:
+        """Up to where a signature reaches that was checked now, or by the last verification."""
+        return max(self._latest.size if self._latest is not None else 0, self._since.size)
+
+    @cached_property
+    def _unsealed_since(self) -> str:
+        """When the first entry above that was recorded."""
+        first = self._sealed - self._sealed % BUNDLE
+        pieces = [*self._reader.pieces(first, min(first + BUNDLE, self._stitched.size))]
+        piece = next(piece for piece in pieces if self._sealed < piece.end)
+        entries, _ = divide(piece.body, piece.first, piece.end)
+        return recorded_at_of(entries[self._sealed - piece.first])
 
     def _extent(self) -> int:
         """How many entries there are. What rests on a checkpoint alone begins with that checkpoint's signature."""
@@ -209,7 +240,8 @@ class _Run:
         if self._latest is None:
             yield "there is no checkpoint yet: the root is the database's own claim"
         elif size > self._latest.size:
-            yield f"the last {size - self._latest.size} entries are not below a checkpoint yet"
+            since = f", recorded since {self._unsealed_since}," if size > self._sealed else ""
+            yield f"the last {size - self._latest.size} entries{since} are not below a checkpoint yet"
 
 
 def _raise(fault: Fault | None) -> None:

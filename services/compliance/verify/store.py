@@ -129,7 +129,7 @@ async def select_manifests(conn: Connection, after: int, upto: int) -> list[Mani
 async def select_checkpoints(conn: Connection, after: int, upto: int) -> list[Noted]:
     """The checkpoints of sizes above ``after`` and not above ``upto``, with their cosignatures."""
     rows = await conn.fetch(
-        """SELECT size, note || coalesce((SELECT string_agg(line || E'\\n', '' ORDER BY witness)
+        """SELECT size, note || coalesce((SELECT string_agg(line, '' ORDER BY witness)
                                          FROM cosignatures WHERE cosignatures.size = checkpoints.size), '')
            FROM checkpoints WHERE size > $1 AND size <= $2 ORDER BY size""",
         after,
@@ -148,7 +148,7 @@ async def select_misnamed_cosignature(conn: Connection) -> tuple[int, str] | Non
     """The first cosignature of no checkpoint, or under another name than its line has: the size, and the name."""
     row = await conn.fetchrow(
         """SELECT size, witness FROM cosignatures
-           WHERE NOT starts_with(line, '— ' || witness || ' ') OR line LIKE E'%\\n%'
+           WHERE NOT starts_with(line, '— ' || witness || ' ') OR strpos(line, E'\\n') <> length(line)
               OR size NOT IN (SELECT size FROM checkpoints)
            ORDER BY size, witness LIMIT 1"""
     )

@@ -36,7 +36,7 @@ async def store_growth(conn: "asyncpg.Connection[asyncpg.Record]", growth: Growt
     await append(conn, growth, epoch=0, lease_seconds=0)
     if growth.manifest is None:
         return
-    note, _, cosignature = signed(growth.manifest.size, growth.manifest.root)[:-1].rpartition(b"\n")
     size = growth.manifest.size
-    await insert_checkpoint(conn, size, note + b"\n", growth.after.recorded_at)  # type: ignore[arg-type]  # -- it grew
+    *note, cosignature = signed(size, growth.manifest.root).splitlines(keepends=True)
+    await insert_checkpoint(conn, size, b"".join(note), growth.after.recorded_at)  # type: ignore[arg-type]  # -- it grew
     await insert_cosignature(conn, size, WITNESS.verifier.name, cosignature.decode())

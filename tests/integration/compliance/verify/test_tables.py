@@ -9,6 +9,7 @@ from services.compliance.log.append import grow
 from services.compliance.verify.database import DatabaseSource
 from services.compliance.verify.domain import Fault, Report
 from services.compliance.verify.handlers import Verification, verify
+from services.compliance.verify.seals import Trust
 from services.compliance.verify.state import State
 from shared.errors import Unavailable
 from tests.integration.compliance.verify.stored import connected, store_growth, store_log
@@ -18,6 +19,7 @@ LOG = grown(20, seed=3)
 SIZE = LOG.state.size
 TAIL = SIZE - SIZE % 64
 SEALED = LOG.manifests[2]
+UNSEAL = "DELETE FROM cosignatures WHERE size > {0}; DELETE FROM checkpoints WHERE size > {0}"
 
 
 async def verified(dsn: str, **how: object) -> tuple[Report, State | None]:
@@ -90,6 +92,14 @@ async def fault_after(dsn: str, statement: str) -> Fault:
         ),
         (f"DELETE FROM cosignatures WHERE size = {SIZE}", "cosignature", SIZE - 1, SIZE),
         (f"UPDATE cosignatures SET witness = 'x' WHERE size = {SEALED}", "cosignature", SEALED - 1, SEALED),
+        (
+            f"UPDATE cosignatures SET line = rtrim(line, E'\\n') WHERE size = {SEALED}",
+            "checkpoint",
+            SEALED - 1,
+            SEALED,
+        ),
+        ("DELETE FROM cosignatures; DELETE FROM checkpoints", "checkpoint", 0, SIZE),
+        (UNSEAL.format(LOG.manifests[0]), "checkpoint", LOG.manifests[0], SIZE),
     ],
 )
 async def test_damage_to_a_table_is_told_by_its_kind_and_place(
@@ -165,14 +175,29 @@ async def test_a_log_verifies_at_every_moment_of_its_growth_and_goes_on_from_eac
 
 async def test_entries_above_the_last_checkpoint_are_verified_and_the_report_says_so(database: str) -> None:
     """They are not below a signature yet."""
-    growth = grow(LOG.state, [arrival(1, "north")], BEGIN + timedelta(hours=1))
-    await store_log(database, Grown([*LOG.growths, growth]))
+    later = BEGIN + timedelta(days=1)
+    first = grow(LOG.state, [arrival(1, "north")], later)
+    second = grow(first.after, [arrival(2, "north")], later + timedelta(minutes=10))
+    await store_log(database, Grown([*LOG.growths, first, second]))
     report, state = await verified(database)
     assert report.fault is None, str(report.fault)
-    assert report.size == SIZE + 1
-    assert "the last 1 entries are not below a checkpoint yet" in report.unchecked
+    assert report.size == SIZE + 2
+    since = "2026-03-02T00:00:00.000000Z"
+    assert f"the last 2 entries, recorded since {since}, are not below a checkpoint yet" in report.unchecked
     assert state is not None
     assert state.size == SIZE
+
+
+async def test_a_log_that_grew_for_long_without_a_checkpoint_does_not_verify(database: str) -> None:
+    """Whoever can write the database can take checkpoints away with all that they vouched for, and write it anew."""
+    later = BEGIN + timedelta(days=1)
+    first = grow(LOG.state, [arrival(1, "north")], later)
+    second = grow(first.after, [arrival(2, "north")], later + timedelta(minutes=10, microseconds=1))
+    await store_log(database, Grown([*LOG.growths, first, second]))
+    fault = (await verified(database))[0].fault
+    assert fault is not None
+    assert (fault.kind, fault.first, fault.end) == ("checkpoint", SIZE, SIZE + 2)
+    assert (await verified(database, trust=Trust()))[0].fault is None
 
 
 async def test_a_log_without_an_entry_verifies(database: str) -> None:
