@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import zstandard
-
-from services.compliance.log.bundle import CHUNK, join_entries, pack
+from services.compliance.log.bundle import CHUNK, join_entries, pack, pack_all
 from services.compliance.log.domain import Added, Arrival, Chunk, Growth, Indexed, Manifest, State
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.growing import Growing
@@ -32,7 +30,7 @@ def seal(before: State, added: Added) -> Growth:
     edge, subtrees = before.edge.grow(fresh)
     entries, hashes = [*before.tail, *added.entries], tail_hashes(before) + fresh
     whole = len(entries) - len(entries) % CHUNK
-    chunks = pack_chunks(before.size - len(before.tail), entries[:whole], hashes)
+    chunks = _pack_chunks(before.size - len(before.tail), entries[:whole], hashes)
     recorded_at = added.recorded_at if added.entries else before.recorded_at
     sites, types = {**before.sites, **added.sites}, {**before.types, **added.types}
     return Growth(
@@ -47,22 +45,13 @@ def seal(before: State, added: Added) -> Growth:
     )
 
 
-def pack_chunks(start: int, entries: Sequence[bytes], hashes: bytes) -> list[Chunk]:
-    """The chunks of entries from index ``start`` on, which have these hashes; one call packs all, as `pack` does each.
-
-    A compressor serves one thread at a time, so each call has its own.
-    """
-    if not entries:
-        return []
-    bodies: list[bytes | bytearray | memoryview] = [
-        join_entries(entries[at : at + CHUNK]) for at in range(0, len(entries), CHUNK)
-    ]
-    compressor = zstandard.ZstdCompressor(level=1, write_checksum=False, write_content_size=True)
-    packed = compressor.multi_compress_to_buffer(bodies, threads=1)
-    width = CHUNK * HASH_BYTES
+def _pack_chunks(start: int, entries: Sequence[bytes], hashes: bytes) -> list[Chunk]:
+    """The chunks of entries from index ``start`` on, which have these hashes."""
+    places = range(0, len(entries), CHUNK)
+    bodies = pack_all([join_entries(entries[at : at + CHUNK]) for at in places])
     return [
-        Chunk(start + at * CHUNK, packed[at].tobytes(), hashes[at * width : (at + 1) * width])
-        for at in range(len(bodies))
+        Chunk(start + at, body, hashes[at * HASH_BYTES : (at + CHUNK) * HASH_BYTES])
+        for at, body in zip(places, bodies, strict=True)
     ]
 
 

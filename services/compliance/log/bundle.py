@@ -3,7 +3,8 @@
 The log stores a bundle of 256 in four chunks, each compressed by itself: to show one entry, 63 others are read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import zstandard
 
@@ -19,7 +20,8 @@ CHUNK = 64
 LENGTH_BYTES = 2
 MAX_CHUNK_BYTES = CHUNK * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 
-_compressor = zstandard.ZstdCompressor(level=1, write_checksum=False, write_content_size=True)
+_new_compressor = partial(zstandard.ZstdCompressor, level=1, write_checksum=False, write_content_size=True)
+_compressor = _new_compressor()
 _decompressor = zstandard.ZstdDecompressor()
 
 
@@ -61,6 +63,14 @@ def divide(body: bytes) -> list[bytes]:
 def pack(body: bytes) -> bytes:
     """The body as it is stored; of nothing, nothing."""
     return _compressor.compress(body) if body else b""
+
+
+def pack_all(bodies: Sequence[bytes]) -> list[bytes]:
+    """Each body as it is stored. Other threads run meanwhile. A compressor serves one at a time: each call has its own."""
+    if not bodies:
+        return []
+    packed = _new_compressor().multi_compress_to_buffer([*bodies], threads=1)
+    return [packed[at].tobytes() for at in range(len(packed))]
 
 
 def unpack(packed: bytes) -> bytes:

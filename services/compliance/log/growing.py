@@ -7,6 +7,7 @@ from itertools import count, islice, repeat
 from struct import unpack
 
 from services.compliance.checkpoints.manifest import manifest_event, site_lines
+from services.compliance.log.columns import all_microseconds, correlations
 from services.compliance.log.domain import Added, Arrival, Indexed, Site, State
 from services.compliance.log.entry import format_time
 from services.compliance.log.index import (
@@ -20,7 +21,6 @@ from services.compliance.log.index import (
     subject_and_actor,
 )
 from services.compliance.log.outcome import outcome_of
-from services.compliance.verify.columns import all_microseconds, correlations
 from shared.events import GROUP
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 
+from services.compliance.log.columns import all_microseconds, correlations
 from services.compliance.log.index import StoredEvent, digest, mention_rows
 from services.compliance.log.outcome import outcome_of
-from services.compliance.verify.columns import MENTION, Columns, all_microseconds, bigints, correlations
+from services.compliance.verify.columns import MENTION, Columns, bigints
 from services.compliance.verify.domain import Faulty, Numbers, Span, Totals
 
 DAY = 86_400_000_000

@@ -97,7 +97,9 @@ class _Run:
             return
         since, last = self._unsealed_since, self._stitched.recorded_at
         if datetime.fromisoformat(last) - datetime.fromisoformat(since) > UNSEALED:
-            detail = f"there is no checkpoint of more than {self._sealed}, and these were recorded from {since} to {last}"
+            detail = (
+                f"there is no checkpoint of more than {self._sealed}, and these were recorded from {since} to {last}"
+            )
             raise Faulty("checkpoint", self._sealed, size, detail)
 
     @property

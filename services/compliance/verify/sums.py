@@ -5,13 +5,14 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from services.compliance.log.entry import format_time
-from services.compliance.log.index import microseconds
+from services.compliance.log.index import instant_of
 from services.compliance.verify.domain import Computed, Faulty, Gap, Numbers, PartitionRow, Span
 
 DAY_ZERO = date(2000, 1, 1)
 NUMBERED = ("probe.result", 0)
 PATIENCE = timedelta(minutes=10)
 PARTITIONED = ("chunks", "events", "mentions")
+TIMES = ("the first event's time", "the last event's time", "the first entry's recording", "the last entry's recording")
 
 
 def check_sequences(stored: Iterable[tuple[str, int, int]], computed: Computed) -> None:
@@ -64,15 +65,23 @@ def check_partitions(
         if there.pruned_at is not None:
             continue
         if first >= computed.began and due is not None and _texts(there.times) != _dues(due):
-            detail = f"partition {number} has the times {_texts(there.times)}, and its entries' are {_dues(due)}"
-            raise Faulty("partition", first, end, detail)
+            differing = [
+                f"{name} is {has or 'missing'}, and must be {should}"
+                for name, has, should in zip(TIMES, _texts(there.times), _dues(due), strict=True)
+                if has != should
+            ]
+            raise Faulty("partition", first, end, f"of partition {number}: {'; '.join(differing)}")
         for table in PARTITIONED:
             bounds = f"FOR VALUES FROM ('{first}') TO ('{first + width}')"
             if (f"{table}_{number}", bounds) not in children:
                 raise Faulty("partition", first, end, f"there is no table {table}_{number} {bounds}")
-    kept = sum(row.pruned_at is None for row in stored.values())
-    if len(children) != kept * len(PARTITIONED):
-        raise Faulty("partition", computed.size, computed.size, f"{kept} partitions have {len(children)} tables")
+    due_tables = {
+        f"{table}_{number}" for number, row in stored.items() if row.pruned_at is None for table in PARTITIONED
+    }
+    others = sorted(name for name, _ in children if name not in due_tables)
+    if others:
+        detail = f"{others[0]} is a table of no partition, or of one that is said to be pruned"
+        raise Faulty("partition", computed.size, computed.size, detail)
 
 
 def gaps_of(stored: Mapping[int, PartitionRow], width: int, size: int) -> list[Gap]:
@@ -116,13 +125,10 @@ def notes_of(stored: Mapping[Gap, PartitionRow]) -> Iterator[str]:
             yield f"entries {first} to {end - 1} were pruned: their leaf hashes were checked; they are in {location}"
 
 
-def _texts(times: Sequence[datetime | None]) -> list[int | str]:
-    first, last, first_recorded, last_recorded = times
-    return [
-        *(0 if time is None else microseconds(time) for time in (first, last)),
-        *("" if time is None else format_time(time) for time in (first_recorded, last_recorded)),
-    ]
+def _texts(times: Sequence[datetime | None]) -> list[str]:
+    return ["" if time is None else format_time(time) for time in times]
 
 
-def _dues(span: Span) -> list[int | str]:
-    return [span.first_time, span.last_time, span.first_recorded, span.last_recorded]
+def _dues(span: Span) -> list[str]:
+    events = [format_time(instant_of(time)) for time in (span.first_time, span.last_time)]
+    return [*events, span.first_recorded, span.last_recorded]

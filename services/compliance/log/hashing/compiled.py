@@ -15,7 +15,7 @@ from services.compliance.log.hashing.plain import HASH_BYTES, MAX_SITE_BYTES, TI
 
 LIBRARY = Path(__file__).with_name("loops.so")
 SHA256 = ("SHA256_Init", "SHA256_Update", "SHA256_Final")
-A_CALL = 256
+A_CALL = 1024
 """How many entries are hashed by one call, so that what is copied for it stays in the processor's cache."""
 
 

@@ -1,5 +1,6 @@
 """What is published: signed, remembered outside the database, witnessed, and never less or other than before."""
 
+import asyncio
 import json
 from base64 import b64decode
 from pathlib import Path
@@ -17,6 +18,9 @@ from services.compliance.checkpoints.note import SignerKey
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.tiles import Bundle, split_bundle
 from services.compliance.settings import ComplianceSettings
+from services.compliance.verify.database import DatabaseSource
+from services.compliance.verify.handlers import Verification, verify
+from services.compliance.verify.seals import Trust
 from shared.bus.postgres import PostgresBus
 from shared.events.inventory import SiteChanged
 from tests.conftest import execute
@@ -92,8 +96,10 @@ async def test_what_is_served_is_what_is_remembered(run: Run, bus: PostgresBus, 
             assert (kept.size, kept.root) == (served.size, served.root)
 
 
-async def test_witnesses_cosign_and_their_lines_are_served(run: Run, bus: PostgresBus, tmp_path: Path) -> None:
-    """Two hospitals vouch for each checkpoint; whoever trusts them both needs no trust in us."""
+async def test_witnesses_cosign_and_their_lines_are_served(
+    run: Run, bus: PostgresBus, database: str, tmp_path: Path
+) -> None:
+    """Two hospitals vouch for each checkpoint; whoever trusts them both needs no trust in us, nor in the database."""
     second = key_of("south.example/witness", station.KEY.verifier.__class__)
     logs = [KEY]
     async with (
@@ -108,7 +114,11 @@ async def test_witnesses_cosign_and_their_lines_are_served(run: Run, bus: Postgr
             pool = steward.pools["compliance"]
             await until(pool, "SELECT count(*) = 2 FROM cosignatures WHERE size = (SELECT max(size) FROM checkpoints)")
             raw = await newest(steward)
-    assert isinstance(open_cosigned(raw, [KEY.verifier], [north.witness.key, south.witness.key], 2), SignedCheckpoint)
+    witnesses = (north.witness.key, south.witness.key)
+    assert isinstance(open_cosigned(raw, [KEY.verifier], witnesses, 2), SignedCheckpoint)
+    wanted = Verification(DatabaseSource(database), Trust((KEY.verifier,), witnesses, 2))
+    report, _ = await asyncio.to_thread(verify, wanted)
+    assert report.fault is None, str(report.fault)
 
 
 async def test_a_witness_that_has_seen_another_history_is_an_event_and_one_alert(

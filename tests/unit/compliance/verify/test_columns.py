@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.compliance.log.columns import all_microseconds, correlations
 from services.compliance.log.index import StoredEvent, Told, correlation_digest, index_row, mention_rows, microseconds
 from services.compliance.verify.columns import (
     EVENT,
     MENTION,
     Columns,
     Table,
-    all_microseconds,
     bigints,
-    correlations,
     rows_of,
 )
 from services.compliance.verify.derived import derive
