@@ -66,7 +66,7 @@ def pack(body: bytes) -> bytes:
 
 
 def pack_all(bodies: Sequence[bytes]) -> list[bytes]:
-    """Each body as it is stored. Other threads run meanwhile. A compressor serves one at a time: each call has its own."""
+    """Each body as it is stored; other threads run meanwhile. A compressor serves one thread: each call has its own."""
     if not bodies:
         return []
     packed = _new_compressor().multi_compress_to_buffer([*bodies], threads=1)
