@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_origin
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -124,13 +125,14 @@ class RoleRequired:
         change_reason: Annotated[str | None, Header(max_length=800)] = None,
     ) -> Call:
         """Raises Unauthenticated without a valid token, Forbidden without the role at any site, Malformed for a
-        query parameter that the route does not know, or that is given twice and can't be: a filter that was mistyped
-        must not show everything, and of two filters none may be dropped unseen."""
+        query parameter that the route does not know, or that is given twice and can't be, or is no text: a filter that
+        was mistyped must not show everything, and of two filters none may be dropped unseen."""
         context: RouteContext = request.app.state.context
         caller = await context.identity.recognize(request.headers.get("authorization"))
         sites = caller.sites(self.role)
         if sites is not None and not sites:
             raise Forbidden(f"this needs the role {self.role}")
+        refuse_unreadable(request.scope["query_string"])
         given = [name for name, _ in request.query_params.multi_items()]
         refuse_others(given, parameters_of(request.scope["route"].dependant))
         key = None
@@ -173,6 +175,16 @@ def refuse_others(given: Sequence[str], known: Mapping[str, bool]) -> None:
             raise Malformed(name, "is no parameter of this address", example)
         if count > 1 and not known[name]:
             raise Malformed(name, "must be given once", f"one {name}, and the others in further requests")
+
+
+def refuse_unreadable(query: bytes) -> None:
+    """Raises Malformed for the first parameter that is not percent-encoded UTF-8: it would be read as other text."""
+    for pair in query.split(b"&"):
+        try:
+            unquote_to_bytes(pair.decode("ascii")).decode()
+        except UnicodeDecodeError as exc:
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace")
+            raise Malformed(name, "must be percent-encoded UTF-8", "K%C3%B6ln") from exc
 
 
 def requires(role: Role, reads: int | None = None) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
@@ -30,12 +30,17 @@ class PageRequest:
         return Page(items=items, next=key(items[-1]) if len(found) > self.limit else None)
 
 
-# A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
-async def _asked_page(
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
-) -> PageRequest:
-    return PageRequest(limit, cursor)
+def paging_up_to(most: int) -> Any:
+    """Which page is asked for, where one has up to ``most`` items: ``Annotated[PageRequest, paging_up_to(500)]``."""
+
+    # A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
+    async def asked_page(
+        limit: Annotated[int, Query(ge=1, le=most)] = 100,
+        cursor: Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
+    ) -> PageRequest:
+        return PageRequest(limit, cursor)
+
+    return Depends(asked_page)
 
 
-Paging = Annotated[PageRequest, Depends(_asked_page)]
+Paging = Annotated[PageRequest, paging_up_to(1000)]
