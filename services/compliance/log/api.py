@@ -14,13 +14,13 @@ from pydantic import BaseModel, Field
 from services.compliance.checkpoints import handlers as checkpoints
 from services.compliance.checkpoints.proof_file import ProofFile, build_proof_file
 from services.compliance.log import handlers
-from services.compliance.log.domain import StoredTiles
+from services.compliance.log.domain import Pruned, StoredTiles
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.proofs import Plan, climb, consistency_spans, inclusion_spans, plan_inclusions
 from services.compliance.log.tiles import Bundle, NotATile, Tile, is_in_tree, parse_path
 from services.compliance.search.handlers import Given, given_in, record_access
 from shared.database import Connection
-from shared.errors import Malformed, NotFound
+from shared.errors import Forbidden, Malformed, NotFound
 from shared.events import GROUP, Instant
 from shared.http import Call, Page, Paging, requires
 
@@ -31,6 +31,10 @@ FOR_EVER = "private, max-age=31536000, immutable"
 NOW_ONLY = "private, no-cache"
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
+FOR_ALL_SITES = (
+    "bundles hold every site's entries and need the role auditor for the whole group, by the grant auditor:*; "
+    "for a site of yours, take a package of evidence instead: steward log export evidence"
+)
 UNPUBLISHED = "no checkpoint of the log was published yet"
 
 Base64 = Annotated[str, Field(examples=["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])]
@@ -44,15 +48,6 @@ class LogCheckpoint(BaseModel):
     size: int
     note: str
     published_at: Instant
-
-
-class Pruned(BaseModel):
-    """Entries from ``first`` up to ``end`` that are no longer here; their leaf hashes are, and an entry tells of it."""
-
-    first: int
-    end: int
-    pruned_at: Instant
-    location: str = Field(examples=["s3://steward-archive/log"])
 
 
 class InclusionProof(BaseModel):
@@ -99,8 +94,7 @@ async def list_checkpoints(call: Annotated[Call, requires("auditor")], paging: P
 async def list_pruned(call: Annotated[Call, requires("auditor")]) -> list[Pruned]:
     """Which entries were pruned, and where their archive is."""
     async with call.read() as conn:
-        found = await handlers.read_pruned(conn)
-    return [Pruned(first=p.first, end=p.end, pruned_at=p.pruned_at, location=p.location) for p in found]
+        return await handlers.read_pruned(conn)
 
 
 @router.get("/tile/{resource:path}", response_class=Response)
@@ -213,7 +207,8 @@ async def _tile(call: Call, tile: Tile) -> bytes:
 
 
 async def _bundle(call: Call, bundle: Bundle, given: Given) -> bytes:
-    call.caller.require("auditor", GROUP)
+    if not call.caller.has("auditor", GROUP):
+        raise Forbidden(FOR_ALL_SITES)
     async with call.read() as conn:
         await _check_published(bundle, conn)
     await record_access(call, "entries", given)

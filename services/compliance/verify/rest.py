@@ -35,6 +35,10 @@ class RestSource:
         return TiledReader(self, served, sealed=False, pruned=pruned)
 
 
+class _Problem(msgspec.Struct):
+    detail: str
+
+
 class _Pruned(msgspec.Struct):
     first: int
     end: int
@@ -78,7 +82,7 @@ class Served:
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.status_code != httpx.codes.OK:
-            raise Unavailable(f"{answer.url}: {answer.status_code} {answer.text[:500]}")
+            raise Unavailable(f"{answer.url}: {answer.status_code} {_words_of(answer)}")
         return answer.content
 
     def listed(self, folder: str) -> Iterable[str]:
@@ -92,3 +96,11 @@ class Served:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+
+def _words_of(answer: httpx.Response) -> str:
+    """What a problem document (RFC 9457) says, or else the beginning of the answer."""
+    try:
+        return msgspec.json.decode(answer.content, type=_Problem).detail
+    except msgspec.MsgspecError:
+        return answer.text[:500]

@@ -124,7 +124,10 @@ async def test_entries_are_for_the_auditors_of_all_sites(log: LiveLog) -> None:
         assert (await of_one_site.get(URL + path)).status_code == 200, path
         assert (await operator.get(URL + path)).status_code == 403, path
     for path in ("tile/entries/000", "tile/entries/000.p/7"):
-        assert (await of_one_site.get(URL + path)).status_code == 404, path
+        refused = await of_one_site.get(URL + path)
+        assert refused.status_code == 403, path
+        for hint in ("auditor:*", "steward log export evidence"):
+            assert hint in refused.json()["detail"]
         assert (await log.auditor.get(URL + path)).status_code == 200, path
 
 

@@ -91,3 +91,19 @@ async def test_the_command_tells_the_verdict_and_ends_with_its_code(
         refused = await told()
         assert isinstance(refused.exception, Unavailable)
         assert "401" in str(refused.exception)
+
+
+async def test_an_auditor_of_one_site_is_told_what_the_verification_takes(
+    run: Run, bus: PostgresBus, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That he may not read every site's entries is no verdict on the log."""
+    async with live_log(run, bus, database, tmp_path) as live:
+        await live.grow(300)
+        monkeypatch.setenv("STEWARD_URL", live.url.removesuffix("/compliance/v1/log/"))
+        monkeypatch.setenv("STEWARD_TOKEN", live.steward.issuer.token("ned", ("auditor:north",)))
+        for workers in ("1", "2"):
+            refused = await told("--key", str(KEY.verifier), "--workers", workers)
+            assert isinstance(refused.exception, Unavailable), refused.output
+            assert "NOT VERIFIED" not in refused.output
+            for words in ("tile/entries/", "403 bundles hold", "auditor:*", "steward log export evidence"):
+                assert words in str(refused.exception)
