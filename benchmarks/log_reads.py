@@ -18,8 +18,9 @@ from benchmarks.processes import Running
 from services.compliance.__main__ import collect_seldom
 from services.compliance.log.api import prove_inclusion
 from services.compliance.log.bundle import CHUNK, split_entries, unpack
-from services.compliance.search.domain import PageAsked, Query, Span
+from services.compliance.search.domain import PageAsked, Query
 from services.compliance.search.handlers import find_page
+from services.compliance.search.places import Span
 from shared.consumer import Reader
 from shared.database import Connection, open_pool
 from shared.grants import Caller, Grant

@@ -45,7 +45,7 @@ PURE_PARTS = {
     *("graph", "names", "soundness", "terms", "versions"),
     *("cells", "columns", "dcm4chee", "netbox"),
     *("approval", "cyclonedx", "markup", "questionnaire"),
-    *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "readme"),
+    *("csv", "dicom", "evidence", "fhir", "flow", "formats", "iti81", "mapping", "ndjson", "places", "readme"),
 }
 OUTSIDE_PARTS = {
     *("association", "buffers", "catalogue", "echo", "network", "pdu"),

@@ -4,6 +4,7 @@ A fault behind the first piece cuts the answer short, and every format shows a c
 one, JSON and XML an end, a zip file its directory.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -18,9 +19,9 @@ from services.compliance.export.fhir_errors import FhirRoute
 from services.compliance.export.formats import CSV, DICOM, NDJSON, fhir_bundle, written
 from services.compliance.export.iti81 import CODINGS, parse_search
 from services.compliance.search.api import Filtered, Filters
-from services.compliance.search.domain import Cursor, Span
 from services.compliance.search.domain import Query as Sought
 from services.compliance.search.handlers import Given, given_in, record_access
+from services.compliance.search.places import Cursor, Span
 from shared.errors import Malformed
 from shared.http import Call, requires
 
@@ -42,8 +43,8 @@ def claimed(filters: Filters) -> Claim:
     site_id, start, end = filters.sought.site_id, filters.start, filters.end
     if site_id is None:
         raise Malformed("site_id", "must name the site of the evidence", "north")
-    if start is None or end is None or start >= end:
-        raise Malformed("from", "must be given with a later `to`: evidence is of a period", "2026-03-01T00:00:00Z")
+    if start is None or end is None:
+        raise Malformed("from", "must be given with `to`: evidence is of a period", "2026-03-01T00:00:00Z")
     if filters.sought != Sought(site_id=site_id):
         raise Malformed("format", "evidence holds all entries of a site; leave the other filters out", "ndjson")
     return Claim(site_id, start, end)
@@ -118,8 +119,6 @@ class Exporter:
         if filters.sought.site_id is not None:
             call.caller.require("auditor", filters.sought.site_id)
         claim = claimed(filters) if format == "evidence" else None
-        if filters.start is not None and filters.end is not None and filters.start >= filters.end:
-            raise Malformed("to", "must be later than `from`", "2026-04-01T00:00:00Z")
         await record_access(call, "export", given, filters.sought.site_id)
         if claim is not None:
             package = await handlers.open_evidence(call.read, claim, self._keys)
@@ -157,7 +156,8 @@ async def search_audit_events(
     """The AuditEvents that meet every parameter, the newest first (IHE ITI-81). ``date`` must be given."""
     if representation not in JSON_NAMES:
         raise Malformed("_format", "must be JSON", fhir.MEDIA_TYPE)
-    place = None if cursor is None else _place(cursor)
+    question = json.dumps(sorted(asked.parameters)).encode()
+    place = None if cursor is None else _place(cursor, question)
     site_id = asked.search.narrowing.site_id
     if site_id is not None:
         call.caller.require("auditor", site_id)
@@ -166,16 +166,17 @@ async def search_audit_events(
     base = _base(request, "/fhir/")
     links = {"self": str(request.url)}
     if found.rest is not None:
-        links["next"] = str(request.url.include_query_params(_cursor=str(found.rest)))
+        links["next"] = str(request.url.include_query_params(_cursor=found.rest.write(question)))
     entries = [fhir.bundle_entry(event, base, found=True) for event in found.events]
     return JSONResponse(fhir.search_set(entries, links), media_type=fhir.MEDIA_TYPE)
 
 
-def _place(cursor: str) -> Cursor:
+def _place(cursor: str, question: bytes) -> Cursor:
     try:
-        return Cursor.parse(cursor)
+        return Cursor.parse(cursor, question)
     except Malformed as exc:
-        raise Malformed("_cursor", "must be that of a Bundle's link `next`, as it was", "leave it out") from exc
+        rule = "must be that of a Bundle's link `next` for the same question, as it was"
+        raise Malformed("_cursor", rule, "leave it out") from exc
 
 
 @fhir_router.get("/AuditEvent/{index}")

@@ -19,9 +19,9 @@ from services.compliance.export.package import Sealed, log_lines, pack
 from services.compliance.log.bundle import CHUNK
 from services.compliance.log.domain import Damaged
 from services.compliance.log.entry import Entry, build_entry, format_time, parse_entry
-from services.compliance.log.handlers import read_entries, read_tiles
+from services.compliance.log.handlers import read_entries, read_pruned, read_tiles
 from services.compliance.log.tiles import Tile
-from services.compliance.search.domain import Cursor, Place, Query, Shown, Span
+from services.compliance.search.domain import Query, Shown
 from services.compliance.search.handlers import (
     MOST_LOOKED_AT,
     STATEMENT_SECONDS,
@@ -31,6 +31,7 @@ from services.compliance.search.handlers import (
     looking,
     looking_long,
 )
+from services.compliance.search.places import Cursor, Place, Span
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.http import Call
@@ -76,7 +77,11 @@ async def found_pages(call: Call, query: Query, span: Span) -> AsyncIterator[Seq
 async def find_gaps(read: Read, start: datetime | None, end: datetime | None) -> Sequence[Gap]:
     """What an export of that time can't hold: it was pruned, and only its archive has it."""
     async with read() as conn:
-        return await store.select_gaps(conn, start, end)
+        return await _gaps_of(conn, start, end)
+
+
+async def _gaps_of(conn: Connection, start: datetime | None, end: datetime | None) -> Sequence[Gap]:
+    return [Gap(gap.first, gap.end, gap.location) for gap in await read_pruned(conn, start, end)]
 
 
 async def find_events(call: Call, search: Search, cursor: Cursor | None, limit: int) -> FoundEvents:
@@ -139,7 +144,7 @@ async def open_evidence(read: Read, claim: Claim, keys: Sequence[str]) -> AsyncI
             raise Conflict(f"the log was last signed at {format_time(manifest.recorded_at)}, before the period began")
         period = _Period(claim, best.size, await _first_index(conn, claim, best.size))
         [first] = await _read_page(conn, [period.start]) if period.start < best.size else [None]
-        gaps = await store.select_gaps(conn, None, None)
+        gaps = await _gaps_of(conn, None, None)
     if first is None or _is_unbounded(claim, first):
         raise Conflict(_missing_before(claim, gaps))
     note = best.note.encode()

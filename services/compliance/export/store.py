@@ -2,22 +2,8 @@
 
 from datetime import datetime
 
-from services.compliance.export.domain import Gap
 from services.compliance.log.bundle import CHUNK, unpack
 from shared.database import Connection
-
-
-async def select_gaps(conn: Connection, start: datetime | None, end: datetime | None) -> list[Gap]:
-    """What was pruned of a time, and is not restored; whole partitions, so there may have been none of that time."""
-    rows = await conn.fetch(
-        """SELECT number * partition_entries, (number + 1) * partition_entries, location
-           FROM partitions CROSS JOIN head
-           WHERE pruned_at IS NOT NULL AND last_time >= coalesce($1, '-infinity'::timestamptz)
-             AND first_time < coalesce($2, 'infinity'::timestamptz) ORDER BY number""",
-        start,
-        end,
-    )
-    return [Gap(*row) for row in rows]
 
 
 async def select_manifest_lines(conn: Connection, size: int) -> list[bytes]:

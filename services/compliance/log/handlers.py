@@ -1,6 +1,7 @@
 """Reading the log: entries and tiles, wherever they lie."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from services.compliance.log import store
 from services.compliance.log.append import refill
@@ -33,9 +34,12 @@ async def read_entry(conn: Connection, index: int) -> bytes | None:
     return found.get(index)
 
 
-async def read_pruned(conn: Connection) -> list[Pruned]:
-    """What is only in an archive any more, by rising index."""
-    return await store.select_pruned(conn)
+async def read_pruned(conn: Connection, start: datetime | None = None, end: datetime | None = None) -> list[Pruned]:
+    """What is only in an archive any more, by rising index.
+
+    Of events from ``start`` on, before ``end``; whole partitions, so there may have been none of that time.
+    """
+    return await store.select_pruned(conn, start, end)
 
 
 async def read_tiles(conn: Connection, tiles: Collection[Tile]) -> dict[Tile, bytes]:

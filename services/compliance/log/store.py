@@ -363,11 +363,15 @@ async def select_alike(conn: Connection, event: Envelope) -> list[int]:
     return [row["index"] for row in rows]
 
 
-async def select_pruned(conn: Connection) -> list[Pruned]:
-    """What was pruned and not restored, by rising index."""
+async def select_pruned(conn: Connection, start: datetime | None, end: datetime | None) -> list[Pruned]:
+    """What was pruned of events' times and is not restored, by rising index; whole partitions."""
     rows = await conn.fetch(
         """SELECT number * partition_entries, (number + 1) * partition_entries, pruned_at, location
-           FROM partitions CROSS JOIN head WHERE pruned_at IS NOT NULL ORDER BY number"""
+           FROM partitions CROSS JOIN head
+           WHERE pruned_at IS NOT NULL AND last_time >= coalesce($1, '-infinity'::timestamptz)
+             AND first_time < coalesce($2, 'infinity'::timestamptz) ORDER BY number""",
+        start,
+        end,
     )
     return [Pruned(*row) for row in rows]
 

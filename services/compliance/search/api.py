@@ -1,7 +1,7 @@
 """Search over HTTP. An auditor finds the events of his sites; those of the whole group take a group-wide auditor."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -11,24 +11,23 @@ from pydantic import StringConstraints
 
 from services.compliance.search import handlers
 from services.compliance.search.domain import (
-    AuditedEvent,
     Counts,
-    Cursor,
-    Days,
     Dimension,
     EventPage,
-    Order,
     PageAsked,
     Query,
-    Span,
+    SingleEvent,
     parse_outcomes,
+    tell_absence,
+    tell_question,
 )
 from services.compliance.search.flow import Flow, build_tree
 from services.compliance.search.handlers import read_recorded
+from services.compliance.search.places import Cursor, Days, Order, Span
 from shared.errors import Malformed, NotFound
 from shared.events import SiteId
-from shared.http import Call, Paging, requires
-from shared.http.pages import PageRequest
+from shared.http import Call, requires
+from shared.http.pages import PageRequest, paging_up_to
 from shared.resource import Moment
 
 router = APIRouter(prefix="/v1", tags=["events"])
@@ -45,21 +44,45 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"
 Texts = Annotated[frozenset[Text], Parameter(max_length=MAX_TYPES)]
 From = Annotated[Moment | None, Parameter(alias="from")]
 To = Annotated[Moment | None, Parameter(alias="to")]
+Paging = Annotated[PageRequest, paging_up_to(MAX_PAGE)]
 Auditing = Annotated[Call, requires("auditor")]
 Given = Annotated[handlers.Given, Depends(handlers.given_in)]
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Which events are sought, by the parameters that a search and an export share."""
+class Period:
+    """A time, from ``start`` on, before ``end``; None is no bound."""
 
     start: datetime | None
     end: datetime | None
+
+    @property
+    def span(self) -> Span:
+        """As places between which events are looked for."""
+        return Span.between(self.start, self.end)
+
+
+# A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
+async def period_in(from_time: From = None, to_time: To = None) -> Period:
+    """The time that a request names. For routes: ``period: Within``. Raises Malformed for one without a moment."""
+    if from_time is not None and to_time is not None and from_time >= to_time:
+        raise Malformed("to", "must be later than `from`", (from_time + timedelta(days=1)).isoformat())
+    return Period(from_time, to_time)
+
+
+Within = Annotated[Period, Depends(period_in)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters(Period):
+    """Which events are sought, by the parameters that a search and an export share."""
+
     sought: Query
 
 
 # A coroutine, although it awaits nothing: any other dependency is sent to a thread and back.
 async def filters_in(
+    period: Within,
     site_id: SiteId | None = None,
     type: Texts = frozenset(),
     not_type: Texts = frozenset(),
@@ -67,8 +90,6 @@ async def filters_in(
     actor: Text | None = None,
     outcome: Texts = frozenset(),
     correlation_id: Text | None = None,
-    from_time: From = None,
-    to_time: To = None,
 ) -> Filters:
     """What of a request's parameters says which events. For routes: ``filters: Filtered``."""
     sought = Query(
@@ -80,7 +101,7 @@ async def filters_in(
         outcomes=parse_outcomes(outcome) or None,
         correlation_id=correlation_id,
     )
-    return Filters(from_time, to_time, sought)
+    return Filters(period.start, period.end, sought)
 
 
 Filtered = Annotated[Filters, Depends(filters_in)]
@@ -104,8 +125,9 @@ async def search_events(
     comes with its inclusion proof under ``checkpoint``.
     """
     site_id = _own(call, filters.sought.site_id)
-    asked = _asked(paging, Span.between(filters.start, filters.end), order, proofs)
-    reading = handlers.find_page(call, replace(filters.sought, text=text), asked)
+    query = replace(filters.sought, text=text)
+    asked = _asked(query, paging, filters.span, order, proofs)
+    reading = handlers.find_page(call, query, asked)
     page = await read_recorded(call, "query", given, reading, site_id)
     return Response(page.answer(asked), media_type=JSON)
 
@@ -114,12 +136,11 @@ async def search_events(
 async def count_events(
     call: Auditing,
     given: Given,
+    period: Within,
     by: Annotated[str, Parameter(max_length=20, examples=["type,day"])] = "type",
     site_id: SiteId | None = None,
     type: Texts = frozenset(),
     not_type: Texts = frozenset(),
-    from_time: From = None,
-    to_time: To = None,
 ) -> Counts:
     """How many events there are by ``type``, ``day`` and ``site``, or several of these with commas between them.
 
@@ -127,18 +148,23 @@ async def count_events(
     """
     query = Query(site_id=_own(call, site_id), types=type or None, not_types=not_type)
     dimensions = _dimensions(by)
-    days = Days.of(from_time, to_time)
+    days = Days.of(period.start, period.end)
     reading = handlers.count(call, query, dimensions, days, MAX_COUNTS + 1)
-    items = await read_recorded(call, "counts", given, reading, site_id)
-    if len(items) > MAX_COUNTS:
+    counted = await read_recorded(call, "counts", given, reading, site_id)
+    if len(counted.items) > MAX_COUNTS:
         raise Malformed("by", f"gives more than {MAX_COUNTS} numbers; ask for a shorter time or one site", "type")
-    return Counts(items=items, first_day=days.first, last_day=days.last, is_exact=days.is_exact)
+    return Counts(first_day=days.first, last_day=days.last, is_exact=days.is_exact, **counted._asdict())
 
 
-@router.get("/events/{index}", response_model=AuditedEvent)
-async def get_event(call: Auditing, given: Given, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]) -> Response:
-    """One event by the index of its entry. One of a site that is not yours does not exist."""
-    found = await read_recorded(call, "event", given, handlers.find_one(call, index))
+@router.get("/events/{index}", response_model=SingleEvent)
+async def get_event(
+    call: Auditing, given: Given, index: Annotated[int, Path(ge=0, le=MAX_INDEX)], proofs: bool = False
+) -> Response:
+    """One event by the index of its entry. One of a site that is not yours does not exist.
+
+    With ``proofs=true`` it comes with its inclusion proof under ``checkpoint``.
+    """
+    found = await read_recorded(call, "event", given, handlers.find_single(call, index, with_proof=proofs))
     return Response(msgspec.json.encode(found), media_type=JSON)
 
 
@@ -147,11 +173,10 @@ async def tell_life(
     call: Auditing,
     given: Given,
     paging: Paging,
+    period: Within,
     asset_id: Annotated[Text, Path()],
     type: Texts = frozenset(),
     not_type: Texts = frozenset(),
-    from_time: From = None,
-    to_time: To = None,
     order: Order = "asc",
     probes: bool = False,
     proofs: bool = False,
@@ -161,29 +186,34 @@ async def tell_life(
     The results of its probes are left out unless ``probes=true``.
     """
     left_out = not_type if probes or ROUTINE in type else not_type | {ROUTINE}
-    asked = _asked(paging, Span.between(from_time, to_time), order, proofs)
-    reading = handlers.find_page(call, Query(about=asset_id, types=type or None, not_types=left_out), asked)
+    query = Query(about=asset_id, types=type or None, not_types=left_out)
+    asked = _asked(query, paging, period.span, order, proofs)
+    reading = handlers.find_page(call, query, asked)
     page = await read_recorded(call, "life", given, reading)
     if not page.found.items and len(given) == 1:
-        raise NotFound(f"no asset {asset_id}")
+        raise NotFound(tell_absence(f"asset {asset_id}", page.pruned))
     return Response(page.answer(asked), media_type=JSON)
 
 
 @router.get("/flows/{correlation_id:path}", response_model=Flow)
-async def show_flow(call: Auditing, given: Given, correlation_id: Annotated[Text, Path()]) -> Response:
+async def show_flow(
+    call: Auditing, given: Given, correlation_id: Annotated[Text, Path()], proofs: bool = False
+) -> Response:
     """All that followed from one request, each entry under the one that caused it.
 
     A flow of more than 1,000 entries is cut off behind these, and ``is_complete`` says so; the search for its
-    ``correlation_id`` gives all.
+    ``correlation_id`` gives all. With ``proofs=true`` each entry comes with its inclusion proof under ``checkpoint``.
     """
-    page = await read_recorded(call, "flow", given, handlers.find_flow(call, correlation_id))
+    reading = handlers.find_flow(call, correlation_id, with_proofs=proofs)
+    page = await read_recorded(call, "flow", given, reading)
     if not page.found.items:
-        raise NotFound(f"no flow {correlation_id}")
+        raise NotFound(tell_absence(f"flow {correlation_id}", page.pruned))
     flow = {
         "correlation_id": correlation_id,
         "entries": build_tree(page.found.items),
         "is_complete": page.found.rest is None,
         "checkpoint": page.checkpoint,
+        "pruned": page.pruned,
     }
     return Response(msgspec.json.encode(flow), media_type=JSON)
 
@@ -195,9 +225,10 @@ def _own(call: Call, site_id: str | None) -> str | None:
     return site_id
 
 
-def _asked(paging: PageRequest, span: Span, order: Order, proofs: bool) -> PageAsked:
-    cursor = None if paging.after is None else Cursor.parse(paging.after)
-    return PageAsked(span, cursor, order, min(paging.limit, MAX_PAGE), proofs)
+def _asked(query: Query, paging: PageRequest, span: Span, order: Order, proofs: bool) -> PageAsked:
+    question = tell_question(query, span, order)
+    cursor = None if paging.after is None else Cursor.parse(paging.after, question)
+    return PageAsked(span, cursor, order, paging.limit, proofs, question)
 
 
 def _dimensions(by: str) -> list[Dimension]:

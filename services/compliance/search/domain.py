@@ -2,38 +2,28 @@
 
 import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import b2a_base64
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from hashlib import sha256
-from struct import Struct
-from struct import error as StructError
+from dataclasses import astuple, dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 from pydantic import BaseModel, Field
 
+from services.compliance.log.domain import Pruned
 from services.compliance.log.entry import HEADER
-from services.compliance.log.index import StoredEvent, instant_of, microseconds, named_in, read_event
+from services.compliance.log.index import StoredEvent, microseconds, named_in, read_event
 from services.compliance.log.outcome import Outcome, outcome_of
 from services.compliance.log.tree import leaf_hash
+from services.compliance.search.places import Cursor, Order, Span
 from shared.errors import Malformed
 from shared.events import Instant
 
-Order = Literal["asc", "desc"]
 Dimension = Literal["day", "type", "site"]
 
 HEADER_LINE = re.compile(HEADER.pattern + rb"\n")
 
-_CURSOR = Struct(">B?qq")
-_CURSOR_VERSION = 1
-_CHECK_BYTES = 4
-BAD_CURSOR = Malformed("cursor", "must be the `next` or the `previous` of an answer, as it was", "leave it out")
-
-FIRST = datetime.min.replace(tzinfo=UTC)
-LAST = datetime.max.replace(tzinfo=UTC)
 TOLD_CHARACTERS = 300
 TOLD_BYTES = 24 * 1024
 
@@ -102,90 +92,11 @@ class Query:
         )
 
 
-class Place(NamedTuple):
-    """Where an entry stands in the order of search: by the time of its event, then by its index."""
-
-    time: datetime
-    entry: int
-
-    @property
-    def after(self) -> "Place":
-        """The least place behind this one."""
-        return self._replace(entry=self.entry + 1)
-
-    @property
-    def last_day(self) -> date:
-        """The last day (UTC) with a place before this one."""
-        is_within = self.entry > 0 or self.time == FIRST
-        return (self.time if is_within else self.time - timedelta.resolution).date()
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The places from ``lower`` on, before ``upper``; None is no bound."""
-
-    lower: Place | None = None
-    upper: Place | None = None
-
-    @classmethod
-    def between(cls, begin: datetime | None, end: datetime | None) -> "Span":
-        """From one time on, before another."""
-        return cls(Place(begin, 0) if begin else None, Place(end, 0) if end else None)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no place in it."""
-        return self.lower is not None and self.upper is not None and self.lower >= self.upper
-
-    def until(self, day: date, *, is_down: bool) -> "Span":
-        """What of it one passes from its upper end down, or else from its lower end up, until ``day`` has passed."""
-        begin = datetime.combine(day, time.min, UTC)
-        return self.beyond(Cursor(Place(begin if is_down else begin + timedelta(days=1), 0), not is_down))
-
-    def beyond(self, cursor: "Cursor") -> "Span":
-        """What of it lies on the cursor's side."""
-        if cursor.is_down:
-            return replace(self, upper=cursor.place if self.upper is None else min(self.upper, cursor.place))
-        return replace(self, lower=cursor.place if self.lower is None else max(self.lower, cursor.place))
-
-
-class Cursor(NamedTuple):
-    """A bound between places, and on which side a page lies: down, before ``place``; else up, from there on."""
-
-    place: Place
-    is_down: bool
-
-    @property
-    def back(self) -> "Cursor":
-        """The other side."""
-        return self._replace(is_down=not self.is_down)
-
-    @classmethod
-    def beyond(cls, seen: Place, *, is_down: bool) -> "Cursor":
-        """What follows behind ``seen`` in that direction."""
-        return cls(seen if is_down else seen.after, is_down)
-
-    def __str__(self) -> str:
-        """As it stands in an answer."""
-        packed = _CURSOR.pack(_CURSOR_VERSION, self.is_down, microseconds(self.place.time), self.place.entry)
-        return urlsafe_b64encode(packed + _check(packed)).rstrip(b"=").decode()
-
-    @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Reads a cursor. Raises Malformed for one that no answer had."""
-        try:
-            raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-            version, is_down, time, index = _CURSOR.unpack(raw[:-_CHECK_BYTES])
-            cursor = cls(Place(instant_of(time), index), is_down)
-        except (ValueError, OverflowError, StructError) as exc:
-            raise BAD_CURSOR from exc
-        if version != _CURSOR_VERSION or str(cursor) != text:
-            raise BAD_CURSOR
-        return cursor
-
-
-def _check(packed: bytes) -> bytes:
-    return sha256(b"cursor" + packed).digest()[:_CHECK_BYTES]
+def tell_question(query: Query, span: Span, order: Order) -> bytes:
+    """What is asked for, however it was written; on each page of an answer it is the same."""
+    bounds = [bound and microseconds(bound.time) for bound in (span.lower, span.upper)]
+    parts = [sorted(part) if isinstance(part, Set) else part for part in astuple(query)]
+    return json.dumps([order, *bounds, *parts]).encode()
 
 
 class AuditedEvent(BaseModel):
@@ -204,16 +115,25 @@ class AuditedEvent(BaseModel):
     proof: list[str] | None = Field(None, examples=[["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]])
 
 
+class SingleEvent(AuditedEvent):
+    """An event by itself, with the newest ``checkpoint`` as in an EventPage."""
+
+    checkpoint: str | None
+
+
 class EventPage(BaseModel):
     """Events in the order asked for. ``next`` and ``previous`` are cursors of the pages beside this one, or null.
 
     ``checkpoint`` is the newest one with its cosignatures, a C2SP signed note; null as long as nothing was published.
+    ``pruned`` tells which entries can't be found, because they lie in an archive: of the time that was asked for, whole
+    partitions of the log, so perhaps none of these was sought.
     """
 
     items: list[AuditedEvent]
     next: str | None
     previous: str | None
     checkpoint: str | None
+    pruned: list[Pruned]
 
 
 class Counted(BaseModel):
@@ -230,31 +150,22 @@ class Counts(BaseModel):
 
     They are of whole days (UTC) of the events' times, from ``first_day`` to ``last_day``, both included; null is no
     bound. ``is_exact`` is false when a bound that was asked for lies within a day, so that more was counted.
+
+    Counted were the first ``size`` entries of the log, without those that were ``pruned``, as an EventPage tells of
+    them. ``checkpoint`` is the newest one of then, with its cosignatures; null as long as nothing was published.
     """
 
     items: list[Counted]
     first_day: date | None
     last_day: date | None
     is_exact: bool
-
-
-class Days(NamedTuple):
-    """Whole days (UTC) that hold a period; ``is_exact`` when they hold no more."""
-
-    first: date | None
-    last: date | None
-    is_exact: bool
-
-    @classmethod
-    def of(cls, begin: datetime | None, end: datetime | None) -> "Days":
-        """The days from the one of ``begin`` to the last before ``end``."""
-        last = Place(end, 0).last_day if end else None
-        is_exact = all(bound is None or bound.time() == time.min for bound in (begin, end))
-        return cls(begin.date() if begin else None, last, is_exact)
+    size: int = Field(examples=[4711])
+    checkpoint: str | None
+    pruned: list[Pruned]
 
 
 class Shown(msgspec.Struct, gc=False):
-    """An entry read: what an AuditedEvent shows, with the event's bytes as they are."""
+    """An entry read: what an AuditedEvent or a SingleEvent shows, with the event's bytes as they are."""
 
     index: int
     site_id: str
@@ -263,6 +174,7 @@ class Shown(msgspec.Struct, gc=False):
     leaf_hash: str
     event: msgspec.Raw
     proof: list[str] | msgspec.UnsetType | None = msgspec.UNSET
+    checkpoint: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Found(NamedTuple):
@@ -295,11 +207,13 @@ def show_entry(index: int, raw: bytes, query: Query) -> Shown | None:
 class PageAsked:
     """Which page of what a query seeks."""
 
-    span: Span = Span()
+    span: Span = field(default_factory=Span)
     cursor: Cursor | None = None
     order: Order = "desc"
     limit: int = 100
     with_proofs: bool = False
+    question: bytes = b""
+    """What the cursors of the answer are bound to."""
 
     @property
     def is_down(self) -> bool:
@@ -313,10 +227,11 @@ class PageAsked:
 
 
 class FoundPage(NamedTuple):
-    """A page, and the newest checkpoint with its cosignatures, if any was published."""
+    """A page, the newest checkpoint with its cosignatures, if any was published, and what was pruned of the time."""
 
     found: Found
     checkpoint: str | None
+    pruned: Sequence[Pruned] = ()
 
     def answer(self, asked: PageAsked) -> bytes:
         """An EventPage in JSON. What lies on the other side of the cursor that was asked by is beside this page."""
@@ -327,11 +242,28 @@ class FoundPage(NamedTuple):
         return msgspec.json.encode(
             {
                 "items": self.found.items if is_forward else self.found.items[::-1],
-                "next": str(following) if following else None,
-                "previous": str(previous) if previous else None,
+                "next": following.write(asked.question) if following else None,
+                "previous": previous.write(asked.question) if previous else None,
                 "checkpoint": self.checkpoint,
+                "pruned": self.pruned,
             }
         )
+
+
+class Counting(NamedTuple):
+    """Numbers of entries, among the first ``size`` of the log; the rest as on a page."""
+
+    items: Sequence[Counted]
+    size: int
+    checkpoint: str | None
+    pruned: Sequence[Pruned]
+
+
+def tell_absence(what: str, pruned: Iterable[Pruned]) -> str:
+    """That there is no such thing, and where it may be."""
+    return "; ".join(
+        [f"no {what}", *(f"entries {gap.first} to {gap.end - 1} were pruned, see {gap.location}" for gap in pruned)]
+    )
 
 
 def tell_parameters(given: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], bool]:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from pydantic import BaseModel, Field
 
+from services.compliance.log.domain import Pruned
 from services.compliance.search.domain import AuditedEvent, Shown
 
 MAX_ENTRIES = 1000
@@ -31,13 +32,14 @@ class FlowEntry(BaseModel):
 class Flow(BaseModel):
     """A flow by its causes. ``is_complete`` is false when it has more than the 1,000 entries that are shown, its first.
 
-    ``checkpoint`` is the newest one with its cosignatures; null as long as nothing was published.
+    ``checkpoint`` and ``pruned`` are those of an EventPage; what was pruned of a flow, nobody can tell.
     """
 
     correlation_id: str = Field(examples=["night-17"])
     entries: list[FlowEntry]
     is_complete: bool
     checkpoint: str | None
+    pruned: list[Pruned]
 
 
 class Node(msgspec.Struct):

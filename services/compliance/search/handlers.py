@@ -12,14 +12,13 @@ import asyncpg
 from fastapi import Request
 
 from services.compliance.checkpoints.handlers import read_latest
-from services.compliance.log.domain import check_present, pick_entries
-from services.compliance.log.handlers import read_entries, read_entry, read_tiles
+from services.compliance.log.domain import Pruned, check_present, pick_entries
+from services.compliance.log.handlers import read_entries, read_entry, read_pruned, read_tiles
 from services.compliance.log.proofs import plan_inclusions
 from services.compliance.search import store
 from services.compliance.search.domain import (
     Counted,
-    Cursor,
-    Days,
+    Counting,
     Dimension,
     Found,
     FoundPage,
@@ -27,11 +26,11 @@ from services.compliance.search.domain import (
     PageAsked,
     Query,
     Shown,
-    Span,
     show_entry,
     tell_parameters,
 )
 from services.compliance.search.flow import MAX_ENTRIES
+from services.compliance.search.places import Cursor, Days, Span
 from shared.database import Connection
 from shared.errors import Malformed, NotFound, Unavailable
 from shared.events import GROUP
@@ -161,11 +160,15 @@ async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
         found = await find(conn, call, query, asked.reach, is_down=asked.is_down, limit=asked.limit)
         if asked.with_proofs:
             await prove(conn, found.items, checkpoint.size if checkpoint else 0)
-    return FoundPage(found, checkpoint.note if checkpoint else None)
+        pruned = await _pruned_of(conn, asked.span)
+    return FoundPage(found, checkpoint.note if checkpoint else None, pruned)
 
 
 async def _find_page_of_kind(call: Call, kind: Kind, asked: PageAsked) -> FoundPage:
-    """What is asked most, in one statement, which sees one moment without a transaction."""
+    """What is asked most, in one statement, which sees one moment without a transaction.
+
+    What was pruned is read after it, so that nothing is missing from the page that is not told of.
+    """
     visible, limit = call.caller.sites("auditor"), asked.limit
     async with call.context.pool.acquire() as conn:
         page = await store.select_page_of_kind(conn, kind, visible, asked.reach, is_down=asked.is_down, limit=limit)
@@ -175,8 +178,13 @@ async def _find_page_of_kind(call: Call, kind: Kind, asked: PageAsked) -> FoundP
         items = [item for item in _show(Query(), visible, indices, entries) if item is not None]
         if asked.with_proofs:
             await prove(conn, items, page.size)
+        pruned = await _pruned_of(conn, asked.span)
     rest = Cursor.beyond(page.places[limit - 1], is_down=asked.is_down) if len(page.places) > limit else None
-    return FoundPage(Found(items, rest), page.note)
+    return FoundPage(Found(items, rest), page.note, pruned)
+
+
+async def _pruned_of(conn: Connection, span: Span) -> Sequence[Pruned]:
+    return await read_pruned(conn, span.lower and span.lower.time, span.upper and span.upper.time)
 
 
 async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_down: bool, limit: int) -> Found:
@@ -212,25 +220,43 @@ async def find(conn: Connection, call: Call, query: Query, span: Span, *, is_dow
 async def find_one(call: Call, index: int) -> Shown:
     """The entry of that index. Raises NotFound where there is none, or it is of a site that is not the caller's."""
     async with call.read() as conn:
-        raw = await read_entry(conn, index)
+        return await _find_one(conn, call, index)
+
+
+async def find_single(call: Call, index: int, *, with_proof: bool) -> Shown:
+    """As ``find_one``, with the newest checkpoint and, if it is asked for, the entry's proof under it."""
+    async with call.read() as conn:
+        shown = await _find_one(conn, call, index)
+        checkpoint = await read_latest(conn)
+        if with_proof:
+            await prove(conn, [shown], checkpoint.size if checkpoint else 0)
+    shown.checkpoint = checkpoint.note if checkpoint else None
+    return shown
+
+
+async def _find_one(conn: Connection, call: Call, index: int) -> Shown:
+    raw = await read_entry(conn, index)
     shown = None if raw is None else show_entry(index, raw, Query())
     if shown is None or not call.caller.has("auditor", shown.site_id):
         raise NotFound(f"no entry {index}")
     return shown
 
 
-async def find_flow(call: Call, correlation_id: str) -> FoundPage:
+async def find_flow(call: Call, correlation_id: str, *, with_proofs: bool) -> FoundPage:
     """The first entries of a flow, MAX_ENTRIES at the most."""
-    asked = PageAsked(order="asc", limit=MAX_ENTRIES)
+    asked = PageAsked(order="asc", limit=MAX_ENTRIES, with_proofs=with_proofs)
     return await find_page(call, Query(correlation_id=correlation_id), asked)
 
 
-async def count(call: Call, query: Query, dimensions: Sequence[Dimension], days: Days, limit: int) -> list[Counted]:
+async def count(call: Call, query: Query, dimensions: Sequence[Dimension], days: Days, limit: int) -> Counting:
     """How many entries there are of each combination of ``dimensions``, the first ``limit`` of them."""
     async with looking(call) as conn:
+        size, checkpoint = await store.select_size(conn), await read_latest(conn)
         sought = await store.select_sought(conn, query, call.caller.sites("auditor"))
         rows = await store.select_counts(conn, sought, dimensions, days.first, days.last, limit)
-    return [Counted.model_validate(dict(row)) for row in rows]
+        pruned = await _pruned_of(conn, days.span)
+    items = [Counted.model_validate(dict(row)) for row in rows]
+    return Counting(items, size, checkpoint.note if checkpoint else None, pruned)
 
 
 def _show(

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import asyncpg
 
 from services.compliance.log.index import correlation_digest, digest
-from services.compliance.search.domain import FIRST, LAST, Dimension, Kind, Place, Query, Span
+from services.compliance.search.domain import Dimension, Kind, Query
+from services.compliance.search.places import FIRST, LAST, Place, Span
 from shared.database import Connection
 
 PROBES = "service:probes"
@@ -278,6 +279,12 @@ def _where(*conditions: tuple[str, object], given: int = 0) -> tuple[str, list[o
 
 def _direction(is_down: bool) -> str:
     return "DESC" if is_down else "ASC"
+
+
+async def select_size(conn: Connection) -> int:
+    """How many entries the log has."""
+    size: int = await conn.fetchval("SELECT size FROM head")
+    return size
 
 
 async def select_counts(

@@ -138,7 +138,7 @@ async def test_evidence_is_a_package_that_verifies(log: LiveLog, tmp_path: Path)
 INCOMPLETE: list[tuple[dict[str, str], str]] = [
     ({}, "site_id"),
     ({"site_id": "north"}, "from"),
-    ({"site_id": "north", "from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "from"),
+    ({"site_id": "north", "from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "to"),
     ({"site_id": "north", "from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z", "actor": "a"}, "format"),
 ]
 

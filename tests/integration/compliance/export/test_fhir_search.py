@@ -74,6 +74,8 @@ async def test_pages_follow_each_other_by_their_links(log: LiveLog) -> None:
         found += indices(bundle)
         if "next" not in links(bundle):
             break
+        other = await log.auditor.get(links(bundle)["next"] + "&site=south")
+        assert (other.status_code, "for the same question" in other.text) == (400, True)
         bundle = await search(log.auditor, url=links(bundle)["next"])
         assert "_cursor=" in links(bundle)["self"]
     assert len(found) == len(set(found)) == 60

@@ -18,7 +18,8 @@ from services.compliance.log.store import (
     select_entries,
     select_state,
 )
-from services.compliance.search.domain import Place, Query, Span
+from services.compliance.search.domain import Query
+from services.compliance.search.places import Place, Span
 from shared.database import Pool, connect
 from shared.events.envelope import Envelope
 from shared.grants import Caller, parse_grants

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.compliance.search.domain import Cursor, Order, PageAsked, Query, Span
+from services.compliance.search.domain import PageAsked, Query
 from services.compliance.search.handlers import STATEMENT_SECONDS, find_page, looking
+from services.compliance.search.places import Cursor, Order, Span
 from shared.database import close_pool, open_pool
 from shared.errors import Malformed
 from shared.http import Call
@@ -38,7 +39,7 @@ async def walk(call: Call, query: Query, span: Span, order: Order, limit: int) -
         found += [item.index for item in page.found.items]
         if page.found.rest is None:
             return found, cursor, before
-        cursor, before = Cursor.parse(str(page.found.rest)), len(found)
+        cursor, before = Cursor.parse(page.found.rest.write(b""), b""), len(found)
 
 
 async def walk_back(call: Call, query: Query, span: Span, order: Order, limit: int, cursor: Cursor) -> list[int]:

@@ -14,8 +14,9 @@ from services.compliance.log.bundle import CHUNK
 from services.compliance.log.domain import Damaged
 from services.compliance.log.entry import Entry, build_entry
 from services.compliance.log.tree import leaf_hash
-from services.compliance.search.domain import Cursor, FoundPage, Order, PageAsked, Query
+from services.compliance.search.domain import FoundPage, PageAsked, Query
 from services.compliance.search.handlers import find_page
+from services.compliance.search.places import Cursor, Order
 from shared.database import Pool, close_pool, open_pool
 from tests.conftest import execute
 from tests.integration.compliance.search.chance import START, call_of, entries_of, event, fill

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from services.compliance.log.index import digest
-from services.compliance.search.domain import Span
 from services.compliance.search.handlers import looking
+from services.compliance.search.places import Span
 from services.compliance.search.store import Sought, select_places
 from shared.database import close_pool, open_pool
 from tests.integration.compliance.search.chance import call_of, event, fill

@@ -8,8 +8,9 @@ import pytest
 
 from services.compliance.log.bundle import CHUNK
 from services.compliance.search import store
-from services.compliance.search.domain import Kind, PageAsked, Query, Span
+from services.compliance.search.domain import Kind, PageAsked, Query
 from services.compliance.search.handlers import find_page, looking
+from services.compliance.search.places import Span
 from shared.database import Pool, close_pool, open_pool
 from tests.conftest import execute
 from tests.integration.compliance.search.chance import SITES, call_of, entries_of, event, fill

@@ -40,6 +40,7 @@ MALFORMED: tuple[dict[str, str], ...] = (
     {"cursor": "ä"},
     {"cursor": FOREIGN},
     {"limit": "0"},
+    {"limit": "501"},
     {"limit": "1001"},
     {"limit": "many"},
     {"outcome": "fatal"},
@@ -48,13 +49,19 @@ MALFORMED: tuple[dict[str, str], ...] = (
     {"text": "a\x00bc"},
     {"proofs": "perhaps"},
     {"author": "anna"},
+    {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"},
+    {"from": "2026-03-02T01:00:00+01:00", "to": "2026-03-02T00:00:00Z"},
 )
+UNREADABLE = ("actor=%FF", "text=abc%C3", "actor=%ED%A0%80", "actor=anna&%FE=1")
+"""Addresses with bytes that are no UTF-8."""
+
 MALFORMED_COUNTS: tuple[dict[str, str], ...] = (
     {"by": "actor"},
     {"by": ""},
     {"by": "day,,type"},
     {"by": "day," * 6},
     {"from": "soon"},
+    {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"},
     {"limit": "3"},
 )
 OWN = ("log.manifest", "log.accessed")
@@ -81,7 +88,7 @@ async def steward(run: Run, bus: PostgresBus, tmp_path: Path) -> AsyncIterator[H
     options = {
         "log_published": tmp_path / "published" / "checkpoint",
         "log_key": KEY.reveal(),
-        "log_checkpoint_interval": 600,
+        "log_checkpoint_interval": 300,
     }
     async with run(compliance=(build, ComplianceSettings, options)) as harness:
         await until_size(harness, 13)
@@ -103,6 +110,31 @@ async def search(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]
     left_out = [*OWN, *([not_type] if isinstance(not_type, str) else not_type)]
     items: list[dict[str, Any]] = (await page(client, not_type=left_out, **query))["items"]
     return items
+
+
+def verify_shown(item: dict[str, Any], note: str) -> None:
+    """Fails unless the entry is in the tree of the first checkpoint, or is newer and says so."""
+    checkpoint = open_checkpoint(note.encode(), [KEY.verifier]).checkpoint
+    assert checkpoint.size == 13
+    if item["index"] >= checkpoint.size:
+        assert item["proof"] is None
+    else:
+        leaf, proof = b64decode(item["leaf_hash"]), [b64decode(node) for node in item["proof"]]
+        verify_inclusion(item["index"], checkpoint.size, leaf, proof, checkpoint.root)
+
+
+async def test_flow_proves_itself(steward: Harness) -> None:
+    """Each entry of it, at any depth, as on a page; and none where no proofs are asked for."""
+    auditor = steward.as_("audrey", *AUDITOR)
+    url = "/compliance/v1/flows/flow-bob"
+    flow = (await auditor.get(url, params={"proofs": "true"})).json()
+    bare = (await auditor.get(url)).json()
+    assert len(flow["entries"]) == len(bare["entries"]) == 4
+    for node, other in zip(flow["entries"], bare["entries"], strict=True):
+        verify_shown(node["entry"], flow["checkpoint"])
+        assert node["entry"]["index"] == other["entry"]["index"]
+        assert "proof" not in other["entry"]
+    assert (flow["pruned"], bare["checkpoint"]) == ([], flow["checkpoint"])
 
 
 async def test_each_filter_and_any_mix_of_them(steward: Harness) -> None:
@@ -153,14 +185,8 @@ async def test_answer_proves_itself(steward: Harness) -> None:
     found = await page(auditor, proofs="true", limit=500)
     while not any(item["index"] > 12 for item in found["items"]):
         found = await page(auditor, proofs="true", limit=500)
-    checkpoint = open_checkpoint(found["checkpoint"].encode(), [KEY.verifier]).checkpoint
-    assert checkpoint.size == 13
     for item in found["items"]:
-        if item["index"] >= checkpoint.size:
-            assert item["proof"] is None
-        else:
-            leaf, proof = b64decode(item["leaf_hash"]), [b64decode(node) for node in item["proof"]]
-            verify_inclusion(item["index"], checkpoint.size, leaf, proof, checkpoint.root)
+        verify_shown(item, found["checkpoint"])
     assert all("proof" not in item for item in await search(auditor))
 
 
@@ -209,6 +235,28 @@ async def test_pages_in_both_orders_and_directions(steward: Harness) -> None:
         assert (await page(auditor, limit=5, cursor=back["next"], **query))["items"] == pages[1]["items"]
 
 
+async def test_cursor_of_another_question_is_refused(steward: Harness) -> None:
+    """It would lead to some place of that answer. How many items a page has, and proofs, are no part of a question."""
+    auditor = steward.as_("audrey", *AUDITOR)
+    cursor = (await page(auditor, limit=5, not_type=OWN, actor="alice"))["next"]
+    mine = {"not_type": OWN, "actor": "alice", "cursor": cursor}
+    assert (await page(auditor, limit=2, proofs="true", **mine))["items"]
+    others: tuple[dict[str, Any], ...] = (
+        {"actor": "bob"},
+        {"not_type": OWN[0]},
+        {"order": "asc"},
+        {"site_id": "north"},
+        {"from": "2026-01-01T00:00:00Z"},
+        {"text": "klinik"},
+    )
+    for other in others:
+        answer = await auditor.get(URL, params=mine | other)
+        assert answer.status_code == 422, other
+        assert "to the same question" in answer.json()["detail"]
+    life = await auditor.get("/compliance/v1/assets/north-0/life", params={"cursor": cursor})
+    assert life.status_code == 422
+
+
 async def test_counts_are_those_of_the_entries(steward: Harness) -> None:
     """By one thing or several, in their order; of whole days, which it says."""
     auditor = steward.as_("audrey", *AUDITOR)
@@ -230,14 +278,20 @@ async def test_counts_are_those_of_the_entries(steward: Harness) -> None:
     assert {item["day"]: item["count"] for item in by_day["items"]} == days
     assert (by_day["first_day"], by_day["last_day"]) == (times[0][:10], times[-1][:10])
     assert not by_day["is_exact"]
-    assert (await counts(**{"from": "2001-01-01T00:00:00Z", "to": "2002-01-01T00:00:00Z"})) == {
-        "items": [],
-        "first_day": "2001-01-01",
-        "last_day": "2001-12-31",
-        "is_exact": True,
-    }
+    none = await counts(**{"from": "2001-01-01T00:00:00Z", "to": "2002-01-01T00:00:00Z"})
+    assert (none["items"], none["first_day"], none["last_day"]) == ([], "2001-01-01", "2001-12-31")
+    assert none["is_exact"]
     noah = await steward.as_("noah", "auditor:north").get(f"{URL}/counts", params={"by": "site", "not_type": OWN})
     assert noah.json()["items"] == [{"day": None, "type": None, "site_id": "north", "count": 4}]
+
+
+async def test_counts_say_under_which_checkpoint_they_were_made(steward: Harness) -> None:
+    """And of how many entries: all of those, whether they are signed yet or not."""
+    auditor = steward.as_("audrey", *AUDITOR)
+    counted = (await auditor.get(f"{URL}/counts")).json()
+    assert open_checkpoint(counted["checkpoint"].encode(), [KEY.verifier]).checkpoint.size == 13
+    assert counted["size"] == sum(item["count"] for item in counted["items"]) >= 13
+    assert counted["pruned"] == []
 
 
 async def test_auditor_of_one_site_never_sees_another(steward: Harness) -> None:
@@ -273,10 +327,18 @@ async def test_only_auditors_search(steward: Harness) -> None:
 
 
 async def test_one_event_by_its_index(steward: Harness) -> None:
-    """The same item as in the list; what is not there is 404."""
+    """The same item as in the list, with what proves it; what is not there is 404."""
     auditor = steward.as_("audrey", *AUDITOR)
-    [newest] = await search(auditor, limit=1)
-    assert (await auditor.get(f"{URL}/{newest['index']}")).json() == newest
+    listed = await page(auditor, not_type=OWN, proofs="true", limit=1)
+    [newest] = listed["items"]
+    proved = newest | {"checkpoint": listed["checkpoint"]}
+    assert (await auditor.get(f"{URL}/{newest['index']}", params={"proofs": "true"})).json() == proved
+    verify_shown(proved, proved["checkpoint"])
+    bare = (await auditor.get(f"{URL}/{newest['index']}")).json()
+    assert bare == {name: value for name, value in proved.items() if name != "proof"}
+    accessed = [item for item in (await page(auditor, type="log.accessed"))["items"] if item["index"] > 12]
+    later = (await auditor.get(f"{URL}/{accessed[0]['index']}", params={"proofs": "true"})).json()
+    assert (later["proof"], later["checkpoint"]) == (None, listed["checkpoint"])
     for absent in (4711, 2**63 - 1):
         assert (await auditor.get(f"{URL}/{absent}")).status_code == 404
 
@@ -292,5 +354,11 @@ async def test_malformed_questions_are_refused(steward: Harness) -> None:
                 assert error["field"].removesuffix(".0") in query
                 assert error["rule"]
                 assert error["example"]
+        too_many = await auditor.get(URL, params={"limit": 501})
+        assert too_many.json()["errors"][0]["example"] == "500"
+        for encoded in UNREADABLE:
+            for url, status in ((URL, 422), (f"{URL}/counts", 422), ("/compliance/v1/fhir/AuditEvent", 400)):
+                answer = await auditor.get(f"{url}?{encoded}")
+                assert (answer.status_code, "UTF-8" in answer.text) == (status, True), (url, encoded)
         for url in (f"{URL}/-1", f"{URL}/{2**63}", f"{URL}/x"):
             assert (await auditor.get(url)).status_code == 422

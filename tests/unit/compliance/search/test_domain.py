@@ -1,7 +1,7 @@
 """Cursors, spans of time, and what is told of an access."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.compliance.log.index import read_event
-from services.compliance.search.domain import (
-    Cursor,
-    Days,
-    Place,
-    Query,
-    Span,
-    parse_outcomes,
-    tell_parameters,
-)
+from services.compliance.search.domain import Query, parse_outcomes, tell_parameters, tell_question
+from services.compliance.search.places import Cursor, Days, Place, Span
 from shared.errors import Malformed
 from shared.events import encode_unsequenced
 from shared.events.compliance import LogAccessed
@@ -28,28 +21,58 @@ PLACES = st.builds(Place, TIMES, st.integers(0, 2**63 - 1))
 CURSORS = st.builds(Cursor, PLACES, st.booleans())
 
 
+QUESTION = b"a question"
+
+
 @given(CURSORS)
 def test_cursor_is_read_as_it_was_written(cursor: Cursor) -> None:
     """In characters that any address can hold."""
-    assert Cursor.parse(str(cursor)) == cursor
-    assert str(cursor).replace("-", "").replace("_", "").isalnum()
+    text = cursor.write(QUESTION)
+    assert Cursor.parse(text, QUESTION) == cursor
+    assert text.replace("-", "").replace("_", "").isalnum()
 
 
 @given(CURSORS, st.data())
 def test_changed_cursor_is_refused(cursor: Cursor, data: st.DataObject) -> None:
     """Whichever character it is."""
-    text = str(cursor)
+    text = cursor.write(QUESTION)
     at = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from("AZaz09-_+/=ä").filter(lambda character: character != text[at]))
     with pytest.raises(Malformed, match="cursor"):
-        Cursor.parse(text[:at] + other + text[at + 1 :])
+        Cursor.parse(text[:at] + other + text[at + 1 :], QUESTION)
 
 
 @pytest.mark.parametrize("text", ["", "x", "====", "A" * 30, "A" * 200, "\ud800", "4711", "eyJhIjoxfQ"])
 def test_foreign_cursor_is_refused(text: str) -> None:
     """With what to send instead."""
     with pytest.raises(Malformed, match=r"`next` or the `previous` of an answer"):
-        Cursor.parse(text)
+        Cursor.parse(text, QUESTION)
+
+
+@given(CURSORS, st.binary(max_size=200).filter(lambda other: other != QUESTION))
+def test_cursor_of_another_question_is_refused(cursor: Cursor, other: bytes) -> None:
+    """Whatever that asked for."""
+    with pytest.raises(Malformed, match="to the same question"):
+        Cursor.parse(cursor.write(other), QUESTION)
+
+
+def test_question_is_the_same_however_it_is_written() -> None:
+    """The order of what may be given several times says nothing, nor does the zone of a time; all else does."""
+    types = ("window.started", "window.ended", "patch.applied")
+    query, span = Query(types=frozenset(types), actor="anna"), Span.between(NOON, None)
+    asked = tell_question(query, span, "desc")
+    zone = timezone(timedelta(hours=5))
+    same = Query(types=frozenset(types[::-1]), actor="anna"), Span.between(NOON.astimezone(zone), None)
+    assert tell_question(*same, "desc") == asked
+    for other in (
+        (Query(types=frozenset(types[:2]), actor="anna"), span, "desc"),
+        (Query(not_types=frozenset(types), actor="anna"), span, "desc"),
+        (Query(types=frozenset(types), subject="anna"), span, "desc"),
+        (query, Span.between(None, NOON), "desc"),
+        (query, Span.between(NOON, NOON + timedelta.resolution), "desc"),
+        (query, span, "asc"),
+    ):
+        assert tell_question(*other) != asked
 
 
 @given(PLACES, PLACES)
@@ -86,6 +109,8 @@ def test_days_hold_a_period_and_say_whether_they_hold_more() -> None:
     assert Days.of(midnight, NOON) == (midnight.date(), midnight.date(), False)
     assert Days.of(NOON, None) == (midnight.date(), None, False)
     assert Days.of(None, None) == (None, None, True)
+    assert Days.of(NOON, NOON).span == Span.between(midnight, midnight + day)
+    assert Days.of(None, midnight).span == Span.between(None, midnight)
 
 
 def test_outcomes_by_name_and_number() -> None:
