@@ -12,7 +12,6 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaError,
@@ -227,7 +226,6 @@ class KafkaSubscription:
         """The messages that have arrived; while a broker is away this waits."""
         wait = 0 if self._places.lost else int(1000 * (STEP_SECONDS if self._places.held else timeout))
         records: Records = {}
-        self._places.spare_copies()
         try:
             records = await self._consumer.getmany(timeout_ms=wait, max_records=limit)
         except NoOffsetForPartitionError as exc:
@@ -292,15 +290,6 @@ class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka c
             self.held.pop(where, None)
             self._consumer.seek(where, self._told[where])
 
-    def spare_copies(self) -> None:
-        """Has what was fetched given as it is read: aiokafka's own form of each record takes more time than reading it.
-
-        What both have in common is all that is asked for here.
-        """
-        for fetched in self._consumer._fetcher._records.values():
-            if isinstance(fetched, FetchResult) and fetched.has_more():
-                fetched._partition_records._consumer_record = _as_read
-
     def keep_step(self, records: Records) -> Records:
         """Of what has come, all that the broker took before the end of what has come of each partition far behind.
 
@@ -337,10 +326,6 @@ class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # -- aiokafka c
         states = {where: assignment.state_value(where) for where in (assignment.tps if assignment else ())}
         positions = {where: state.position for where, state in states.items() if state.has_valid_position}
         return positions | {where: found[0].offset for where, found in self.held.items()}
-
-
-def _as_read(_: TopicPartition, record: ConsumerRecord) -> ConsumerRecord:
-    return record
 
 
 def _count_upto(end: int, records: Sequence[ConsumerRecord]) -> int:
