@@ -37,7 +37,8 @@ from tests.parts.smtp import SmtpServer
 
 SITES = ("north", "south")
 EVERYTHING = ("group-admin:*", "auditor:*", "approver:*")
-GROUP_WIDE = ("/v1/keys", "/v1/quarantine", "/v1/log/tile", "/v1/retention")
+BUNDLES = "/v1/log/tile"
+GROUP_WIDE = ("/v1/keys", "/v1/quarantine", BUNDLES, "/v1/retention")
 SHARED = (
     *("/v1/groups", "/v1/fields", "/v1/vendors", "/v1/products", "/v1/product-versions", "/v1/policies"),
     *("/v1/recyclers", "/v1/end-rules"),
@@ -93,6 +94,11 @@ class Endpoint:
     def is_group_wide(self) -> bool:
         """Whether what it tells belongs to no single site."""
         return self.path.startswith(GROUP_WIDE)
+
+    @property
+    def is_openly_refused(self) -> bool:
+        """Whether all who may ask know that it is there: the log is everybody's, and a bundle of it is every site's."""
+        return self.path.startswith(BUNDLES)
 
     @property
     def is_shared(self) -> bool:
