@@ -167,7 +167,7 @@ async def find_page(call: Call, query: Query, asked: PageAsked) -> FoundPage:
 async def _find_page_of_kind(call: Call, kind: Kind, asked: PageAsked) -> FoundPage:
     """What is asked most, in one statement, which sees one moment without a transaction.
 
-    What was pruned is read after it, so that nothing is missing from the page that is not told of.
+    What was pruned is read after it, if anything was, so that nothing is missing from the page that is not told of.
     """
     visible, limit = call.caller.sites("auditor"), asked.limit
     async with call.context.pool.acquire() as conn:
@@ -178,7 +178,7 @@ async def _find_page_of_kind(call: Call, kind: Kind, asked: PageAsked) -> FoundP
         items = [item for item in _show(Query(), visible, indices, entries) if item is not None]
         if asked.with_proofs:
             await prove(conn, items, page.size)
-        pruned = await _pruned_of(conn, asked.span)
+        pruned = await _pruned_of(conn, asked.span) if page.is_any_pruned else ()
     rest = Cursor.beyond(page.places[limit - 1], is_down=asked.is_down) if len(page.places) > limit else None
     return FoundPage(Found(items, rest), page.note, pruned)
 

@@ -91,13 +91,15 @@ async def show_sites(conn: Connection, visible: Set[str] | None, statement_secon
 class KindPage(NamedTuple):
     """Entries of one kind: their places, one more than a page shows if there are more, and the chunks they lie in.
 
-    The newest checkpoint stands beside them, with its cosignatures.
+    The newest checkpoint stands beside them, with its cosignatures, and whether anything was pruned by the time that
+    they were read.
     """
 
     places: list[Place]
     chunks: list[tuple[int, bytes]]
     size: int
     note: str | None
+    is_any_pruned: bool
 
 
 async def select_page_of_kind(
@@ -105,7 +107,7 @@ async def select_page_of_kind(
 ) -> KindPage:
     """The entries of one site and type, of those sites that are visible, at one moment; it needs no transaction."""
     row = await conn.fetchrow(
-        "SELECT * FROM page_of_kind($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "SELECT page.*, is_any_pruned() FROM page_of_kind($1, $2, $3, $4, $5, $6, $7, $8, $9) AS page",
         _setting(visible),
         *kind,
         is_down,
@@ -114,8 +116,9 @@ async def select_page_of_kind(
         *(span.upper or Place(LAST, 0)),
     )
     assert row is not None  # noqa: S101 -- a function that returns no set has a row
-    times, indices, starts, bodies, size, note = row
-    return KindPage(list(map(Place, times, indices)), list(zip(starts, bodies, strict=True)), size or 0, note)
+    times, indices, starts, bodies, size, note, is_any_pruned = row
+    places, chunks = list(map(Place, times, indices)), list(zip(starts, bodies, strict=True))
+    return KindPage(places, chunks, size or 0, note, is_any_pruned)
 
 
 def _setting(visible: Set[str] | None) -> str:

@@ -336,6 +336,7 @@ async def test_one_event_by_its_index(steward: Harness) -> None:
     verify_shown(proved, proved["checkpoint"])
     bare = (await auditor.get(f"{URL}/{newest['index']}")).json()
     assert bare == {name: value for name, value in proved.items() if name != "proof"}
+    await until(steward.pools["compliance"], "SELECT size > 13 FROM head")
     accessed = [item for item in (await page(auditor, type="log.accessed"))["items"] if item["index"] > 12]
     later = (await auditor.get(f"{URL}/{accessed[0]['index']}", params={"proofs": "true"})).json()
     assert (later["proof"], later["checkpoint"]) == (None, listed["checkpoint"])
