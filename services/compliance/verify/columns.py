@@ -20,6 +20,17 @@ MENTION: Layout = (INDEX, Struct(">q"), Struct(">q"), Struct(">h"))
 """Of `mentions`: index, time, subject, site."""
 
 
+_LOW_BYTES = [bytes((number,)) for number in range(256)]
+
+
+def indexes(first: int, count: int) -> bytes:
+    """The column of successive indexes; those of a whole bundle differ in their last bytes alone."""
+    if first % 256 or count != 256:
+        return bigints(range(first, first + count))
+    high = first.to_bytes(INDEX.size)[:-1]
+    return high + high.join(_LOW_BYTES)
+
+
 def bigints(values: Sequence[int]) -> bytes:
     """A column of bigints, or of times."""
     return pack(f">{len(values)}q", *values)

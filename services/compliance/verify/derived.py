@@ -9,7 +9,7 @@ from struct import Struct
 from services.compliance.log.columns import all_microseconds, correlations
 from services.compliance.log.index import StoredEvent, digest, mention_rows
 from services.compliance.log.outcome import outcome_of
-from services.compliance.verify.columns import MENTION, Columns, bigints
+from services.compliance.verify.columns import MENTION, Columns, bigints, indexes
 from services.compliance.verify.domain import Faulty, Numbers, Span, Totals
 
 DAY = 86_400_000_000
@@ -59,7 +59,7 @@ def derive(events: Sequence[StoredEvent], first: int, numbers: Numbers) -> Deriv
     named, numbered = zip(*_parts(events, first, numbers), strict=True)
     times = all_microseconds([event.time for event in events])
     rows = (
-        bigints(range(first, first + len(events))),
+        indexes(first, len(events)),
         bigints(times),
         b"".join(named),
         correlations([event.correlationid for event in events]),

@@ -6,7 +6,7 @@ from struct import pack
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.compliance.log.columns import all_microseconds, correlations
@@ -17,6 +17,7 @@ from services.compliance.verify.columns import (
     Columns,
     Table,
     bigints,
+    indexes,
     rows_of,
 )
 from services.compliance.verify.derived import derive
@@ -58,6 +59,14 @@ def test_chunks_of_about_one_row_each_are_cut(indexes: Iterable[int]) -> None:
     for first in (0, 64, 128):
         (found, *_) = table.between(first, first + 64)
         assert found == bigints([index for index in there if first <= index < first + 64])
+
+
+@given(st.integers(0, 2**40), st.integers(0, 300))
+@example(256, 256)
+@example(2**40 - 256, 256)
+def test_successive_indexes_are_bigints(first: int, count: int) -> None:
+    """Also those of a whole bundle."""
+    assert indexes(first, count) == bigints(range(first, first + count))
 
 
 @given(st.lists(UUIDS, min_size=1, max_size=9) | st.lists(UUIDS | ODD, max_size=9))
