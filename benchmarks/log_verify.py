@@ -50,7 +50,7 @@ async def measure(house: House, folder: Path, key: VerifierKey) -> list[Figure]:
     name, hashing, floor = "audit log verified", "bare leaf hashes and root by hashlib", max(FLOOR, OF_HASHING * bare)
     return [
         Figure(f"{name}, a folder, one core", of_folder, "entries/s", hashing, bare, floor),
-        Figure(f"{name}, the database, one core", of_database, "entries/s", hashing, bare, FLOOR),
+        Figure(f"{name}, the database, one core", of_database, "entries/s", hashing, bare, floor),
         Figure(f"{name}, a folder, two cores", of_folder_by_both, "entries/s", "Tessera's fsck", tessera, tessera),
         Figure(
             f"{name}, over HTTP, two cores",
