@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from services.compliance.log.bundle import CHUNK, join_entries, pack, pack_all
+from services.compliance.log.bundle import CHUNK, join_entries, pack_all
 from services.compliance.log.domain import Added, Arrival, Chunk, Growth, Indexed, Manifest, State
 from services.compliance.log.entry import parse_entry
 from services.compliance.log.growing import Growing
@@ -57,17 +57,15 @@ def _pack_chunks(start: int, entries: Sequence[bytes], hashes: bytes) -> list[Ch
 
 def refill(
     start: int, entries: Sequence[bytes], sites: Mapping[str, int], types: Mapping[str, int]
-) -> tuple[list[tuple[Chunk, datetime | None]], Indexed]:
+) -> tuple[Sequence[tuple[Chunk, datetime | None]], Indexed]:
     """The rows of entries that were in the log before, from index ``start`` on: whole chunks, as they were stored.
 
     Raises KeyError for a site or type that has no number, and what reading an entry raises.
     """
-    chunks: list[tuple[Chunk, datetime | None]] = []
+    lasts = [entries[at : at + CHUNK][-1] for at in range(0, len(entries), CHUNK)]
+    recorded = [parse_entry(last).recorded_at for last in lasts]
+    chunks = list(zip(_pack_chunks(start, entries, leaf_hashes(entries)), recorded, strict=True))
     rows, mentions, times, days = [], [], [], []
-    for at in range(0, len(entries), CHUNK):
-        part = entries[at : at + CHUNK]
-        chunk = Chunk(start + at, pack(join_entries(part)), leaf_hashes(part))
-        chunks.append((chunk, parse_entry(part[-1]).recorded_at))
     for index, entry in enumerate(entries, start=start):
         event = read_event(parse_entry(entry).event)
         site, kind, time = sites[event.siteid], types[event.type], microseconds(event.time)

@@ -9,6 +9,7 @@ from functools import partial
 import zstandard
 
 from services.compliance.log.entry import MAX_ENTRY_BYTES
+from services.compliance.log.hashing import LENGTH_BYTES
 from services.compliance.log.tree import TILE
 
 BUNDLE = TILE
@@ -17,7 +18,6 @@ BUNDLE = TILE
 CHUNK = 64
 """How many entries a complete chunk has."""
 
-LENGTH_BYTES = 2
 MAX_CHUNK_BYTES = CHUNK * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 
 _new_compressor = partial(zstandard.ZstdCompressor, level=1, write_checksum=False, write_content_size=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from services.compliance.log.bundle import CHUNK, LENGTH_BYTES, NotABundle, unpack
-from services.compliance.log.hashing import HASH_BYTES
+from services.compliance.log.bundle import CHUNK, NotABundle, unpack
+from services.compliance.log.hashing import HASH_BYTES, LENGTH_BYTES
 from services.compliance.log.index import Told
 from services.compliance.log.tiles import Tile
 from services.compliance.log.tree import TILE, Edge, Subtree

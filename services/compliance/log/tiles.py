@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.compliance.log.bundle import LENGTH_BYTES, NotABundle, divide
+from services.compliance.log.bundle import NotABundle, divide
 from services.compliance.log.entry import MAX_ENTRY_BYTES
-from services.compliance.log.hashing import HASH_BYTES
+from services.compliance.log.hashing import HASH_BYTES, LENGTH_BYTES
 from services.compliance.log.tree import TILE
 from shared.errors import StewardError
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from services.compliance.log.bundle import LENGTH_BYTES
-from services.compliance.log.hashing import fold, leaf_hashes
+from services.compliance.log.hashing import LENGTH_BYTES, fold, leaf_hashes
 from services.compliance.log.tiles import TILE_BITS, TILE_WIDTH, Bundle, NotATile, Tile, edge_of
 from services.compliance.log.tree import Edge
 

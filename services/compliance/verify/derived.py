@@ -7,12 +7,11 @@ from functools import lru_cache
 from struct import Struct
 
 from services.compliance.log.columns import all_microseconds, correlations
-from services.compliance.log.index import StoredEvent, digest, mention_rows
+from services.compliance.log.index import DAY, StoredEvent, digest, mention_rows
 from services.compliance.log.outcome import outcome_of
 from services.compliance.verify.columns import MENTION, Columns, bigints, indexes
 from services.compliance.verify.domain import Faulty, Numbers, Span, Totals
 
-DAY = 86_400_000_000
 REMEMBERED = 16_384
 REMEMBERED_LENGTH = 512
 

@@ -18,10 +18,10 @@ from services.compliance.log.hashing import Hashing, compiled, plain
 from services.compliance.log.hashing.compiled import Loops, NotCompiled
 from tests.source import ROOT
 from tests.unit.compliance.log import hostile_bundles
+from tests.unit.compliance.log.hostile_bundles import TIME
 
 BOTH: list[Hashing] = [plain, Loops()]
 WAYS = pytest.mark.parametrize("way", BOTH, ids=["hashlib", "loops"])
-TIME = "2026-03-01T00:00:00.000000Z"
 
 
 def entry_of(site: str, number: int, event: bytes) -> bytes:
